@@ -1,0 +1,1 @@
+"""TOLD TO PROMETHEUS: the metric table, its rendering (pure), and the smallest HTTP server that can tell it."""

@@ -1,0 +1,150 @@
+"""Every setting of ours, declared once: default, unit, bounds, meaning. CLI help, docs and validation come from here."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+from typing import Any, Mapping
+
+ENVIRONMENT_PREFIX = "GUNICORN_AUTOTUNE_"
+
+
+class PolicyError(ValueError):
+    """A setting the operator wrote is wrong; the text is one line naming setting, value and rule."""
+
+
+def setting(
+    default: Any, help: str, *, unit: str = "", low: float | None = None, high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:  # fmt: skip
+    """A dataclass field that carries its own documentation and bounds."""
+    metadata = {"help": help, "unit": unit, "low": low, "high": high, "choices": choices}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator wants. Frozen; build one with `policy_from` to get checks with names in them."""
+
+    mode: str = setting(
+        "active", "active: decide and act. observe: decide, log and export, never touch a worker. off: plain Gunicorn.",
+        choices=("active", "observe", "off"),
+    )  # fmt: skip
+    min_workers: int = setting(2, "Never fewer workers than this. With 1, a single slow request blocks the site.",
+                               unit="workers", low=1, high=4096)  # fmt: skip
+    max_workers: int = setting(
+        0, "Never more workers than this. 0: 16 per core + 8, at most one per 32 MiB of the memory limit, at most 512; "
+           "CPU and memory caps keep the count below it. Mind connections: every worker opens its own to the database.",
+        unit="workers", low=0, high=4096,
+    )  # fmt: skip
+    metrics: str = setting(
+        "127.0.0.1:9877", "Where the exporter listens: HOST:PORT, unix:/path, or off.",
+    )
+    metrics_cert_file: str = setting("", "TLS certificate (PEM) of the exporter; needs metrics_key_file.")
+    metrics_key_file: str = setting("", "TLS private key (PEM) of the exporter.")
+    metrics_bearer_token_file: str = setting(
+        "", "File whose first line is the bearer token a scrape must present. Read again when it changes.")
+    tick_seconds: float = setting(0.25, "How often the sensors are read: a queue is seen within this time.",
+                                  unit="seconds", low=0.05, high=1.0)  # fmt: skip
+    decide_seconds: float = setting(1.0, "How often a calm server decides; under pressure every tick does.",
+                                    unit="seconds", low=0.05, high=60.0)  # fmt: skip
+    queue_time_goal_seconds: float = setting(
+        0.05, "A request should wait at most this long for a worker.", unit="seconds", low=0.001, high=10.0)
+    queue_time_miss_share: float = setting(
+        0.02, "Share of requests that may wait longer than queue_time_goal_seconds.", unit="share", low=0.0001, high=0.5)
+    scale_down_window_seconds: float = setting(
+        300.0, "Shrink only to the most that was needed within this window.", unit="seconds", low=1, high=86400)
+    calm_seconds: float = setting(
+        60.0, "Shrink only after this long without pressure.", unit="seconds", low=0, high=86400)
+    operator_hold_seconds: float = setting(
+        300.0, "How long a manual TTIN/TTOU or `gunicornc worker add` is left alone.", unit="seconds", low=0, high=86400)
+    boot_backoff_seconds: float = setting(
+        10.0, "Pause after a worker that failed to boot; doubles with each failure in a row.",
+        unit="seconds", low=0.1, high=3600)  # fmt: skip
+    memory_reserve_share: float = setting(
+        0.10, "Share of the memory limit that growth leaves free.", unit="share", low=0.0, high=0.9)
+    memory_limit_bytes: int = setting(
+        0, "Memory the server may use; 0: what the tightest cgroup or the machine grants, read again every tick.",
+        unit="bytes", low=0)  # fmt: skip
+    cpu_limit_cores: float = setting(
+        0.0, "Cores the server may use; 0: what quota, cpuset and affinity grant, read again every tick.",
+        unit="cores", low=0.0)  # fmt: skip
+
+    def __post_init__(self) -> None:
+        for spec in dataclasses.fields(self):
+            _check_bounds(spec, spec.name, getattr(self, spec.name))
+        if self.max_workers and self.min_workers > self.max_workers:
+            raise PolicyError(
+                f"autotune setting min_workers = {self.min_workers}: must be at most max_workers ({self.max_workers})")
+        if bool(self.metrics_cert_file) != bool(self.metrics_key_file):
+            raise PolicyError(
+                f"autotune setting metrics_cert_file = {self.metrics_cert_file!r}: needs metrics_key_file, and the other way round")
+
+
+def _check_bounds(spec: dataclasses.Field[Any], written: str, value: Any) -> None:
+    rule = spec.metadata
+    if rule["choices"] and value not in rule["choices"]:
+        raise PolicyError(f"autotune setting {written} = {value!r}: must be one of {', '.join(rule['choices'])}")
+    if rule["low"] is not None and not value >= rule["low"]:
+        raise PolicyError(f"autotune setting {written} = {value!r}: must be at least {rule['low']}")
+    if rule["high"] is not None and not value <= rule["high"]:
+        raise PolicyError(f"autotune setting {written} = {value!r}: must be at most {rule['high']}")
+
+
+def _convert(spec: dataclasses.Field[Any], written: str, value: Any) -> Any:
+    """`value` as the setting's type; text from the environment included."""
+    kind = type(spec.default)
+    if kind is str:
+        if isinstance(value, str):
+            return value.strip()
+        raise PolicyError(f"autotune setting {written} = {value!r}: must be text")
+    noun = "a whole number" if kind is int else "a number"
+    try:
+        number = kind(value.strip() if isinstance(value, str) else value)
+    except (TypeError, ValueError, OverflowError):
+        raise PolicyError(f"autotune setting {written} = {value!r}: must be {noun}") from None
+    exact = isinstance(value, str) or number == value
+    if isinstance(value, bool) or not exact or number != number:
+        raise PolicyError(f"autotune setting {written} = {value!r}: must be {noun}")
+    return number
+
+
+def _look_up(name: str, written: str) -> dataclasses.Field[Any]:
+    specs = {spec.name: spec for spec in dataclasses.fields(Policy)}
+    if name in specs:
+        return specs[name]
+    close = difflib.get_close_matches(name, specs, n=1)
+    hint = f"; did you mean {close[0]}?" if close else f"; known settings: {', '.join(specs)}"
+    raise PolicyError(f"autotune setting {written}: no such setting{hint}")
+
+
+def _checked(name: str, written: str, value: Any) -> Any:
+    spec = _look_up(name, written)
+    converted = _convert(spec, written, value)
+    _check_bounds(spec, written, converted)
+    return converted
+
+
+def policy_from(written: Mapping[str, Any], environment: Mapping[str, str]) -> Policy:
+    """The policy an operator wrote in a file, overridden by GUNICORN_AUTOTUNE_* of the environment.
+
+    Raises PolicyError, one line naming the setting as written, its value and the rule.
+    """
+    values: dict[str, Any] = {}
+    for name, value in written.items():
+        values[name] = _checked(name, name, value)
+    for variable, text in environment.items():
+        if variable.startswith(ENVIRONMENT_PREFIX):
+            name = variable[len(ENVIRONMENT_PREFIX):].lower()
+            values[name] = _checked(name, variable, text)
+    return Policy(**values)
+
+
+def with_automatic_max(policy: Policy, cores: float, memory_bytes: int | None) -> Policy:
+    """`policy` with max_workers = 0 replaced by 16 per core + 8, one per 32 MiB of memory at most, 512 at most."""
+    if policy.max_workers:
+        return policy
+    by_memory = memory_bytes // (32 << 20) if memory_bytes else 512
+    automatic = max(policy.min_workers, 4, min(int(16 * cores + 8), by_memory, 512))
+    return dataclasses.replace(policy, max_workers=automatic)
