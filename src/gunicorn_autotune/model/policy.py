@@ -1,11 +1,12 @@
-"""Every setting of ours, declared once: default, unit, bounds, meaning. CLI help, docs and validation come from here."""
+"""Every setting, declared once: default, unit, bounds, meaning. CLI help, docs and validation come from here."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Mapping
+from typing import Any
 
 ENVIRONMENT_PREFIX = "GUNICORN_AUTOTUNE_"
 
@@ -39,31 +40,43 @@ class Policy:
         unit="workers", low=0, high=4096,
     )  # fmt: skip
     metrics: str = setting(
-        "127.0.0.1:9877", "Where the exporter listens: HOST:PORT, unix:/path, or off.",
+        "127.0.0.1:9877",
+        "Where the exporter listens: HOST:PORT, unix:/path, or off.",
     )
     metrics_cert_file: str = setting("", "TLS certificate (PEM) of the exporter; needs metrics_key_file.")
     metrics_key_file: str = setting("", "TLS private key (PEM) of the exporter.")
     metrics_bearer_token_file: str = setting(
-        "", "File whose first line is the bearer token a scrape must present. Read again when it changes.")
+        "", "File whose first line is the bearer token a scrape must present. Read again when it changes."
+    )
     tick_seconds: float = setting(0.25, "How often the sensors are read: a queue is seen within this time.",
                                   unit="seconds", low=0.05, high=1.0)  # fmt: skip
     decide_seconds: float = setting(1.0, "How often a calm server decides; under pressure every tick does.",
                                     unit="seconds", low=0.05, high=60.0)  # fmt: skip
     queue_time_goal_seconds: float = setting(
-        0.05, "A request should wait at most this long for a worker.", unit="seconds", low=0.001, high=10.0)
+        0.05, "A request should wait at most this long for a worker.", unit="seconds", low=0.001, high=10.0
+    )
     queue_time_miss_share: float = setting(
-        0.02, "Share of requests that may wait longer than queue_time_goal_seconds.", unit="share", low=0.0001, high=0.5)
+        0.02, "Share of requests that may wait longer than that.", unit="share", low=0.0001, high=0.5
+    )
     scale_down_window_seconds: float = setting(
-        300.0, "Shrink only to the most that was needed within this window.", unit="seconds", low=1, high=86400)
+        300.0, "Shrink only to the most that was needed within this window.", unit="seconds", low=1, high=86400
+    )
     calm_seconds: float = setting(
-        60.0, "Shrink only after this long without pressure.", unit="seconds", low=0, high=86400)
+        60.0, "Shrink only after this long without pressure.", unit="seconds", low=0, high=86400
+    )
     operator_hold_seconds: float = setting(
-        300.0, "How long a manual TTIN/TTOU or `gunicornc worker add` is left alone.", unit="seconds", low=0, high=86400)
+        300.0,
+        "How long a manual TTIN, TTOU or `gunicornc worker add` is left alone.",
+        unit="seconds",
+        low=0,
+        high=86400,
+    )
     boot_backoff_seconds: float = setting(
         10.0, "Pause after a worker that failed to boot; doubles with each failure in a row.",
         unit="seconds", low=0.1, high=3600)  # fmt: skip
     memory_reserve_share: float = setting(
-        0.10, "Share of the memory limit that growth leaves free.", unit="share", low=0.0, high=0.9)
+        0.10, "Share of the memory limit that growth leaves free.", unit="share", low=0.0, high=0.9
+    )
     memory_limit_bytes: int = setting(
         0, "Memory the server may use; 0: what the tightest cgroup or the machine grants, read again every tick.",
         unit="bytes", low=0)  # fmt: skip
@@ -76,10 +89,12 @@ class Policy:
             _check_bounds(spec, spec.name, getattr(self, spec.name))
         if self.max_workers and self.min_workers > self.max_workers:
             raise PolicyError(
-                f"autotune setting min_workers = {self.min_workers}: must be at most max_workers ({self.max_workers})")
+                f"autotune setting min_workers = {self.min_workers}: must be at most max_workers ({self.max_workers})"
+            )
         if bool(self.metrics_cert_file) != bool(self.metrics_key_file):
             raise PolicyError(
-                f"autotune setting metrics_cert_file = {self.metrics_cert_file!r}: needs metrics_key_file, and the other way round")
+                f"autotune setting metrics_cert_file = {self.metrics_cert_file!r}: goes together with metrics_key_file"
+            )
 
 
 def _check_bounds(spec: dataclasses.Field[Any], written: str, value: Any) -> None:
@@ -94,7 +109,7 @@ def _check_bounds(spec: dataclasses.Field[Any], written: str, value: Any) -> Non
 
 def _convert(spec: dataclasses.Field[Any], written: str, value: Any) -> Any:
     """`value` as the setting's type; text from the environment included."""
-    kind = type(spec.default)
+    kind: Any = type(spec.default)
     if kind is str:
         if isinstance(value, str):
             return value.strip()
@@ -136,7 +151,7 @@ def policy_from(written: Mapping[str, Any], environment: Mapping[str, str]) -> P
         values[name] = _checked(name, name, value)
     for variable, text in environment.items():
         if variable.startswith(ENVIRONMENT_PREFIX):
-            name = variable[len(ENVIRONMENT_PREFIX):].lower()
+            name = variable[len(ENVIRONMENT_PREFIX) :].lower()
             values[name] = _checked(name, variable, text)
     return Policy(**values)
 
