@@ -1,0 +1,142 @@
+"""The status document: what the arbiter publishes and everyone else reads (exporter, `status`, later the live page).
+
+The arbiter writes what only it knows; figures per worker stand in the scoreboard rows and are joined by the reader.
+A missing value is `{"missing": "<why>"}`, no limit is `"unlimited"`: never 0, -1 or null.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from gunicorn_autotune.model.decisions import PAIRS, Decision, cap, scale_out_pressure
+from gunicorn_autotune.model.policy import Policy
+from gunicorn_autotune.model.readings import Missing, Unlimited
+from gunicorn_autotune.model.snapshot import Snapshot
+
+DOCUMENT_VERSION = 1
+RECENT_DECISIONS = 20
+
+
+class Mode(str, Enum):
+    """What the controller is allowed to do now (`gunicorn_autotune_mode{mode}`)."""
+
+    ACTIVE = "active"
+    OBSERVE = "observe"
+    PAUSED = "paused"
+    """Active, but an operator's manual change is being respected or the arbiter is reloading."""
+    FALLBACK = "fallback"
+    """Ours failed repeatedly: the count is left alone."""
+
+
+class ExitReason(str, Enum):
+    """Why a worker process ended (`gunicorn_worker_exits_total{reason}`)."""
+
+    SCALE_DOWN = "scale_down"
+    RECYCLE_MEMORY = "recycle_memory"
+    RECYCLE_AGE = "recycle_age"
+    RECYCLE_REQUESTS = "recycle_requests"
+    RELOAD = "reload"
+    TIMEOUT = "timeout"
+    OOM_KILL = "oom_kill"
+    SIGNAL = "signal"
+    ERROR = "error"
+    SHUTDOWN = "shutdown"
+
+
+class Stage(str, Enum):
+    """Part of a tick that failed (`gunicorn_autotune_errors_total{stage}`)."""
+
+    READ = "read"
+    DECIDE = "decide"
+    APPLY = "apply"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who publishes."""
+
+    gunicorn: str
+    autotune: str
+    python: str
+    worker_class: str
+    pid: int
+    started_unix_seconds: float
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the arbiter counts; only ever goes up."""
+
+    spawns: int = 0
+    unmeasured_workers: int = 0
+    ticks: int = 0
+    tick_seconds: float = 0.0
+    exporter_spawns: int = 0
+    exits: Counter[ExitReason] = field(default_factory=Counter)
+    errors: Counter[Stage] = field(default_factory=Counter)
+    limit_changes: Counter[str] = field(default_factory=Counter)
+    decisions: Counter[str] = field(default_factory=Counter)
+    """Keyed `action/reason`."""
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON can hold it: dataclasses become objects, Missing and Unlimited keep their meaning."""
+    if isinstance(value, Missing):
+        return {"missing": value.why}
+    if isinstance(value, Unlimited):
+        return "unlimited"
+    if isinstance(value, Enum):
+        return value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {spec.name: plain(getattr(value, spec.name)) for spec in dataclasses.fields(value)}
+    if hasattr(value, "items"):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def decision_record(decision: Decision, before: int, unix_seconds: float) -> dict[str, Any]:
+    """One line of the decision log: `before` is the target it changed."""
+    return {
+        "time": round(unix_seconds, 3),
+        "action": decision.action.value,
+        "reason": decision.reason.value,
+        "from": before,
+        "to": decision.target,
+        "facts": {name: round(value, 4) for name, value in decision.facts.items()},
+    }
+
+
+def status_document(
+    identity: Identity, policy: Policy, mode: Mode, snapshot: Snapshot, decision: Decision, tally: Tally,
+    recent: list[dict[str, Any]], unix_seconds: float,
+) -> dict[str, Any]:  # fmt: skip
+    """All but the worker rows. Times are Unix seconds; `monotonic` ties them to the stamps in the rows."""
+    return {
+        "version": DOCUMENT_VERSION,
+        "time": unix_seconds,
+        "monotonic": snapshot.at,
+        "server": plain(identity),
+        "mode": mode.value,
+        "frozen": snapshot.frozen,
+        "threads": snapshot.threads,
+        "target": snapshot.target,
+        "demand": plain(decision.demand),
+        "cap": cap(decision),
+        "caps": plain(decision.caps),
+        "floor": decision.floor,
+        "scale_out_pressure": plain(scale_out_pressure(decision)),
+        "bottleneck": decision.bottleneck.value,
+        "decision": decision_record(decision, snapshot.target, unix_seconds),
+        "recent_decisions": recent[-RECENT_DECISIONS:],
+        "listeners": plain(snapshot.listeners),
+        "host": plain(snapshot.host),
+        "tally": plain(tally)
+        | {"decisions": {f"{a.value}/{r.value}": tally.decisions[f"{a.value}/{r.value}"] for a, r in PAIRS}},
+        "policy": plain(policy),
+    }

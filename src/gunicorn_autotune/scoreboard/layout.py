@@ -1,0 +1,104 @@
+"""Where each word of a row stands. Pure: names, offsets, sizes.
+
+A row is ROW_WORDS unsigned 64-bit words, 64-byte aligned. Every word has one writer: the arbiter, or the worker that
+holds the slot. Counters are never reset: the next worker in the slot goes on where the last one stopped, so sums over
+slots never go down. Between the reaping of one worker and the fork of the next the arbiter alone owns the row.
+
+Times are CLOCK_MONOTONIC nanoseconds, which every process of a host shares (clock_gettime(2)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gunicorn_autotune.model.snapshot import DURATION_BOUNDS_SECONDS, QUEUE_TIME_BOUNDS_SECONDS
+
+WORD_BYTES = 8
+LINE_WORDS = 8
+NOT_READ = (1 << 64) - 1
+"""Stands for a Missing reading in a word the arbiter writes."""
+
+# Written by the arbiter (first two cache lines).
+PID = 0
+SPAWNED_NS = 1
+DRAINING = 2
+CPU_NS = 3
+"""CPU time of all processes that held the slot."""
+RSS_BYTES = 4
+USS_BYTES = 5
+PSS_BYTES = 6
+AGE = 7
+LOST = 8
+"""Requests that were running when their worker died: started, never finished."""
+COMMAND = 9
+"""Room for a word of command from arbiter to worker (an elastic worker will read it)."""
+
+# Written by the worker (its own cache lines, so that the two never share one).
+CHANGED_NS = 16
+IN_FLIGHT = 17
+BUSY_NS = 18
+"""Busy time so far: of finished requests, and for workers without cells the integral of IN_FLIGHT up to CHANGED_NS."""
+OLDEST_NS = 19
+"""Start of the longest running request of a worker without cells."""
+READY_NS = 20
+QUEUED = 21
+EXIT = 22
+"""1 + exit code when the worker left by itself; 0 while it runs and when a signal killed it."""
+RECORDS = 23
+"""1 when the worker class tells us its requests."""
+QUEUE_DROPPED = 24
+QUEUE_NS = 25
+
+CELLS = 32
+CELL_COUNT = 32
+"""Start stamps of running requests, one per thread of the worker; 0 when that thread is idle."""
+
+QUEUE_BUCKETS = CELLS + CELL_COUNT
+QUEUE_BUCKET_COUNT = len(QUEUE_TIME_BOUNDS_SECONDS) + 1
+
+STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
+DURATION_BUCKETS = QUEUE_BUCKETS + QUEUE_BUCKET_COUNT
+DURATION_BUCKET_COUNT = len(DURATION_BOUNDS_SECONDS) + 1
+DURATION_STRIDE = DURATION_BUCKET_COUNT + 1
+"""Per status class: the buckets, then the sum in nanoseconds. The count is the sum of the buckets."""
+
+DURATION_FIRSTS = tuple(DURATION_BUCKETS + index * DURATION_STRIDE for index in range(len(STATUS_CLASSES)))
+
+ROW_WORDS = -(-(DURATION_BUCKETS + len(STATUS_CLASSES) * DURATION_STRIDE) // LINE_WORDS) * LINE_WORDS
+DURATION_BOUNDS_NS = tuple(int(bound * 1e9) for bound in DURATION_BOUNDS_SECONDS)
+QUEUE_BOUNDS_NS = tuple(int(bound * 1e9) for bound in QUEUE_TIME_BOUNDS_SECONDS)
+
+# Header: one cache line. Then the rows, then two status buffers.
+ROWS = 0
+STATUS_ACTIVE = 1
+STATUS_LENGTH = (2, 3)
+STATUS_CRC = (4, 5)
+HEADER_WORDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How large a board is: rows, and bytes for each of the two status buffers."""
+
+    rows: int
+    status_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        """Size of the mapping."""
+        return self.status_offset(2)
+
+    def row_offset(self, slot: int) -> int:
+        """First word of a slot's row."""
+        if not 0 <= slot < self.rows:
+            raise IndexError(f"slot {slot}: the board has {self.rows} rows")
+        return HEADER_WORDS + slot * ROW_WORDS
+
+    def status_offset(self, buffer: int) -> int:
+        """First byte of a status buffer."""
+        return (HEADER_WORDS + self.rows * ROW_WORDS) * WORD_BYTES + buffer * self.status_bytes
+
+
+def shape_for(max_workers: int) -> Shape:
+    """A board for `max_workers`: a HUP doubles the set for a moment, recycling adds a few."""
+    return Shape(rows=2 * max_workers + 8, status_bytes=64 << 10)

@@ -1,0 +1,199 @@
+"""The worker's pen: writes one row, less than a microsecond per request.
+
+Two ways to say how busy the worker is, and a reader adds them up:
+
+- one cell per thread holds the start stamp of the request it runs, 0 when idle (sync, gthread): one store to begin;
+- three words hold the integral I of in-flight k up to the stamp c (gevent, asgi): now it is I + k*(now - c).
+
+At the end of a request the cell is cleared before its time is added to I, and c, k, I are stored in this order. So a
+reader that comes between two stores sees at most one interval too little, never too much, and no version word is
+needed: it keeps the largest figure it has seen. (x86-64 keeps the order of stores; a CPU that does not may show the
+interval early, with the same bound.)
+
+The worker keeps the running values itself and only stores them: a store costs a quarter of a read-modify-write.
+All times are monotonic nanoseconds.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import (
+    Lock,
+    get_ident,
+)  # bound here, before gevent may patch the module: a greenlet never waits on this lock
+from time import monotonic_ns
+from typing import Any
+
+from gunicorn_autotune.scoreboard import layout
+from gunicorn_autotune.scoreboard.layout import (
+    BUSY_NS,
+    CELL_COUNT,
+    CELLS,
+    CHANGED_NS,
+    DURATION_BOUNDS_NS,
+    DURATION_BUCKET_COUNT,
+    DURATION_FIRSTS,
+    IN_FLIGHT,
+    OLDEST_NS,
+    QUEUE_BOUNDS_NS,
+    QUEUE_BUCKETS,
+    QUEUE_DROPPED,
+    QUEUE_NS,
+)
+
+FIRST_BY_STATUS = tuple(DURATION_FIRSTS[min(max(code // 100, 1), 5) - 1] for code in range(1000))
+FIRST_OF_5XX = DURATION_FIRSTS[4]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """The two calls of a request, in the shape of Gunicorn's hooks so that no call stands in between.
+
+    `begin(worker, request)` before handling, `end(worker, request, environ, response)` after; only the identity of
+    `request` and `response.status_code` are used. No response, or none with a status, counts as 5xx.
+    """
+
+    begin: Callable[[Any, Any], None]
+    end: Callable[[Any, Any, Any, Any], None]
+
+
+def _adder(row: memoryview) -> Callable[[int, Any], None]:
+    """`add(duration_ns, response)`: count a finished request in the histogram of its status class."""
+    durations = row.tolist()
+
+    def add(duration: int, response: Any) -> None:
+        try:
+            first = FIRST_BY_STATUS[response.status_code]
+        except (AttributeError, IndexError, TypeError):
+            first = FIRST_OF_5XX
+        bucket = first + bisect_left(DURATION_BOUNDS_NS, duration)
+        durations[bucket] = row[bucket] = durations[bucket] + 1
+        total = first + DURATION_BUCKET_COUNT
+        durations[total] = row[total] = durations[total] + duration
+
+    return add
+
+
+def single(row: memoryview, clock: Callable[[], int] = monotonic_ns) -> Recorder:
+    """For a worker that handles one request at a time (sync)."""
+    add = _adder(row)
+    busy_ns = row[BUSY_NS]
+
+    def begin(_worker: Any, _request: Any) -> None:
+        row[CELLS] = clock()
+
+    def end(_worker: Any, _request: Any, _environ: Any, response: Any) -> None:
+        nonlocal busy_ns
+        start_ns = row[CELLS]
+        if start_ns:
+            duration = clock() - start_ns
+            row[CELLS] = 0
+            busy_ns = row[BUSY_NS] = busy_ns + duration
+            add(duration, response)
+
+    return Recorder(begin, end)
+
+
+def threaded(row: memoryview, clock: Callable[[], int] = monotonic_ns) -> Recorder:
+    """For a worker with up to CELL_COUNT threads, one request each (gthread): a cell per thread, a lock at the end."""
+    add = _adder(row)
+    busy_ns = row[BUSY_NS]
+    lock = Lock()
+    free_cells = list(range(CELLS + CELL_COUNT - 1, CELLS - 1, -1))
+    cells: dict[int, int] = {}
+
+    def begin(_worker: Any, _request: Any) -> None:
+        thread = get_ident()
+        try:
+            cell = cells[thread]
+        except KeyError:
+            cell = cells[thread] = free_cells.pop()
+        row[cell] = clock()
+
+    def end(_worker: Any, _request: Any, _environ: Any, response: Any) -> None:
+        nonlocal busy_ns
+        cell = cells.get(get_ident(), 0)
+        start_ns = row[cell] if cell else 0
+        if start_ns:
+            row[cell] = 0
+            duration = clock() - start_ns
+            with lock:
+                busy_ns = row[BUSY_NS] = busy_ns + duration
+                add(duration, response)
+
+    return Recorder(begin, end)
+
+
+def overlapping(row: memoryview, clock: Callable[[], int] = monotonic_ns) -> Recorder:
+    """For a worker whose requests overlap within one thread (gevent, asgi): nothing yields between the stores."""
+    add = _adder(row)
+    busy_ns, changed_ns = row[BUSY_NS], 0
+    running: dict[int, int] = {}
+
+    def change(step: int) -> int:
+        """Move the integral up to now and in-flight by `step`; returns now."""
+        nonlocal busy_ns, changed_ns
+        now_ns = row[CHANGED_NS] = clock()
+        count = len(running)
+        row[IN_FLIGHT] = count + step
+        if count:
+            busy_ns = row[BUSY_NS] = busy_ns + count * (now_ns - changed_ns)
+        changed_ns = now_ns
+        return now_ns
+
+    def begin(_worker: Any, request: Any) -> None:
+        now_ns = change(+1)
+        if not running:
+            row[OLDEST_NS] = now_ns
+        running[id(request)] = now_ns
+
+    def end(_worker: Any, request: Any, _environ: Any, response: Any) -> None:
+        if id(request) in running:
+            now_ns = change(-1)
+            add(now_ns - running.pop(id(request)), response)
+            if running:
+                row[OLDEST_NS] = next(iter(running.values()))
+
+    return Recorder(begin, end)
+
+
+def locked(recorder: Recorder) -> Recorder:
+    """The same from many threads (gthread with more threads than cells)."""
+    lock = Lock()
+
+    def begin(worker: Any, request: Any) -> None:
+        with lock:
+            recorder.begin(worker, request)
+
+    def end(worker: Any, request: Any, environ: Any, response: Any) -> None:
+        with lock:
+            recorder.end(worker, request, environ, response)
+
+    return Recorder(begin, end)
+
+
+def queue_recorder(row: memoryview) -> Callable[[int | None], None]:
+    """`record(queue_ns)`: a request waited this long for a worker; None when its stamp could not be believed."""
+    lock = Lock()
+
+    def record(queue_ns: int | None) -> None:
+        with lock:
+            if queue_ns is None:
+                row[QUEUE_DROPPED] += 1
+                return
+            row[QUEUE_BUCKETS + bisect_left(QUEUE_BOUNDS_NS, queue_ns)] += 1
+            row[QUEUE_NS] += queue_ns
+
+    return record
+
+
+def mark_ready(row: memoryview, now_ns: int) -> None:
+    """The worker can take requests from now on."""
+    row[layout.READY_NS] = now_ns
+
+
+def mark_exit(row: memoryview, code: int) -> None:
+    """The worker leaves by itself with this exit code."""
+    row[layout.EXIT] = 1 + (code & 0xFF)
