@@ -1,3 +1,26 @@
-"""Gunicorn that sizes itself: `gunicorn -c python:gunicorn_autotune.conf wsgi:app`."""
+"""Gunicorn that sizes itself: `gunicorn -c python:gunicorn_autotune.conf wsgi:app`.
+
+In a configuration file of your own: `from gunicorn_autotune import install` and `install(globals(), max_workers=16)`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gunicorn_autotune.model.policy import Policy, PolicyError
 
 __version__ = "0.1.0"
+__all__ = ["Policy", "PolicyError", "__version__", "install"]
+
+
+def install(namespace: dict[str, Any], **settings: Any) -> None:
+    """Tune the Gunicorn that reads this configuration file.
+
+    `namespace` is the file's `globals()`; your own hooks in it keep working, wherever they stand. `settings` are
+    fields of `Policy`; `GUNICORN_AUTOTUNE_<SETTING>` in the environment beats them. A wrong setting stops the boot
+    with one line.
+    """
+    # Imported late: reading `Policy` in a script must not load Gunicorn.
+    from gunicorn_autotune.runtime.install import install as install_into
+
+    install_into(namespace, settings)

@@ -1,1 +1,5 @@
-"""THE DECISION: decide(policy, history, snapshot) -> (decision, history). Pure: no clock, file, socket, log or chance."""
+"""THE DECISION: decide(policy, history, snapshot) -> (decision, history). No clock, file, socket, log or chance."""
+
+from gunicorn_autotune.law.law import decide, start
+
+__all__ = ["decide", "start"]

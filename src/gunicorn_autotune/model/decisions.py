@@ -103,7 +103,7 @@ class Decision:
     floor: int = 1
     bottleneck: Bottleneck = Bottleneck.NONE
     facts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """The figures behind the reason, named with units (`backlog`, `arrivals_per_second`, `busy_share`...), for the log line."""
+    """The figures behind the reason, with units in their names (`arrivals_per_second`, `busy_share`), for the log."""
 
 
 def cap(decision: Decision) -> int | None:

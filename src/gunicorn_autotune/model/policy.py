@@ -48,6 +48,10 @@ class Policy:
     metrics_bearer_token_file: str = setting(
         "", "File whose first line is the bearer token a scrape must present. Read again when it changes."
     )
+    user_metrics: str = setting(
+        "on", "Merge the app's own prometheus_client metrics (PROMETHEUS_MULTIPROC_DIR) and keep one set of files per slot.",
+        choices=("on", "off"),
+    )  # fmt: skip
     tick_seconds: float = setting(0.25, "How often the sensors are read: a queue is seen within this time.",
                                   unit="seconds", low=0.05, high=1.0)  # fmt: skip
     decide_seconds: float = setting(1.0, "How often a calm server decides; under pressure every tick does.",

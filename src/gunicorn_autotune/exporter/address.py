@@ -1,0 +1,74 @@
+"""Where the exporter listens, parsed from what the operator wrote; a mistake is one line with setting, value and rule."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+UNIX_PATH_BYTES = 107
+"""sun_path of sockaddr_un (unix(7)) less its end mark."""
+TCP = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^\[\]:/\s]*)):(?P<port>[0-9]{1,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A TCP host and port, or the path of a unix socket."""
+
+    host: str = ""
+    """Empty: every interface, IPv4 and IPv6."""
+    port: int = 0
+    """0: any free port."""
+    path: str = ""
+    """Not empty: a unix socket, host and port unused."""
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the exporter's process is told at its start."""
+
+    address: Address
+    cert_file: str = ""
+    key_file: str = ""
+    bearer_token_file: str = ""
+    multiprocess_directory: str = ""
+    """PROMETHEUS_MULTIPROC_DIR: the app's own metrics, merged into /metrics; empty for none."""
+    healthy_seconds: float = 30.0
+    """How long ago the last tick may be for /-/healthy. A HUP holds the arbiter up for Gunicorn's graceful_timeout."""
+    retry_seconds: float = 1.0
+    """First pause after an address that could not be bound; doubles up to 30 s."""
+
+
+def _wrong(setting: str, value: str, rule: str) -> ValueError:
+    return ValueError(f"autotune setting {setting} = {value!r}: {rule}")
+
+
+def _unix(text: str, setting: str) -> Address:
+    path = text.removeprefix("unix:")
+    if path.startswith("//"):
+        path = path[2:]
+    if not path.startswith("/"):
+        raise _wrong(setting, text, "a unix socket needs an absolute path, as unix:/run/gunicorn-metrics.sock")
+    if len(path.encode()) > UNIX_PATH_BYTES:
+        raise _wrong(setting, text, f"a unix socket path has at most {UNIX_PATH_BYTES} bytes")
+    return Address(path=path)
+
+
+def parse_address(text: str, setting: str = "metrics") -> Address:
+    """`127.0.0.1:9877`, `[::1]:9877`, `:9877` (every interface) or `unix:/path`; a ValueError of one line otherwise."""
+    text = text.strip()
+    if text.startswith("unix:"):
+        return _unix(text, setting)
+    match = TCP.fullmatch(text)
+    if match is None and text.count(":") > 1 and "[" not in text:
+        raise _wrong(setting, text, "an IPv6 address stands in brackets, as [::1]:9877")
+    if match is None:
+        raise _wrong(setting, text, "must be HOST:PORT, [IPV6]:PORT, :PORT, unix:/path or off")
+    port = int(match["port"])
+    if port > 65535:
+        raise _wrong(setting, text, "the port must be at most 65535")
+    return Address(host=match["v6"] or match["host"] or "", port=port)

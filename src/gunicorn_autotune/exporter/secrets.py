@@ -1,0 +1,72 @@
+"""Files that may change while we run: the bearer token and the TLS certificate."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import ssl
+from dataclasses import dataclass, field
+from threading import Lock
+
+
+def _stamp(path: str) -> tuple[int, int, int]:
+    status = os.stat(path)
+    return status.st_mtime_ns, status.st_ino, status.st_size
+
+
+@dataclass(slots=True)
+class BearerToken:
+    """The token in the first line of a file, read again whenever the file changes."""
+
+    path: str
+    _stamp: tuple[int, int, int] | None = None
+    _token: bytes = b""
+    _lock: Lock = field(default_factory=Lock)
+
+    def read(self) -> bytes:
+        """The token now; OSError when the file cannot be read, ValueError when it holds none."""
+        with self._lock:
+            stamp = _stamp(self.path)
+            if stamp != self._stamp:
+                with open(self.path, "rb") as file:
+                    self._token = file.readline(4096).strip()
+                self._stamp = stamp
+            if not self._token:
+                raise ValueError("the first line is empty")
+            return self._token
+
+    def admits(self, authorization: str) -> bool:
+        """Whether an Authorization header presents the token; the comparison takes the same time for any guess."""
+        scheme, _, presented = authorization.partition(" ")
+        same = hmac.compare_digest(presented.strip().encode("latin-1", "replace"), self.read())
+        return scheme.lower() == "bearer" and same
+
+
+@dataclass(slots=True)
+class Certificate:
+    """A server context that takes up a renewed certificate for the connections that follow."""
+
+    cert_file: str
+    key_file: str
+    _stamps: tuple[tuple[int, int, int], ...] = ()
+    _context: ssl.SSLContext = field(default_factory=lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    _lock: Lock = field(default_factory=Lock)
+
+    def context(self) -> ssl.SSLContext:
+        """The context now; OSError when the files cannot be read. A half-renewed pair leaves the old one in force."""
+        with self._lock:
+            stamps = (_stamp(self.cert_file), _stamp(self.key_file))
+            if stamps != self._stamps:
+                self._load()
+                self._stamps = stamps
+            return self._context
+
+    def _load(self) -> None:
+        fresh = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            fresh.load_cert_chain(self.cert_file, self.key_file)
+        except OSError:
+            if not self._stamps:
+                raise
+            return
+        self._context = fresh

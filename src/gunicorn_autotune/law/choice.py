@@ -1,0 +1,164 @@
+"""The second half of a decision: what is done, and the one reason for it. The first rule that has an answer wins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gunicorn_autotune.law.caps import boots_allowed, memory_budget
+from gunicorn_autotune.law.cores import cores_full
+from gunicorn_autotune.law.demand import Need
+from gunicorn_autotune.law.shrink import excess, removable, rested
+from gunicorn_autotune.law.view import View
+from gunicorn_autotune.model.decisions import Action, CapName, Reason
+from gunicorn_autotune.model.history import History
+from gunicorn_autotune.model.policy import Policy
+from gunicorn_autotune.model.snapshot import Snapshot
+
+_AT_CAP = {
+    CapName.MEMORY: Reason.AT_MEMORY_CAP,
+    CapName.CPU: Reason.AT_CPU_CAP,
+    CapName.PIDS: Reason.AT_PIDS_CAP,
+    CapName.CONFIG_MAX: Reason.AT_MAX,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is done and why; `target` equals the present count for a hold."""
+
+    action: Action
+    reason: Reason
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """All that the rules below look at."""
+
+    policy: Policy
+    history: History
+    view: View
+    need: Need
+    limits: Mapping[CapName, int]
+
+    @property
+    def count(self) -> int:
+        """Workers asked of the arbiter now."""
+        return self.view.snapshot.target
+
+    @property
+    def limit(self) -> int:
+        """Most workers to grow to; the operator's minimum wins over every cap."""
+        return max(self.policy.min_workers, min(self.limits.values()))
+
+    @property
+    def binding(self) -> CapName:
+        """The cap that is the limit; the host's before the operator's, whose raising would not help."""
+        return min(self.limits, key=lambda name: self.limits[name])
+
+    @property
+    def over_memory(self) -> bool:
+        """Memory in use reaches into the reserve."""
+        budget = memory_budget(self.policy, self.view.snapshot.host)
+        return budget is not None and budget < 0.0
+
+    @property
+    def cores_full(self) -> bool:
+        """The workers use all the cores there are."""
+        return cores_full(self.policy, self.view)
+
+
+def hold(snapshot: Snapshot, reason: Reason) -> Choice:
+    """Leave the count as it is."""
+    return Choice(Action.HOLD, reason, snapshot.target)
+
+
+def choose_without_need(policy: Policy, snapshot: Snapshot) -> Choice:
+    """Where no load can be told: only what the operator asked for."""
+    return _ordered(policy, snapshot) or hold(snapshot, Reason.MISSING)
+
+
+def choose(ask: Question) -> Choice:
+    """Orders first, then danger, growth, shrinking, and the reason for a hold."""
+    return (
+        _ordered(ask.policy, ask.view.snapshot)
+        or _out_of_memory(ask)
+        or _grow(ask)
+        or _shrink(ask)
+        or hold(ask.view.snapshot, _why_hold(ask))
+    )
+
+
+def _ordered(policy: Policy, snapshot: Snapshot) -> Choice | None:
+    """Freeze, operator's hold, and the bounds of the policy; min == max leaves nothing else to decide."""
+    count = snapshot.target
+    if snapshot.frozen is not None:
+        return hold(snapshot, Reason.FROZEN)
+    if snapshot.held_until is not None and snapshot.held_until > snapshot.at:
+        return hold(snapshot, Reason.OPERATOR)
+    if count > policy.max_workers:
+        return Choice(Action.SHRINK, Reason.ABOVE_MAX, policy.max_workers)
+    if count < policy.min_workers:
+        if _backing_off(snapshot):
+            return hold(snapshot, Reason.BOOT_BACKOFF)
+        return Choice(Action.GROW, Reason.BELOW_MIN, policy.min_workers)
+    if policy.min_workers == policy.max_workers:
+        return hold(snapshot, Reason.STEADY)
+    return None
+
+
+def _out_of_memory(ask: Question) -> Choice | None:
+    """One worker fewer every 5 s while memory is over the reserve: one OOM kill takes requests with it."""
+    if not ask.over_memory or ask.count <= ask.policy.min_workers:
+        return None
+    if not rested(ask.history, ask.view.mark.at):
+        return hold(ask.view.snapshot, Reason.AT_MEMORY_CAP)
+    return Choice(Action.SHRINK, Reason.MEMORY, ask.count - 1)
+
+
+def _grow(ask: Question) -> Choice | None:
+    """All the way to what is wanted, as far as the caps and the boots under way allow."""
+    snapshot = ask.view.snapshot
+    if ask.need.want <= ask.count:
+        return None
+    if _backing_off(snapshot):
+        return hold(snapshot, Reason.BOOT_BACKOFF)
+    if ask.limit <= ask.count:
+        return hold(snapshot, _AT_CAP[ask.binding])
+    boots = boots_allowed(ask.policy, ask.view)
+    if boots <= 0:
+        return hold(snapshot, Reason.BOOTING)
+    target = min(ask.need.want, ask.limit, ask.count + boots)
+    return Choice(Action.GROW, ask.view.pressed or Reason.DEMAND, target)
+
+
+def _shrink(ask: Question) -> Choice | None:
+    """Part of the excess, when it has been one for the whole window. CPU: the load would fill them, the cores not."""
+    if ask.view.pressed is not None:
+        return None
+    policy, count = ask.policy, ask.count
+    fewer = removable(policy, ask.history, ask.view.mark.at, count, policy.min_workers)
+    if fewer <= 0:
+        return None
+    reason = Reason.CPU if ask.need.keep >= count else Reason.LOAD_FELL
+    return Choice(Action.SHRINK, reason, count - fewer)
+
+
+def _why_hold(ask: Question) -> Reason:
+    if _backing_off(ask.view.snapshot):
+        return Reason.BOOT_BACKOFF
+    if ask.over_memory:
+        return Reason.AT_MEMORY_CAP
+    if ask.view.pressed is not None:
+        if ask.count >= ask.limit:
+            return _AT_CAP[ask.binding]
+        if ask.cores_full:
+            return Reason.AT_CPU_CAP
+        return Reason.BOOTING if ask.view.crew.booting else Reason.STEADY
+    kept = max(ask.policy.min_workers, min(ask.need.keep, ask.limit))
+    return Reason.COOLING if excess(ask.count, kept) else Reason.STEADY
+
+
+def _backing_off(snapshot: Snapshot) -> bool:
+    return snapshot.boot_backoff_until is not None and snapshot.boot_backoff_until > snapshot.at

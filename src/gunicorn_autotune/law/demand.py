@@ -1,0 +1,143 @@
+"""How many workers the load needs, before any limit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from gunicorn_autotune.law.cores import cores_full
+from gunicorn_autotune.law.service import Service, saturated_seconds
+from gunicorn_autotune.law.spans import Span
+from gunicorn_autotune.law.staffing import processes_for_cpu, staff, workers_for
+from gunicorn_autotune.law.view import View
+from gunicorn_autotune.model.history import History
+from gunicorn_autotune.model.policy import Policy
+from gunicorn_autotune.model.readings import Missing, Reading
+
+_DRAIN_SECONDS = 0.5
+"""A queue should be gone this long after the workers for it are up."""
+_STEP_SECONDS = 1.0
+_TOLERANCE = 1.25
+"""Service times this much above the learned one count as grown (Envoy's buffer)."""
+_UNREPORTED = Missing("this worker class does not report its requests")
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What the load asks for, in workers."""
+
+    want: int
+    """To have now, work waiting included."""
+    keep: int
+    """To keep once the queue is gone; only this is remembered."""
+    demand: Reading[float]
+    stepped: bool = False
+    """`want` goes beyond the trusted model; the next such step waits a second."""
+
+
+def load_of(span: Span, pressed: bool, running: bool, service: Service | None) -> float:
+    """Offered load of one interval, in busy slots; `running` until a run of pressure has been over for 3 s.
+
+    Calm: B, all that is busy. Under pressure B is cut off at the slots there are, so arrivals x service time counts
+    where it is higher; while a queue drains B is too high, so the lower counts (control.md 2.2, load_t).
+    """
+    if span.useful is None or service is None:
+        return span.busy or 0.0
+    offered = span.arrived * service.seconds / span.seconds
+    if running and span.drained > 0.0:
+        return min(span.useful, offered)
+    return max(span.useful, offered) if pressed else span.busy or 0.0
+
+
+def calm_need(policy: Policy, history: History, view: View) -> Need:
+    """Without pressure: the 30 s mean of the load, or the 3 s mean where that is higher than chance explains.
+
+    Just after pressure not less than arrivals x service time, which saw the step before the means do.
+    """
+    service = view.service or Service(policy.queue_time_goal_seconds)
+    fast, slow = view.fast.load, view.slow.load
+    noise = 2.0 * math.sqrt(slow * min(1.0, 2.0 * service.seconds / 3.0))
+    load = fast if fast > slow + noise else slow
+    if service.seconds > 1.0:
+        load = max(fast, slow)
+    if history.pressed_from is not None and view.service is not None:
+        load = max(load, view.arrivals_per_second * service.seconds)
+    workers = _staffed(policy, view, load, service)
+    return Need(want=workers, keep=workers, demand=float(workers))
+
+
+def pressed_need(policy: Policy, history: History, view: View) -> Need:
+    """Under pressure: arrivals x trusted service time, plus what is waiting, at most double.
+
+    A service time that grew is believed in steps of x1.5 + 1 workers a second; so is an unknown one.
+    """
+    if view.service is None:
+        return _unknown_service_need(policy, history, view)
+    service = view.service
+    cautious = Service(service.seconds, max(1.0, service.variability))
+    load = view.arrivals_per_second * service.seconds
+    if not view.crew.waiting:
+        # Nothing waits, so what is in service is not a drain: long requests arrive too rarely for a rate.
+        load = max(load, view.fast.load)
+    keep = _staffed(policy, view, load, service)
+    want = _staffed(policy, view, load + _drain(view, load, service.seconds), cautious)
+    need = Need(want, keep, float(keep))
+    seconds = saturated_seconds(view.run) or 0.0
+    return need if seconds <= _TOLERANCE * service.seconds else _grown(policy, history, view, need, seconds)
+
+
+def _grown(policy: Policy, history: History, view: View, need: Need, seconds: float) -> Need:
+    """`need` where requests have come to take `seconds`: a step towards what that would need."""
+    grown = Service(seconds)
+    load = view.arrivals_per_second * seconds
+    believed = _staffed(policy, view, load + _drain(view, load, seconds), grown)
+    step = min(believed, _step(policy, history, view))
+    demand = float(max(need.keep, _staffed(policy, view, load, grown)))
+    return Need(max(need.want, step), need.keep, demand, stepped=step > need.want)
+
+
+def kernel_need(policy: Policy, history: History, view: View) -> Need:
+    """For worker classes that report no requests: steps while a backlog stands, and a floor from the CPU in use."""
+    floor = processes_for_cpu(_cpu_cores(view))
+    if view.pressed is None:
+        return Need(floor, floor, _UNREPORTED)
+    step = _step(policy, history, view)
+    return Need(max(floor, step), max(floor, view.snapshot.target), _UNREPORTED, stepped=step > floor)
+
+
+def _unknown_service_need(policy: Policy, history: History, view: View) -> Need:
+    return Need(
+        _step(policy, history, view), view.snapshot.target, Missing("no request has finished yet"), stepped=True
+    )
+
+
+def _drain(view: View, load: float, service_seconds: float) -> float:
+    """Extra slots that serve what waits within 0.5 s of the boot they need; at most as many as the load itself."""
+    waiting = view.crew.waiting or 0.0
+    return min(load, waiting * service_seconds / (_DRAIN_SECONDS + view.crew.boot_seconds))
+
+
+def _staffed(policy: Policy, view: View, load: float, service: Service) -> int:
+    slots = staff(
+        min(load, 1e9),
+        service.seconds,
+        policy.queue_time_goal_seconds,
+        policy.queue_time_miss_share,
+        service.variability,
+    )
+    return workers_for(slots, view.snapshot.threads, _cpu_cores(view))
+
+
+def _cpu_cores(view: View) -> float:
+    return min(max(view.fast.cpu or 0.0, view.slow.cpu or 0.0), 1e9)
+
+
+def _step(policy: Policy, history: History, view: View) -> int:
+    """x1.5 + 1 of the workers that are up, so slow boots slow it down by themselves (control.md 2.3, growth).
+
+    0, so no step, within a second of the last one, and while the cores are full: then it is they that are slow.
+    """
+    rested = history.stepped_at is None or view.mark.at - history.stepped_at >= _STEP_SECONDS
+    if not rested or cores_full(policy, view):
+        return 0
+    return math.ceil(1.5 * view.crew.ready) + 1

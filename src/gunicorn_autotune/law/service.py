@@ -1,0 +1,86 @@
+"""What a request costs when nothing is in its way: learned in calm, believed under pressure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from gunicorn_autotune.law.spans import Span
+from gunicorn_autotune.model.history import Learned, Mark
+from gunicorn_autotune.model.snapshot import Totals
+
+_TRUSTED_FROM = 20.0
+"""Completions from which the learned figures are used."""
+_MEMORY_SECONDS = 50.0
+_MEMORY_COMPLETIONS = 200.0
+_SATURATED_TRUST = 10.0
+_SHORTEST_SERVICE_SECONDS = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Service time of a request and how uneven it is."""
+
+    seconds: float
+    variability: float = 1.0
+    """(1 + squared coefficient of variation) / 2, within 0.5 (all equal) and 10."""
+
+
+def learn(learned: Learned, span: Span, older: Mark, newer: Mark) -> Learned:
+    """`learned` with a calm interval added; it forgets over 50 s or 200 completions, whichever is slower."""
+    if span.useful is None:
+        return learned
+    keep = max(math.exp(-span.seconds / _MEMORY_SECONDS), math.exp(-span.finished / _MEMORY_COMPLETIONS))
+    squares = newer.service_seconds_squared - older.service_seconds_squared
+    return Learned(
+        finished=learned.finished * keep + span.finished,
+        useful_seconds=learned.useful_seconds * keep + span.useful * span.seconds,
+        service_seconds=learned.service_seconds * keep + max(0.0, newer.service_seconds - older.service_seconds),
+        service_seconds_squared=learned.service_seconds_squared * keep + max(0.0, squares),
+    )
+
+
+def service_of(learned: Learned, totals: Totals, newest: Span) -> Service | None:
+    """s0 = sum(Y) / sum(X) over calm time; None before the first request has finished.
+
+    Before 20 calm completions: the mean of all, less the share of busy time now spent waiting for a core.
+    """
+    if learned.finished >= _TRUSTED_FROM:
+        seconds = learned.useful_seconds / learned.finished
+        return Service(_bounded(seconds), _variability(learned))
+    if totals.requests_finished <= 0:
+        return None
+    useful_share = newest.useful / newest.busy if newest.useful is not None and newest.busy else 1.0
+    return Service(_bounded(useful_share * totals.service_seconds / min(totals.requests_finished, 10**15)))
+
+
+def saturated_seconds(run: tuple[Span, Span]) -> float | None:
+    """Service time seen in a run of pressure: Y / X, with requests still running counted by half.
+
+    Its last 3 s, or all of it where that holds fewer than ten completions; if all of it does too, the rule of three
+    keeps the estimate low: they may just be the long ones.
+    """
+    whole, last = run
+    span = last if _completions(last) >= _SATURATED_TRUST else whole
+    if span.useful is None:
+        return None
+    completions = _completions(span)
+    if completions < _SATURATED_TRUST:
+        completions += 3.0
+    return _bounded(span.useful * span.seconds / completions)
+
+
+def _completions(span: Span) -> float:
+    return (span.started + span.finished) / 2.0
+
+
+def _variability(learned: Learned) -> float:
+    mean = learned.service_seconds / learned.finished
+    if not mean > _SHORTEST_SERVICE_SECONDS:
+        return 1.0
+    squared_cv = learned.service_seconds_squared / learned.finished / (mean * mean) - 1.0
+    return min(10.0, max(0.5, (1.0 + squared_cv) / 2.0))
+
+
+def _bounded(seconds: float) -> float:
+    return min(1e6, max(_SHORTEST_SERVICE_SECONDS, seconds))

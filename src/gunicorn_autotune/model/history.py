@@ -1,0 +1,55 @@
+"""What the law remembers between two snapshots. Frozen and small: tuples trimmed by time, differences of counters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The counters of one snapshot; the mean over any window is the difference of two marks. None: was missing."""
+
+    at: float
+    waiting: float | None
+    """Requests waiting for a slot: in the listeners' backlogs and inside the workers."""
+    busy_seconds: float | None
+    load_seconds: float
+    """Integral of the load: busy slots, but arrivals x service time while a queue builds up or drains."""
+    started: int
+    finished: int
+    service_seconds: float
+    service_seconds_squared: float
+    cpu_seconds: float | None
+    run_delay_seconds: float | None
+    queue_time_counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Decayed sums over calm intervals only; a service time learned under load would climb for ever."""
+
+    finished: float = 0.0
+    useful_seconds: float = 0.0
+    """Busy time without the time spent waiting for a core."""
+    service_seconds: float = 0.0
+    service_seconds_squared: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Start one with `law.start(snapshot)`; an empty one is filled from the first snapshot it meets."""
+
+    marks: tuple[Mark, ...] = ()
+    """Oldest first, about 30 s."""
+    learned: Learned = Learned()
+    needed: tuple[tuple[float, int], ...] = ()
+    """(at, workers), workers falling: the maxima of what was needed, so the first is the window's maximum."""
+    calm_from: float = 0.0
+    """When pressure was last seen, or the start."""
+    pressed_from: Mark | None = None
+    """The last mark before the present run of pressure; None when calm for a second or more."""
+    backlog_from: float | None = None
+    """Since when every snapshot has shown a backlog."""
+    stepped_at: float | None = None
+    """Last growth beyond the trusted model."""
+    shrunk_at: float | None = None

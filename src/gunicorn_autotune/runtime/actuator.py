@@ -1,0 +1,113 @@
+"""The hands: from a decision to Gunicorn's own worker count, and from a surplus to the workers that leave.
+
+Growing is what SIGTTIN does, shrinking what SIGTTOU does: `num_workers` is set and Gunicorn's `manage_workers` acts
+on it in the same turn of its loop. The only thing of ours is *who* leaves: Gunicorn terminates the workers with the
+lowest age, so the victims are given ages below all others.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from gunicorn_autotune.model.decisions import Action, Decision, Reason
+from gunicorn_autotune.model.status import Mode, decision_record
+from gunicorn_autotune.runtime.log import line
+from gunicorn_autotune.runtime.state import Autotune, Tracked
+from gunicorn_autotune.scoreboard import board, layout
+
+MAX_BOOT_BACKOFF_SECONDS = 600.0
+
+
+def set_target(server: Any, tune: Autotune, target: int) -> None:
+    """Ask the arbiter for `target` workers, as TTIN and TTOU do; the loop's next step acts on it."""
+    tune.acting = True
+    try:
+        server.num_workers = target
+    finally:
+        tune.acting = False
+
+
+def act(server: Any, tune: Autotune, decision: Decision) -> None:
+    """Carry a decision out; in observe mode only say what would have been done."""
+    before = server.num_workers
+    if decision.action is Action.HOLD or decision.target == before:
+        return
+    record(server, tune, decision, before)
+    if tune.mode is Mode.ACTIVE:
+        set_target(server, tune, decision.target)
+
+
+def record(server: Any, tune: Autotune, decision: Decision, before: int) -> None:
+    """Remember a change for the status document, and log it: one line."""
+    tune.recent.append(decision_record(decision, before, time.time()))
+    del tune.recent[:-50]
+    event = "resize" if tune.mode is Mode.ACTIVE else "would resize"
+    facts: dict[str, Any] = dict(decision.facts)
+    server.log.info(
+        line(event, workers=f"{before}->{decision.target}", action=decision.action.value,
+             reason=decision.reason.value, **facts)
+    )  # fmt: skip
+
+
+def choose_victims(tracked: list[Tracked], count: int) -> list[Tracked]:
+    """Who leaves when `count` must: idle before busy, then the fattest (its own memory, else RSS), then the oldest.
+
+    A worker that still boots goes before all: it serves nobody and its import is not paid for yet.
+    """
+
+    def rank(one: Tracked) -> tuple[int, int, int]:
+        words = one.row.tolist() if one.row is not None else None
+        ready = words is None or words[layout.READY_NS] > 0
+        running = board.in_flight(words) + words[layout.QUEUED] if words else 1
+        fat = getattr(one.memory, "uss_bytes", 0)
+        return (running if ready else -1, -fat, one.age)
+
+    return sorted(tracked, key=rank)[:count]
+
+
+def mark_victims(server: Any, tune: Autotune) -> None:
+    """Before Gunicorn shrinks: let it find the victims we choose at the low end of the ages."""
+    serving = [tracked for tracked in followed(server, tune) if not tracked.draining]
+    surplus = len(serving) - server.num_workers
+    for tracked in choose_victims(serving, surplus) if surplus > 0 else ():
+        put_first_in_line(server, tracked)
+
+
+def put_first_in_line(server: Any, tracked: Tracked) -> None:
+    """Give a worker an age below all others."""
+    lowest = min((worker.age for worker in list(server.WORKERS.values())), default=0)
+    tracked.worker.age = min(lowest, 0) - 1
+
+
+def followed(server: Any, tune: Autotune) -> list[Tracked]:
+    """The tracked workers that Gunicorn still has."""
+    alive = {id(worker) for worker in list(server.WORKERS.values())}
+    return [tracked for tracked in list(tune.tracked.values()) if id(tracked.worker) in alive]
+
+
+def ready_count(server: Any, tune: Autotune) -> int:
+    """Workers that serve now and are not leaving."""
+    return sum(
+        1
+        for tracked in followed(server, tune)
+        if not tracked.draining and tracked.row is not None and tracked.row[layout.READY_NS]
+    )
+
+
+def roll_back_boot(server: Any, tune: Autotune, why: str) -> None:
+    """An added worker could not start: go back to the workers that do serve, and wait before trying again."""
+    tune.boot_failures_in_row += 1
+    backoff = tune.policy.boot_backoff_seconds * 2 ** min(tune.boot_failures_in_row - 1, 20)
+    backoff = min(backoff, max(MAX_BOOT_BACKOFF_SECONDS, tune.policy.boot_backoff_seconds))
+    tune.boot_backoff_until = time.monotonic() + backoff
+    before = server.num_workers
+    target = max(1, min(before, ready_count(server, tune)))
+    decision = Decision(
+        Action.ROLLBACK, Reason.BOOT_FAILED, target, facts={"backoff_seconds": backoff},
+        floor=tune.policy.min_workers,
+    )  # fmt: skip
+    tune.tally.decisions[f"{decision.action.value}/{decision.reason.value}"] += 1
+    server.log.error(line("worker could not start", why=why, failures_in_row=tune.boot_failures_in_row))
+    record(server, tune, decision, before)
+    set_target(server, tune, target)

@@ -1,0 +1,104 @@
+"""Every private name of Gunicorn we lean on, checked at start. Tried on 22.0.0, 23.0.0, 25.3.0, 26.2.0 and 27.0.1.
+
+One missing: observe mode and one loud log line, Gunicorn serves on.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Callable
+from typing import Any
+
+ARBITER_NAMES = (
+    "setup",
+    "murder_workers",
+    "manage_workers",
+    "spawn_worker",
+    "kill_worker",
+    "reload",
+    "stop",
+    "WORKERS",
+    "LISTENERS",
+    "WORKER_BOOT_ERROR",
+    "APP_LOAD_ERROR",
+    "num_workers",
+    "cfg",
+    "log",
+    "reexec_pid",
+    "master_pid",
+)
+HOOK_NAMES = ("pre_fork", "post_fork", "post_worker_init", "worker_exit", "child_exit", "nworkers_changed", "on_reload")
+
+SINGLE, THREADED, OVERLAPPING, UNKNOWN = "single", "threaded", "overlapping", "unknown"
+KINDS = {
+    "gunicorn.workers.sync": SINGLE,
+    "gunicorn.workers.gthread": THREADED,
+    "gunicorn.workers.base_async": OVERLAPPING,
+    "gunicorn.workers.gasgi": OVERLAPPING,
+}
+"""Which worker classes report their requests, by the module that defines the request loop."""
+
+
+def missing_names(server: Any) -> list[str]:
+    """Names this arbiter does not have; empty when all of ours will work."""
+    missing = [name for name in ARBITER_NAMES if not hasattr(server, name)]
+    missing += [f"cfg.{name}" for name in HOOK_NAMES if name not in server.cfg.settings]
+    if not (hasattr(server, "wait_for_signals") or (hasattr(server, "sleep") and hasattr(server, "PIPE"))):
+        missing.append("wait_for_signals")
+    return missing
+
+
+def before_start(adopt: Callable[[Any], None]) -> None:
+    """Call `adopt(server)` as the first thing any arbiter of this process does in `start()`."""
+    from gunicorn.arbiter import Arbiter
+
+    original = Arbiter.start
+    if hasattr(original, "before_autotune"):
+        original = original.before_autotune
+
+    def start(self: Any) -> None:
+        try:
+            adopt(self)
+        except Exception:
+            self.log.exception("autotune: could not start, Gunicorn serves on without it")
+        original(self)
+
+    start.before_autotune = original  # type: ignore[attr-defined]
+    Arbiter.start = start
+
+
+def kind_of(worker_class: type) -> str:
+    """How a worker class runs its requests; UNKNOWN when it does not call the request hooks."""
+    if getattr(worker_class, "wsgi_handler", None) is not None:
+        return UNKNOWN  # gevent's pywsgi server has its own request loop
+    modules = [base.__module__ for base in worker_class.__mro__]
+    return next((KINDS[module] for module in modules if module in KINDS), UNKNOWN)
+
+
+def is_asgi(worker_class: type) -> bool:
+    """Whether requests reach the app through `worker.asgi`."""
+    return any(base.__module__ == "gunicorn.workers.gasgi" for base in worker_class.__mro__)
+
+
+def requests_at_once(server: Any) -> int:
+    """How many requests one worker can handle at the same time."""
+    kind = kind_of(server.worker_class)
+    if kind == THREADED:
+        return int(server.cfg.threads)
+    return int(server.cfg.worker_connections) if kind == OVERLAPPING else 1
+
+
+def threads_waiting(worker: Any) -> int:
+    """Connections a gthread worker has accepted and no thread has taken (concurrent.futures' own queue)."""
+    return int(worker.tpool._work_queue.qsize())
+
+
+def short_sleep(server: Any, seconds: float) -> None:
+    """`Arbiter.sleep` of Gunicorn before 25.1, with a timeout of ours instead of one second."""
+    try:
+        ready, _, _ = select.select([server.PIPE[0]], [], [], seconds)
+        while ready and os.read(server.PIPE[0], 1):
+            pass
+    except (BlockingIOError, InterruptedError):
+        return

@@ -1,0 +1,116 @@
+"""Entry point of the exporter's process: scoreboard words become the exporter's plain values, and it serves them."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any
+
+from gunicorn_autotune.exporter import serve
+from gunicorn_autotune.exporter.rows import BoardReading, Buckets, Row
+from gunicorn_autotune.model.snapshot import WorkerState
+from gunicorn_autotune.scoreboard import board, layout
+from gunicorn_autotune.scoreboard.board import Board
+
+
+class BoardSource:
+    """exporter.rows.Source over a scoreboard."""
+
+    def __init__(self, scoreboard: Board) -> None:
+        self.board = scoreboard
+
+    def status(self) -> dict[str, Any] | None:
+        """The last published status document."""
+        status = self.board.status()
+        return None if status is None else json.loads(status)
+
+    def rows(self) -> BoardReading:
+        """All rows as they are now."""
+        now_ns, now = time.monotonic_ns(), time.time()
+        slots = [self.board.row(slot).tolist() for slot in range(self.board.shape.rows)]
+        used = [(slot, words) for slot, words in enumerate(slots) if any(words)]
+        return BoardReading(
+            rows=tuple(_row(slot, words, now_ns, now) for slot, words in used),
+            durations=tuple(_durations([words for _, words in used], first) for first in layout.DURATION_FIRSTS),
+            queue=_queue([words for _, words in used]),
+            queue_dropped=sum(words[layout.QUEUE_DROPPED] for _, words in used),
+        )
+
+
+def _row(slot: int, words: list[int], now_ns: int, now: float) -> Row:
+    records = bool(words[layout.RECORDS])
+    oldest_ns = board.oldest_ns(words)
+    pid = words[layout.PID]
+    return Row(
+        slot=slot,
+        pid=pid,
+        state=_state(words) if pid else None,
+        spawned=now - (now_ns - words[layout.SPAWNED_NS]) / 1e9,
+        requests=board.finished(words) if records else None,
+        busy_seconds=board.busy_ns(words, now_ns) / 1e9 if records else None,
+        in_flight=board.in_flight(words) if records else None,
+        queued=words[layout.QUEUED] if records else None,
+        oldest_request_seconds=(max(0, now_ns - oldest_ns) / 1e9 if oldest_ns else 0.0) if records else None,
+        cpu_seconds=words[layout.CPU_NS] / 1e9,
+        rss_bytes=_bytes(words[layout.RSS_BYTES]),
+        uss_bytes=_bytes(words[layout.USS_BYTES]),
+        pss_bytes=_bytes(words[layout.PSS_BYTES]),
+        ready=bool(words[layout.READY_NS]) and not words[layout.DRAINING],
+    )
+
+
+def _state(words: list[int]) -> WorkerState:
+    if words[layout.DRAINING]:
+        return WorkerState.DRAINING
+    if not words[layout.READY_NS]:
+        return WorkerState.BOOTING
+    return WorkerState.BUSY if board.in_flight(words) else WorkerState.IDLE
+
+
+def _bytes(word: int) -> int | None:
+    return None if word in (0, layout.NOT_READ) else word
+
+
+def _durations(rows: list[list[int]], first: int) -> Buckets:
+    total = first + layout.DURATION_BUCKET_COUNT
+    counts = tuple(map(sum, zip(*(words[first:total] for words in rows), strict=True)))
+    if not counts:
+        counts = (0,) * layout.DURATION_BUCKET_COUNT
+    return Buckets(counts, sum(words[total] for words in rows) / 1e9)
+
+
+def _queue(rows: list[list[int]]) -> Buckets:
+    end = layout.QUEUE_BUCKETS + layout.QUEUE_BUCKET_COUNT
+    counts = tuple(map(sum, zip(*(words[layout.QUEUE_BUCKETS : end] for words in rows), strict=True)))
+    return Buckets(counts or (0,) * layout.QUEUE_BUCKET_COUNT, sum(words[layout.QUEUE_NS] for words in rows) / 1e9)
+
+
+def main(
+    parent: int, board_fd: int, rows: int, status_bytes: int, pipe_fd: int, user: list[int], settings: dict[str, str]
+) -> None:
+    """Serve until the arbiter is gone. Never exits with 3 or 4: old Gunicorns read those from any child as "halt"."""
+    source = BoardSource(Board(board_fd, layout.Shape(rows, status_bytes)))
+
+    def tell(text: str) -> None:
+        # The arbiter may be gone; its log is the only place to tell it.
+        try:
+            os.write(pipe_fd, text.replace("\n", " ").encode() + b"\n")
+        except OSError:
+            return
+
+    code = 1
+    try:
+        _drop_privileges(*user)
+        code = serve.run(source, serve.settings_from(settings), tell=tell, parent_alive=lambda: os.getppid() == parent)
+    except Exception as error:
+        tell(f"exporter failed error={type(error).__name__}: {error}")
+    os._exit(code if code in (0, 1) else 1)
+
+
+def _drop_privileges(uid: int, gid: int) -> None:
+    """To Gunicorn's configured user and group, when we are root and they are not."""
+    if os.geteuid() == 0 and (uid, gid) != (0, 0):
+        os.setgroups([gid])
+        os.setgid(gid)
+        os.setuid(uid)

@@ -1,0 +1,202 @@
+"""Gunicorn's hooks, each chained before or after the user's own, never in place of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from gunicorn_autotune.model.readings import known
+from gunicorn_autotune.model.status import ExitReason, Mode
+from gunicorn_autotune.runtime import actuator, compat, slots, worker
+from gunicorn_autotune.runtime.exporter_process import EXPORTER_SETTINGS
+from gunicorn_autotune.runtime.log import line
+from gunicorn_autotune.runtime.setup import identity_of, resolved_max
+from gunicorn_autotune.runtime.state import Autotune, Tracked
+from gunicorn_autotune.scoreboard import board, layout
+from gunicorn_autotune.sensors import cgroup
+
+LEAVING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT, signal.SIGKILL)
+
+
+def chain(server: Any, tune: Autotune) -> None:
+    """Attach all our hooks to the arbiter's present configuration; a reload makes a new one and chains again."""
+    ours: dict[str, Callable[..., object]] = {
+        "pre_fork": lambda server, new: slots.assign(tune, new),
+        "post_fork": lambda server, new: worker.after_fork(tune, new),
+        "child_exit": lambda server, gone: child_exit(server, tune, gone),
+        "worker_exit": lambda server, gone: worker_exit(server, tune, gone),
+        "on_reload": lambda server: on_reload(server, tune),
+        "nworkers_changed": lambda server, new, old: nworkers_changed(server, tune, new, old),
+    }
+    for name, hook in ours.items():
+        server.cfg.set(name, _chained(server, hook, getattr(server.cfg, name), arity=ARITY[name]))
+    # The app may do a lot in its own post_worker_init: ready means after it.
+    server.cfg.set("post_worker_init", _after(server, worker.after_init, server.cfg.post_worker_init))
+
+
+ARITY = {"pre_fork": 2, "post_fork": 2, "child_exit": 2, "worker_exit": 2, "nworkers_changed": 3, "on_reload": 1}
+
+
+def _chained(
+    server: Any, ours: Callable[..., object], theirs: Callable[..., None], *, arity: int
+) -> Callable[..., None]:
+    """`ours` and then `theirs`. Ours may fail without consequence, theirs as it always could.
+
+    Gunicorn checks the number of arguments by signature, hence no *args.
+    """
+    guarded = _guarded(server, ours)
+
+    def one(server: Any) -> None:
+        guarded(server)
+        theirs(server)
+
+    def two(server: Any, worker: Any) -> None:
+        guarded(server, worker)
+        theirs(server, worker)
+
+    def three(server: Any, new: Any, old: Any) -> None:
+        guarded(server, new, old)
+        theirs(server, new, old)
+
+    by_arity: dict[int, Callable[..., None]] = {1: one, 2: two, 3: three}
+    return by_arity[arity]
+
+
+def _after(server: Any, ours: Callable[[Any], None], theirs: Callable[[Any], None]) -> Callable[[Any], None]:
+    guarded = _guarded(server, ours)
+
+    def theirs_then_ours(worker: Any) -> None:
+        theirs(worker)
+        guarded(worker)
+
+    return theirs_then_ours
+
+
+def _guarded(server: Any, ours: Callable[..., Any]) -> Callable[..., None]:
+    def call(*arguments: Any) -> None:
+        try:
+            ours(*arguments)
+        except Exception:
+            server.log.exception("autotune: a hook of ours failed, Gunicorn serves on")
+
+    return call
+
+
+def worker_exit(server: Any, tune: Autotune, gone: Any) -> None:
+    """In the worker: note the exit code. In the arbiter (kill_worker found it dead already): it counts as reaped."""
+    if os.getpid() == server.pid:
+        child_exit(server, tune, gone)
+    else:
+        worker.before_exit(gone)
+
+
+def child_exit(server: Any, tune: Autotune, gone: Any) -> None:
+    """A worker was reaped: say why it left, free its slot, and contain a failed boot.
+
+    Before 25.1 this runs inside a signal handler: no iteration over something the loop may be changing.
+    """
+    tracked: Tracked | None = getattr(gone, "autotune", None)
+    if tracked is None or tracked.age not in tune.tracked:
+        return
+    reason = exit_reason(tune, tracked)
+    was_ready = tracked.was_ready or (tracked.row is not None and tracked.row[layout.READY_NS] > 0)
+    tune.tally.exits[reason] += 1
+    slots.release(tune, tracked)
+    if reason is ExitReason.ERROR and not was_ready and tune.mode is Mode.ACTIVE and tune.frozen != "shutdown":
+        actuator.roll_back_boot(server, tune, f"worker {gone.pid} failed to boot")
+
+
+def exit_reason(tune: Autotune, tracked: Tracked) -> ExitReason:
+    """Why this worker ended. Its row holds 1 + exit code when it left by itself; a signal leaves 0."""
+    words = tracked.row.tolist() if tracked.row is not None else None
+    left = words[layout.EXIT] if words else 1
+    if tracked.worker.aborted:
+        return ExitReason.TIMEOUT
+    if left == 0 and tracked.exit_reason is None:
+        return ExitReason.OOM_KILL if _oom_killed(tune) else ExitReason.SIGNAL
+    if left > 1 and tracked.exit_reason is None:
+        return ExitReason.ERROR
+    if tracked.exit_reason is not None:
+        return tracked.exit_reason
+    requests = _requests_of(tracked)
+    return ExitReason.RECYCLE_REQUESTS if requests >= tracked.worker.max_requests else ExitReason.SIGNAL
+
+
+def _requests_of(tracked: Tracked) -> int:
+    return board.finished(tracked.row.tolist()) - tracked.requests_before if tracked.row is not None else 0
+
+
+def _oom_killed(tune: Autotune) -> bool:
+    """Whether the cgroup counted an OOM kill that no earlier death explains."""
+    if tune.cgroups is None or tune.oom_kills_settled is None:
+        return False
+    kills = known(cgroup.read_host(tune.cgroups).oom_kills, tune.oom_kills_settled)
+    new = kills > tune.oom_kills_settled
+    tune.oom_kills_settled = kills
+    return new
+
+
+LEAVING_BECAUSE = {"reload": ExitReason.RELOAD, "shutdown": ExitReason.SHUTDOWN}
+
+
+def before_kill(server: Any, tune: Autotune, pid: int, sig: int) -> None:
+    """The arbiter is about to signal a worker: from now on it is leaving, not capacity.
+
+    Its age goes below all others, since Gunicorn keeps terminating the lowest ages while WORKERS holds too many.
+    """
+    tracked = getattr(server.WORKERS.get(pid), "autotune", None)
+    if tracked is None or tracked.draining or sig not in LEAVING_SIGNALS:
+        return
+    tracked.draining = True
+    actuator.put_first_in_line(server, tracked)
+    if tracked.exit_reason is None and not tracked.worker.aborted:
+        tracked.exit_reason = LEAVING_BECAUSE.get(tune.frozen or "", ExitReason.SCALE_DOWN)
+
+
+def nworkers_changed(server: Any, tune: Autotune, new: int, old: int | None) -> None:
+    """A count that we did not set is an operator's: left alone for a while, said in the log."""
+    if tune.acting or old is None or new == old or server.autotune is not tune:
+        return
+    tune.held_until = time.monotonic() + tune.policy.operator_hold_seconds
+    server.log.info(
+        line("operator", workers=f"{old}->{new}", hold_seconds=tune.policy.operator_hold_seconds)
+    )  # fmt: skip
+
+
+def set_first_target(server: Any, tune: Autotune) -> None:
+    """The count Gunicorn was configured with, inside our bounds."""
+    target = within(tune, server.num_workers)
+    if tune.mode is Mode.ACTIVE and target != server.num_workers:
+        tune.acting = True
+        server.num_workers = target
+        tune.acting = False
+
+
+def within(tune: Autotune, workers: int) -> int:
+    """`workers` inside the operator's bounds."""
+    return max(tune.policy.min_workers, min(workers, resolved_max(tune.policy)))
+
+
+def on_reload(server: Any, tune: Autotune) -> None:
+    """After Gunicorn has read the configuration again, before it spawns the new set."""
+    from gunicorn_autotune.runtime.install import written_policy
+
+    policy = written_policy()
+    exporter_changed = any(getattr(policy, name) != getattr(tune.policy, name) for name in EXPORTER_SETTINGS)
+    tune.policy = policy
+    tune.mode = Mode.OBSERVE if policy.mode == "off" else Mode(policy.mode)
+    tune.threads = compat.requests_at_once(server)
+    tune.records = compat.kind_of(server.worker_class) != compat.UNKNOWN
+    tune.identity = identity_of(server)
+    tune.faults_in_row = 0
+    tune.faults_logged.clear()
+    if tune.mode is Mode.ACTIVE:
+        target = within(tune, tune.target_before_reload)
+        server.cfg.set("workers", target)
+        server.num_workers = target
+    if exporter_changed and tune.exporter is not None:
+        tune.exporter.stop()
+        tune.exporter.policy = policy

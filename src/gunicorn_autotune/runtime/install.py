@@ -1,0 +1,57 @@
+"""From the configuration file into the arbiter: check the settings, then wait for `Arbiter.start`.
+
+A file's own `on_starting` may stand below our call and would silently replace a hook we put there, so no hook of ours
+ever stands in the file. Everything is attached when the arbiter starts, on top of whatever hooks it then has.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from gunicorn_autotune.model.policy import Policy, PolicyError, policy_from
+from gunicorn_autotune.runtime import compat, user_metrics
+from gunicorn_autotune.runtime.log import line
+
+_written: Policy | None = None
+"""The policy of the configuration file that was read last; a HUP reads it again."""
+_started_in_pid = 0
+
+
+def install(namespace: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Check `settings` against the environment and remember them for the arbiter that starts next.
+
+    A PolicyError stops the boot with one line on stderr and exit code 1. During a reload it must not: the running
+    policy stays and the line is logged.
+    """
+    global _written
+    try:
+        policy = policy_from(settings, os.environ)
+    except PolicyError as error:
+        where = namespace.get("__file__", "configuration")
+        if _started_in_pid == os.getpid():
+            print(line("reload refused, running settings stay", file=where, error=error), file=sys.stderr, flush=True)
+            return
+        raise SystemExit(f"gunicorn-autotune: {where}: {error}") from None
+    _written = policy
+    if policy.mode != "off":
+        compat.before_start(_adopt)
+        user_metrics.prepare(policy)
+
+
+def _adopt(server: Any) -> None:
+    """Called by the arbiter as the first thing of its start."""
+    global _started_in_pid
+    from gunicorn_autotune.runtime.arbiter import adopt
+
+    _started_in_pid = os.getpid()
+    if _written is not None and _written.mode != "off":
+        adopt(server, _written)
+
+
+def written_policy() -> Policy:
+    """What the configuration file says now."""
+    if _written is None:
+        raise RuntimeError("install() has not been called")
+    return _written

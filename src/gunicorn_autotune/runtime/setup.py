@@ -1,0 +1,63 @@
+"""The first moment: what has to exist before the first fork."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from typing import Any
+
+import gunicorn_autotune
+from gunicorn_autotune.model.policy import Policy, with_automatic_max
+from gunicorn_autotune.model.readings import known
+from gunicorn_autotune.model.status import Identity, Mode
+from gunicorn_autotune.runtime import compat
+from gunicorn_autotune.runtime.exporter_process import ExporterProcess
+from gunicorn_autotune.runtime.log import line
+from gunicorn_autotune.runtime.state import Autotune
+from gunicorn_autotune.scoreboard import board, layout
+from gunicorn_autotune.sensors import cgroup
+
+
+def new_autotune(server: Any, policy: Policy) -> Autotune:
+    """Board, identity and exporter of one arbiter; nothing runs yet."""
+    shape = layout.shape_for(resolved_max(policy))
+    scoreboard = board.create(shape)
+    tune = Autotune(
+        policy=policy,
+        mode=Mode(policy.mode),
+        board=scoreboard,
+        identity=identity_of(server),
+        threads=compat.requests_at_once(server),
+        records=compat.kind_of(server.worker_class) != compat.UNKNOWN,
+        free_slots=list(range(shape.rows)),
+    )
+    tune.exporter = new_exporter(server, policy, scoreboard)
+    return tune
+
+
+def new_exporter(server: Any, policy: Policy, scoreboard: board.Board) -> ExporterProcess:
+    """The exporter to be; its lines come out in Gunicorn's error log."""
+    user = (int(server.cfg.uid), int(server.cfg.gid))
+    return ExporterProcess(policy, scoreboard, user, lambda text: server.log.info(line(text)))
+
+
+def resolved_max(policy: Policy) -> int:
+    """max_workers, or what the host suggests when it is left at 0."""
+    host = cgroup.read_host(cgroup.find_cgroup())
+    cores = policy.cpu_limit_cores or known(host.cpu_limit_cores, 1.0)
+    return with_automatic_max(policy, cores, known(host.memory_limit_bytes, 0) or None).max_workers
+
+
+def identity_of(server: Any) -> Identity:
+    """Who publishes."""
+    from gunicorn import __version__
+
+    return Identity(
+        gunicorn=__version__,
+        autotune=gunicorn_autotune.__version__,
+        python=platform.python_version(),
+        worker_class=str(server.cfg.worker_class_str),
+        pid=os.getpid(),
+        started_unix_seconds=time.time(),
+    )

@@ -1,0 +1,57 @@
+"""Which worker holds which row. A slot is freed only after its worker is gone, and its counters go on."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from gunicorn_autotune.runtime import user_metrics
+from gunicorn_autotune.runtime.state import Autotune, Tracked
+from gunicorn_autotune.scoreboard import board, layout
+
+
+def assign(tune: Autotune, worker: Any) -> Tracked:
+    """Before the fork: a row for the worker, or none when the board is full (it serves unmeasured)."""
+    now_ns = time.monotonic_ns()
+    slot = min(tune.free_slots, default=None)
+    row = None
+    if slot is None:
+        tune.tally.unmeasured_workers += 1
+        worker.log.error("autotune: scoreboard full rows=%s, worker serves unmeasured", tune.board.shape.rows)
+    else:
+        tune.free_slots.remove(slot)
+        tune.slots_used = max(tune.slots_used, slot + 1)
+        row = tune.board.row(slot)
+        row[layout.SPAWNED_NS] = now_ns
+        row[layout.AGE] = worker.age
+    tracked = Tracked(worker, worker.age, slot, row, spawned_at=now_ns / 1e9)
+    if row is not None:
+        tracked.requests_before = board.finished(row.tolist())
+        tracked.cpu_ns_before = row[layout.CPU_NS]
+    tune.tracked[worker.age] = tracked
+    worker.autotune = tracked
+    tune.tally.spawns += 1
+    return tracked
+
+
+def release(tune: Autotune, tracked: Tracked) -> None:
+    """After the reap: settle the row and give the slot back."""
+    tune.tracked.pop(tracked.age, None)
+    if tracked.probe is not None:
+        tracked.probe.close()
+        tracked.probe = None
+    if tracked.slot is None or tracked.row is None:
+        return
+    board.reclaim(tracked.row, time.monotonic_ns())
+    tracked.row = None
+    tune.free_slots.append(tracked.slot)
+    user_metrics.leave_slot(tracked.slot)
+
+
+def settle_strays(server: Any, tune: Autotune) -> list[Tracked]:
+    """Workers Gunicorn no longer has and whose exit nobody told us: a fork that failed leaves one."""
+    alive = {id(worker) for worker in list(server.WORKERS.values())}
+    strays = [tracked for tracked in list(tune.tracked.values()) if id(tracked.worker) not in alive]
+    for tracked in strays:
+        release(tune, tracked)
+    return strays

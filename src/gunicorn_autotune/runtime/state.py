@@ -1,0 +1,92 @@
+"""What one arbiter's autotune remembers between ticks. Data only; the rooms beside it act on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from gunicorn_autotune.model.decisions import Decision
+from gunicorn_autotune.model.policy import Policy
+from gunicorn_autotune.model.readings import MemoryReading, Missing, Reading
+from gunicorn_autotune.model.status import ExitReason, Identity, Mode, Tally
+from gunicorn_autotune.runtime.exporter_process import ExporterProcess
+from gunicorn_autotune.scoreboard.board import Board
+
+
+@dataclass(slots=True)
+class Tracked:
+    """One worker as the arbiter follows it, from before its fork until after its reap."""
+
+    worker: Any
+    """Gunicorn's worker object."""
+    age: int
+    """Its age at birth; `worker.age` itself is lowered when it becomes a victim."""
+    slot: int | None
+    row: memoryview | None
+    spawned_at: float
+    """Monotonic seconds."""
+    requests_before: int = 0
+    """Requests of the slot's earlier processes."""
+    probe: Any = None
+    """Open process files (sensors.process), from the first tick after the fork."""
+    cpu_ns_before: int = 0
+    """CPU of the slot's earlier processes."""
+    cpu_seconds: float = 0.0
+    """CPU of this process, as last read."""
+    run_delay_seconds: float = 0.0
+    was_ready: bool = False
+    memory: Reading[MemoryReading] = Missing("not read yet")
+    draining: bool = False
+    exit_reason: ExitReason | None = None
+    """Why we or Gunicorn asked it to leave; None while nobody did."""
+
+
+@dataclass(slots=True)
+class Sums:
+    """Cumulative figures that processes take with them when they die, kept here instead."""
+
+    cpu_seconds: float = 0.0
+    run_delay_seconds: float = 0.0
+    boot_cpu_seconds: float = 0.0
+    boots: int = 0
+    busy_ns: list[int] = field(default_factory=list)
+    """Per slot: the largest integral seen (a row read between two stores shows a little less)."""
+
+
+@dataclass(slots=True)
+class Autotune:
+    """Everything of ours in one arbiter process."""
+
+    policy: Policy
+    mode: Mode
+    board: Board
+    identity: Identity
+    threads: int
+    records: bool
+    """Whether the worker class reports its requests."""
+    cgroups: Any = None
+    tracked: dict[int, Tracked] = field(default_factory=dict)
+    """By age at birth, which no two workers share. Changed in place only: old Gunicorns reap in a signal handler."""
+    free_slots: list[int] = field(default_factory=list)
+    slots_used: int = 0
+    sums: Sums = field(default_factory=Sums)
+    tally: Tally = field(default_factory=Tally)
+    history: Any = None
+    decision: Decision | None = None
+    recent: list[dict[str, Any]] = field(default_factory=list)
+    exporter: ExporterProcess | None = None
+    frozen: str | None = None
+    held_until: float | None = None
+    boot_backoff_until: float | None = None
+    boot_failures_in_row: int = 0
+    acting: bool = False
+    """While we set num_workers ourselves, so that nworkers_changed is not taken for an operator."""
+    ticked_at: float = 0.0
+    decided_at: float = 0.0
+    memory_turn: int = 0
+    faults_in_row: int = 0
+    faults_logged: set[str] = field(default_factory=set)
+    limits_seen: dict[str, Any] = field(default_factory=dict)
+    oom_kills_settled: int | None = None
+    """oom_kill events of the cgroup that were already there, or already blamed for a death."""
+    target_before_reload: int = 0

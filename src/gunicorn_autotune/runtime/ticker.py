@@ -1,0 +1,134 @@
+"""One tick: sense, decide, act, tell. Runs inside the arbiter's own loop; the only place that reads the clock for it.
+
+First do no harm: a tick that raises is logged once and counted, the next one runs; after FAULTS_BEFORE_FALLBACK in a
+row the mode is `fallback`: the worker count is left alone until the next reload.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from gunicorn_autotune.law import law
+from gunicorn_autotune.model.decisions import Decision
+from gunicorn_autotune.model.policy import with_automatic_max
+from gunicorn_autotune.model.readings import known
+from gunicorn_autotune.model.snapshot import Snapshot, WorkerState
+from gunicorn_autotune.model.status import Mode, Stage, status_document
+from gunicorn_autotune.runtime import actuator, sensing, slots
+from gunicorn_autotune.runtime.log import line
+from gunicorn_autotune.runtime.state import Autotune
+
+FAULTS_BEFORE_FALLBACK = 10
+
+
+def tick(server: Any, tune: Autotune) -> None:
+    """Called once every turn of the arbiter's loop; does its work when `tick_seconds` have passed."""
+    started = time.monotonic()
+    if started - tune.ticked_at < tune.policy.tick_seconds * 0.8:
+        return
+    tune.ticked_at = started
+    stage = Stage.READ
+    try:
+        _before(server, tune, started)
+        snapshot = sensing.look(server, tune)
+        if _due(tune, snapshot):
+            stage = Stage.DECIDE
+            decision = _decide(tune, snapshot)
+            stage = Stage.APPLY
+            if tune.mode is not Mode.FALLBACK:
+                actuator.act(server, tune, decision)
+            _publish(tune, snapshot)
+        tune.faults_in_row = 0
+    except Exception:
+        _fault(server, tune, stage)
+    tune.tally.ticks += 1
+    tune.tally.tick_seconds += time.monotonic() - started
+
+
+def _before(server: Any, tune: Autotune, now: float) -> None:
+    """What the loop owes the world beside deciding."""
+    if tune.exporter is not None and tune.exporter.tend(now):
+        tune.tally.exporter_spawns += 1
+    slots.settle_strays(server, tune)
+    tune.frozen = frozen_why(server)
+    if tune.held_until is not None and now >= tune.held_until:
+        tune.held_until = None
+
+
+def frozen_why(server: Any) -> str | None:
+    """Why the count must not be touched: two masters share the load during an upgrade, WINCH asked for none."""
+    if server.reexec_pid or server.master_pid:
+        return "upgrade"
+    return "winch" if server.num_workers == 0 else None
+
+
+def _due(tune: Autotune, snapshot: Snapshot) -> bool:
+    calm = snapshot.at - tune.decided_at < tune.policy.decide_seconds * 0.8
+    return not calm or pressed(snapshot)
+
+
+def pressed(snapshot: Snapshot) -> bool:
+    """Somebody waits, or would if he came now: decide at once."""
+    if any(known(listener.backlog, 0) for listener in snapshot.listeners):
+        return True
+    ready = [worker for worker in snapshot.workers if worker.state in (WorkerState.IDLE, WorkerState.BUSY)]
+    if any(worker.queued for worker in ready):
+        return True
+    return bool(ready) and all(worker.in_flight >= snapshot.threads for worker in ready)
+
+
+def _decide(tune: Autotune, snapshot: Snapshot) -> Decision:
+    tune.decided_at = snapshot.at
+    cores = known(snapshot.host.cpu_limit_cores, 1.0)
+    limit = known(snapshot.host.memory_limit_bytes, 0) or None
+    policy = with_automatic_max(tune.policy, tune.policy.cpu_limit_cores or cores, limit)
+    if tune.history is None:
+        tune.history = law.start(snapshot)
+    decision, tune.history = law.decide(policy, tune.history, snapshot)
+    tune.decision = decision
+    tune.tally.decisions[f"{decision.action.value}/{decision.reason.value}"] += 1
+    return decision
+
+
+def _publish(tune: Autotune, snapshot: Snapshot) -> None:
+    if tune.decision is None:
+        return
+    mode = Mode.PAUSED if tune.mode is Mode.ACTIVE and (tune.frozen or tune.held_until) else tune.mode
+    document = status_document(
+        tune.identity, tune.policy, mode, snapshot, tune.decision, tune.tally, tune.recent, time.time()
+    )
+    if not tune.board.publish(json.dumps(document, separators=(",", ":")).encode()):
+        raise ValueError(f"status document does not fit into {tune.board.shape.status_bytes} bytes")
+
+
+def publish_frozen(server: Any, tune: Autotune, why: str) -> None:
+    """Tell readers at once that the count is frozen; a stop or reload holds up the loop for a while."""
+    tune.frozen = why
+    try:
+        _publish(tune, sensing.look(server, tune))
+    except Exception:
+        _fault(server, tune, Stage.READ)
+
+
+def _fault(server: Any, tune: Autotune, stage: Stage) -> None:
+    tune.tally.errors[stage] += 1
+    tune.faults_in_row += 1
+    key = f"tick {stage.value}"
+    if key not in tune.faults_logged:
+        tune.faults_logged.add(key)
+        server.log.exception(line("tick failed (logged once), Gunicorn serves on", stage=stage.value))
+    if tune.faults_in_row == FAULTS_BEFORE_FALLBACK and tune.mode is not Mode.FALLBACK:
+        tune.mode = Mode.FALLBACK
+        server.log.error(line("fallback: the worker count is left alone", workers=server.num_workers))
+        _publish_fallback(server, tune)
+
+
+def _publish_fallback(server: Any, tune: Autotune) -> None:
+    """Best effort: what failed may be the sensing itself."""
+    status = tune.board.status()
+    if status is None:
+        return
+    document = json.loads(status) | {"mode": Mode.FALLBACK.value, "target": server.num_workers}
+    tune.board.publish(json.dumps(document, separators=(",", ":")).encode())

@@ -1,0 +1,88 @@
+"""The walk from our own cgroup up to the mount: every ancestor may limit us, and the tightest one does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from gunicorn_autotune.model.readings import UNLIMITED, Limit, Missing, Reading, Unlimited
+from gunicorn_autotune.sensors.files import Absent, garbage, parse_cpu_list, parse_keyed_count, read_text
+
+N = TypeVar("N", int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A limit and what is used of it, both from the same level: siblings under that level share it."""
+
+    limit: Limit[int]
+    used: Reading[int]
+
+
+def tightest(levels: tuple[str, ...], limit_at: Callable[[str], Limit[N]]) -> tuple[Limit[N], str]:
+    """The smallest limit over `levels` and the level that supplied it; on a tie the one nearest to us.
+
+    A level that cannot be read does not hide the others. Without any number: Missing if a level was unreadable
+    or our own directory is gone, else Unlimited.
+    """
+    best: tuple[N, str] | None = None
+    unreadable: Missing | None = None
+    for level in levels:
+        limit = limit_at(level)
+        if isinstance(limit, Missing):
+            unreadable = unreadable or limit
+        elif not isinstance(limit, Unlimited) and (best is None or limit < best[0]):
+            best = (limit, level)
+    if best is not None:
+        return best
+    # Without this a cgroup removed under our feet would look like one without limits.
+    if unreadable is None and not os.path.isdir(levels[0]):  # noqa: PTH112
+        unreadable = Missing(f"{levels[0]}: the cgroup is gone")
+    return unreadable or UNLIMITED, levels[0]
+
+
+def limit_in(path: str, parse: Callable[[str], Limit[N] | None]) -> Limit[N]:
+    """One limit file: no file is no limit (the root has none, nor has a controller that is off), garbage is Missing."""
+    text = read_text(path)
+    if isinstance(text, Absent):
+        return UNLIMITED
+    if isinstance(text, Missing):
+        return text
+    limit = parse(text)
+    return garbage(path, text) if limit is None else limit
+
+
+def sum_over(levels: tuple[str, ...], file: str, key: str) -> Reading[int]:
+    """The count `key` of `file` added up over the levels that have it.
+
+    Throttling is booked where the quota is, often at an ancestor of ours (a pod, a slice). A sum never goes down
+    when the tightest level changes; one unreadable level makes all of it Missing for the same reason.
+    """
+    total: int | None = None
+    for level in levels:
+        text = read_text(f"{level}/{file}")
+        if isinstance(text, Missing) and not isinstance(text, Absent):
+            return text
+        count = None if isinstance(text, Missing) else parse_keyed_count(text, key)
+        if count is not None:
+            total = count + (total or 0)
+    return Missing(f"{levels[0]}/{file}: no count {key!r} up to the mount") if total is None else total
+
+
+def first_cpu_list(levels: tuple[str, ...], file: str) -> Reading[int]:
+    """How many CPUs the nearest level that has `file` allows; already the effective set, so no need to go on."""
+    for level in levels:
+        text = read_text(f"{level}/{file}")
+        if not isinstance(text, Absent):
+            cores = text if isinstance(text, Missing) else parse_cpu_list(text)
+            return garbage(f"{level}/{file}", str(text)) if cores is None else cores
+    return Missing(f"{levels[0]}/{file}: not there up to the mount")
+
+
+def less(used: Reading[int], reclaimable: Reading[int]) -> Reading[int]:
+    """The working set: use minus what the kernel drops without a fight; never below zero (two reads, two instants)."""
+    if isinstance(used, Missing):
+        return used
+    return reclaimable if isinstance(reclaimable, Missing) else max(0, used - reclaimable)
