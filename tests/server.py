@@ -133,14 +133,18 @@ class Server:
                 return float(text.rsplit(" ", 1)[1])
         raise KeyError(sample)
 
-    def wait_for_status(self, ask: Callable[[dict[str, Any]], Any], what: str, seconds: float = DEADLINE_SECONDS) -> Any:
+    def wait_for_status(
+        self, ask: Callable[[dict[str, Any]], Any], what: str, seconds: float = DEADLINE_SECONDS
+    ) -> Any:
         """The first truthy `ask(status)`."""
         return wait_for(lambda: ask(self.status()), what + f"\n{self.log[-3000:]}", seconds)
 
     def wait_for_ready(self, workers: int, seconds: float = DEADLINE_SECONDS) -> list[int]:
         """Pids once exactly `workers` are ready and none leaves or boots."""
         return wait_for(
-            lambda: pids if len(pids := self.pids("idle", "busy")) == workers == len(self.status()["workers"]) else None,
+            lambda: (
+                pids if len(pids := self.pids("idle", "busy")) == workers == len(self.status()["workers"]) else None
+            ),
             f"{workers} ready workers\n{self.log[-3000:]}",
             seconds,
         )

@@ -1,4 +1,4 @@
-"""Where the exporter listens, parsed from what the operator wrote; a mistake is one line with setting, value and rule."""
+"""Where the exporter listens, parsed from what the operator wrote."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 UNIX_PATH_BYTES = 107
 """sun_path of sockaddr_un (unix(7)) less its end mark."""
 TCP = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^\[\]:/\s]*)):(?P<port>[0-9]{1,5})")
+BARE_IPV6 = re.compile(r"[0-9a-fA-F]*(:[0-9a-fA-F.]*){2,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def parse_address(text: str, setting: str = "metrics") -> Address:
     if text.startswith("unix:"):
         return _unix(text, setting)
     match = TCP.fullmatch(text)
-    if match is None and text.count(":") > 1 and "[" not in text:
+    if match is None and BARE_IPV6.fullmatch(text):
         raise _wrong(setting, text, "an IPv6 address stands in brackets, as [::1]:9877")
     if match is None:
         raise _wrong(setting, text, "must be HOST:PORT, [IPV6]:PORT, :PORT, unix:/path or off")

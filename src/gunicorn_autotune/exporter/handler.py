@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.client import LineTooLong
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
@@ -28,24 +28,31 @@ gunicorn-autotune exporter
 """
 
 
-class _Head(io.RawIOBase):
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole response, made before its first byte is sent."""
+
+    code: int
+    body: bytes
+    kind: str = PLAIN
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class _Head:
     """The head of a request, at most HEAD_BYTES of it."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
         self._left = HEAD_BYTES
+        self.close = stream.close
 
-    def readline(self, size: int | None = -1) -> bytes:
+    def readline(self, _size: int = -1) -> bytes:
         """One line; LineTooLong when the head is over its limit."""
         line: bytes = self._stream.readline(self._left + 1)
         self._left -= len(line)
         if self._left < 0:
             raise LineTooLong("request head")
         return line
-
-    def close(self) -> None:
-        """Close the stream below."""
-        self._stream.close()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -83,79 +90,86 @@ class Handler(BaseHTTPRequestHandler):
             return self._refuse_method
         raise AttributeError(name)
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """Answer the path."""
         path = self.path.partition("?")[0]
-        answer = ANSWERS.get(path)
-        if answer is None:
-            self._send(404, b"404 no such path; / lists them\n")
-        elif path in OPEN_PATHS or self._admitted():
-            answer(self)
+        try:
+            answer = self._answer(path)
+        except Exception as error:
+            self.server.tell_once(f"exporter: request failed path={path} error={type(error).__name__}: {error}")
+            answer = Answer(500, b"500 the exporter failed; see the error log\n")
+        self._send(answer)
 
     do_HEAD = do_GET  # noqa: N815
 
     def _refuse_method(self) -> None:
-        self._send(405, b"405 GET and HEAD only\n", Allow="GET, HEAD")
+        self._send(Answer(405, b"405 GET and HEAD only\n", headers=(("Allow", "GET, HEAD"),)))
 
-    def _admitted(self) -> bool:
+    def _answer(self, path: str) -> Answer:
+        answers = ANSWERS.get(path)
+        if answers is None:
+            return Answer(404, b"404 no such path; / lists them\n")
+        refusal = None if path in OPEN_PATHS else self._refusal()
+        return refusal or answers(self)
+
+    def _refusal(self) -> Answer | None:
+        """What to answer without a valid bearer token; a token file that cannot be read lets nobody in."""
         token = self.server.token
         if token is None:
-            return True
+            return None
         try:
             admitted = token.admits(self.headers.get("Authorization", ""))
         except (OSError, ValueError) as error:
             self.server.tell_once(f"exporter: cannot read bearer token file={token.path} error={error}")
-            self._send(503, b"503 the bearer token file cannot be read\n")
-            return False
-        if not admitted:
-            self._send(401, b"401 bearer token needed\n", WWW_Authenticate='Bearer realm="gunicorn-autotune"')
-        return admitted
+            return Answer(503, b"503 the bearer token file cannot be read\n")
+        challenge = (("WWW-Authenticate", 'Bearer realm="gunicorn-autotune"'),)
+        return None if admitted else Answer(401, b"401 bearer token needed\n", headers=challenge)
 
-    def _send(self, code: int, body: bytes, kind: str = PLAIN, **headers: str) -> None:
-        self.send_response(code)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Connection", "close")
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.code)
+        self.send_header("Content-Type", answer.kind)
+        self.send_header("Content-Length", str(len(answer.body)))
+        for name, value in COMMON_HEADERS + answer.headers:
+            self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(answer.body)
 
-    def _index(self) -> None:
-        self._send(200, INDEX.encode())
+    def _index(self) -> Answer:
+        return Answer(200, INDEX.encode())
 
-    def _metrics(self) -> None:
+    def _metrics(self) -> Answer:
         form = render.negotiate(self.headers.get("Accept", ""))
+        vary = (("Vary", "Accept, Accept-Encoding"),)
         body = self.server.metrics(form)
         if render.accepts_gzip(self.headers.get("Accept-Encoding", "")):
-            self._send(200, render.gzipped(body), form.value, Content_Encoding="gzip", Vary="Accept, Accept-Encoding")
-        else:
-            self._send(200, body, form.value, Vary="Accept, Accept-Encoding")
+            return Answer(200, render.gzipped(body), form.value, (*vary, ("Content-Encoding", "gzip")))
+        return Answer(200, body, form.value, vary)
 
-    def _status(self) -> None:
+    def _status(self) -> Answer:
         document, reading = self.server.read()
         whole = health.status_json(document, reading, time.monotonic(), self.server.settings.healthy_seconds)
         body = json.dumps(whole, allow_nan=False).encode() + b"\n"
-        self._send(503 if document is None else 200, body, "application/json")
+        return Answer(503 if document is None else 200, body, "application/json")
 
-    def _healthy(self) -> None:
+    def _healthy(self) -> Answer:
         document = self.server.source.status()
-        self._verdict("healthy", health.sick(document, time.monotonic(), self.server.settings.healthy_seconds))
+        return _verdict("healthy", health.sick(document, time.monotonic(), self.server.settings.healthy_seconds))
 
-    def _ready(self) -> None:
-        self._verdict("ready", health.unready(*self.server.read()))
+    def _ready(self) -> Answer:
+        return _verdict("ready", health.unready(*self.server.read()))
 
-    def _verdict(self, good: str, why_not: str | None) -> None:
-        self._send(503 if why_not else 200, f"{why_not or good}\n".encode())
 
+def _verdict(good: str, why_not: str | None) -> Answer:
+    return Answer(503 if why_not else 200, f"{why_not or good}\n".encode())
+
+
+COMMON_HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"), ("Connection", "close"))
 
 OPEN_PATHS = ("/-/healthy", "/-/ready")
 """Probes of an orchestrator carry no token."""
 
-ANSWERS: dict[str, Callable[[Handler], None]] = {
+ANSWERS: dict[str, Callable[[Handler], Answer]] = {
     "/": Handler._index,
     "/metrics": Handler._metrics,
     "/status.json": Handler._status,

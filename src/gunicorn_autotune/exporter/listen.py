@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+from pathlib import Path
 
 from gunicorn_autotune.exporter.address import Address
 
@@ -26,7 +27,7 @@ def _listen_tcp(address: Address) -> socket.socket:
         )
     found = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, _, _, _, place = found[0]
-    return socket.create_server(place[:2], family=family, backlog=BACKLOG)  # type: ignore[arg-type]
+    return socket.create_server(place[:2], family=family, backlog=BACKLOG)
 
 
 def _listen_unix(path: str) -> socket.socket:
@@ -47,7 +48,7 @@ def _listen_unix(path: str) -> socket.socket:
 def remove_stale(path: str) -> None:
     """Remove a socket file that nobody answers on; anything else that stands there is left alone."""
     try:
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+        if not stat.S_ISSOCK(Path(path).lstat().st_mode):
             return
     except FileNotFoundError:
         return
@@ -56,7 +57,7 @@ def remove_stale(path: str) -> None:
         try:
             probe.connect(path)
         except ConnectionRefusedError:
-            os.unlink(path)
+            Path(path).unlink(missing_ok=True)
         except OSError:
             return
 
@@ -66,7 +67,7 @@ def identity(listener: socket.socket) -> tuple[str, int] | None:
     if listener.family != socket.AF_UNIX:
         return None
     path = listener.getsockname()
-    return path, os.lstat(path).st_ino
+    return path, Path(path).lstat().st_ino
 
 
 def remove_own(known: tuple[str, int] | None) -> None:
@@ -75,8 +76,8 @@ def remove_own(known: tuple[str, int] | None) -> None:
         return
     path, inode = known
     try:
-        if os.lstat(path).st_ino == inode:
-            os.unlink(path)
+        if Path(path).lstat().st_ino == inode:
+            Path(path).unlink()
     except OSError:
         return
 

@@ -19,13 +19,15 @@ from typing import Any
 
 from gunicorn_autotune.exporter.metrics import TABLE
 
-RESERVED = frozenset(metric.family for metric in TABLE)
+RESERVED = frozenset(name for metric in TABLE for name in (metric.family, metric.name))
 HEADER_BYTES = 8
+OLD_VARIABLE = "prometheus_multiproc_dir"
+"""Deprecated by the client, still obeyed."""
 
 
 def configured() -> str:
     """The directory the app's metrics are written to; empty when the user set none."""
-    return os.environ.get("PROMETHEUS_MULTIPROC_DIR") or os.environ.get("prometheus_multiproc_dir") or ""
+    return os.environ.get("PROMETHEUS_MULTIPROC_DIR") or os.environ.get(OLD_VARIABLE) or ""
 
 
 def install_slot_identifier(get_slot: Callable[[], str], enabled: bool = True) -> bool:

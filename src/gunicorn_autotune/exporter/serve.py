@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from gunicorn_autotune.exporter import listen
 from gunicorn_autotune.exporter.address import Settings, parse_address
+from gunicorn_autotune.exporter.credentials import Certificate
 from gunicorn_autotune.exporter.rows import Source
-from gunicorn_autotune.exporter.secrets import Certificate
 from gunicorn_autotune.exporter.server import Server
 
 __all__ = ["Settings", "Source", "parse_address", "run"]
@@ -44,7 +44,7 @@ class _Life:
 def run(source: Source, settings: Settings, tell: Callable[[str], None], parent_alive: Callable[[], bool]) -> None:
     """Serve until SIGTERM or the parent's end, then return. Call it from the main thread of its own process.
 
-    An address that is taken, a certificate that is not there yet: told once, tried again for ever.
+    An address that is taken, a certificate that is not there yet: told once, tried again until it works.
     """
     life = _Life(parent_alive)
     for number in IGNORED_SIGNALS:
@@ -65,17 +65,17 @@ def _listener(
     settings: Settings, certificate: Certificate | None, tell: Callable[[str], None], life: _Life
 ) -> socket.socket | None:
     """The listening socket, None when our time ended before it could be had."""
-    pause, told = settings.retry_seconds, False
+    pause, told = settings.retry_seconds, ""
     while life.goes_on():
         try:
             if certificate is not None:
                 certificate.context()
             return listen.listen(settings.address)
         except OSError as error:
-            if not told:
-                why = error.strerror or str(error)
+            why = (error.strerror or str(error)).partition(" (while")[0]
+            if why != told:
                 tell(f'exporter: cannot listen address={settings.address} error="{why}" retrying')
-                told = True
+            told = why
         life.nap(pause)
         pause = min(2 * pause, MAX_RETRY_SECONDS)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from collections.abc import Callable
 from socketserver import TCPServer, ThreadingMixIn
@@ -11,11 +12,11 @@ from typing import Any
 
 from gunicorn_autotune.exporter import multiprocess
 from gunicorn_autotune.exporter.address import Settings
+from gunicorn_autotune.exporter.credentials import BearerToken, Certificate
 from gunicorn_autotune.exporter.handler import Handler
 from gunicorn_autotune.exporter.render import Format, exposition
 from gunicorn_autotune.exporter.rows import BoardReading, Highest, Source
 from gunicorn_autotune.exporter.samples import Document
-from gunicorn_autotune.exporter.secrets import BearerToken, Certificate
 
 REQUESTS_AT_ONCE = 16
 """Further connections wait in the kernel's queue."""
@@ -38,6 +39,7 @@ class Server(ThreadingMixIn, TCPServer):
         TCPServer.__init__(self, ("", 0), Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
+        listener.settimeout(POLL_SECONDS)
         self.source = source
         self.settings = settings
         self.token = BearerToken(settings.bearer_token_file) if settings.bearer_token_file else None
@@ -121,15 +123,13 @@ class Server(ThreadingMixIn, TCPServer):
         try:
             if self._certificate is not None:
                 connection.do_handshake()  # type: ignore[attr-defined]
-            super().finish_request(connection, client_address)  # type: ignore[arg-type]
+            super().finish_request(connection, client_address)
         finally:
             with self._lock:
                 del self._open[connection]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away or spoke no TLS is no news; a fault of ours is, once."""
-        import sys
-
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             self.tell_once(f"exporter: request failed error={type(error).__name__}: {error}")

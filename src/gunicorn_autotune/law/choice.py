@@ -21,6 +21,7 @@ _AT_CAP = {
     CapName.PIDS: Reason.AT_PIDS_CAP,
     CapName.CONFIG_MAX: Reason.AT_MAX,
 }
+_SHRINK_FOR = {CapName.CPU: Reason.CPU, CapName.MEMORY: Reason.MEMORY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +135,18 @@ def _grow(ask: Question) -> Choice | None:
 
 
 def _shrink(ask: Question) -> Choice | None:
-    """Part of the excess, when it has been one for the whole window. CPU: the load would fill them, the cores not."""
+    """Part of the excess, when it has been one for the whole window.
+
+    Where a cap is below what the load would keep busy, the cap is the reason, not the load.
+    """
     if ask.view.pressed is not None:
         return None
     policy, count = ask.policy, ask.count
     fewer = removable(policy, ask.history, ask.view.mark.at, count, policy.min_workers)
     if fewer <= 0:
         return None
-    reason = Reason.CPU if ask.need.keep >= count else Reason.LOAD_FELL
+    capped = ask.need.keep > ask.limit
+    reason = _SHRINK_FOR.get(ask.binding, Reason.LOAD_FELL) if capped else Reason.LOAD_FELL
     return Choice(Action.SHRINK, reason, count - fewer)
 
 

@@ -34,14 +34,15 @@ def decide(policy: Policy, history: History, snapshot: Snapshot) -> tuple[Decisi
 
     May be called at any interval; the more often, the sooner a step in load is seen for what it is.
     """
-    view, history = look(policy, history, snapshot)
+    before = history
+    view, history = look(policy, before, snapshot)
     need = _need(policy, history, view) if view else None
     if view is None or need is None:
-        return _without_need(policy, history, snapshot)
+        decision = _without_need(policy, snapshot)
+        return decision, history if history is before else _with_needed(policy, history, snapshot, snapshot.target)
     limits = caps(policy, view)
     question = Question(policy, history, view, need, MappingProxyType(limits))
-    needed = min(need.keep, question.limit)
-    history = replace(history, needed=remember(history.needed, snapshot.at, needed, policy.scale_down_window_seconds))
+    history = _with_needed(policy, history, snapshot, min(need.keep, question.limit))
     question = replace(question, history=history)
     choice = choose(question)
     decision = Decision(
@@ -64,15 +65,21 @@ def _need(policy: Policy, history: History, view: View) -> Need | None:
     return pressed_need(policy, history, view) if view.pressed else calm_need(policy, history, view)
 
 
-def _without_need(policy: Policy, history: History, snapshot: Snapshot) -> tuple[Decision, History]:
-    """No load can be told: hold within the bounds, and take the present count for needed."""
+def _with_needed(policy: Policy, history: History, snapshot: Snapshot, workers: int) -> History:
+    """`history` with `workers` needed now; where no load can be told, the present count is taken for needed."""
+    needed = remember(history.needed, snapshot.at, workers, policy.scale_down_window_seconds)
+    return replace(history, needed=needed)
+
+
+def _without_need(policy: Policy, snapshot: Snapshot) -> Decision:
+    """No load can be told: hold within the bounds."""
     choice = choose_without_need(policy, snapshot)
     limits = {
         CapName.MEMORY: memory_cap(policy, snapshot),
         CapName.PIDS: pids_cap(snapshot),
         CapName.CONFIG_MAX: policy.max_workers,
     }
-    decision = Decision(
+    return Decision(
         action=choice.action,
         reason=choice.reason,
         target=choice.target,
@@ -80,8 +87,6 @@ def _without_need(policy: Policy, history: History, snapshot: Snapshot) -> tuple
         caps=MappingProxyType({name: max(0, limit) for name, limit in limits.items() if limit is not None}),
         floor=policy.min_workers,
     )
-    needed = remember(history.needed, snapshot.at, snapshot.target, policy.scale_down_window_seconds)
-    return decision, replace(history, needed=needed)
 
 
 def _acted(history: History, at: float, choice: Choice, need: Need) -> History:

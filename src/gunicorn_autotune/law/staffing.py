@@ -75,12 +75,17 @@ def workers_for(slots: int, threads: int, cpu_cores: float = 0.0) -> int:
     """
     if threads <= 1:
         return slots
-    return max(math.ceil(slots / (_POOLING_SHARE * threads)), processes_for_cpu(cpu_cores))
+    return max(_up(slots / (_POOLING_SHARE * threads)), processes_for_cpu(cpu_cores))
 
 
 def processes_for_cpu(cpu_cores: float) -> int:
     """Processes that can burn `cpu_cores` without their threads queueing for the GIL: C / 0.7."""
-    return math.ceil(cpu_cores / _GIL_SHARE)
+    return _up(cpu_cores / _GIL_SHARE)
+
+
+def _up(count: float) -> int:
+    """Rounded up, but 3.0000000000000004 is 3."""
+    return math.ceil(count - 1e-9)
 
 
 def _waiting_share(blocked: float, utilisation: float) -> float:

@@ -49,7 +49,7 @@ class Policy:
         "", "File whose first line is the bearer token a scrape must present. Read again when it changes."
     )
     user_metrics: str = setting(
-        "on", "Merge the app's own prometheus_client metrics (PROMETHEUS_MULTIPROC_DIR) and keep one set of files per slot.",
+        "on", "Merge the app's own metrics (PROMETHEUS_MULTIPROC_DIR) into ours and keep their files per slot, not per pid.",
         choices=("on", "off"),
     )  # fmt: skip
     tick_seconds: float = setting(0.25, "How often the sensors are read: a queue is seen within this time.",

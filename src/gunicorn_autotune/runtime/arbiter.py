@@ -8,6 +8,7 @@ server that serves. Everything else is told to us through Gunicorn's public hook
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 from gunicorn_autotune.model.policy import Policy
@@ -18,6 +19,12 @@ from gunicorn_autotune.runtime.setup import new_autotune
 from gunicorn_autotune.runtime.state import Autotune
 
 
+GUNICORN_LOOP_SECONDS = 0.9
+"""Gunicorn's own loop turns once a second, ours more often."""
+NO_EXIT_CODE = -1
+"""Not None: that is what Gunicorn compares for a worker that died by a signal."""
+
+
 class AutotuneArbiter:
     """Mixed in before Gunicorn's own arbiter class; `self.autotune` is our state."""
 
@@ -25,7 +32,11 @@ class AutotuneArbiter:
 
     def murder_workers(self) -> None:
         """Gunicorn calls this exactly once every turn of its loop, and then manage_workers: the tick stands between."""
-        super().murder_workers()  # type: ignore[misc]
+        now = time.monotonic()
+        if now - self.autotune.murdered_at >= GUNICORN_LOOP_SECONDS:
+            # Its first call aborts a silent worker, the next kills it: our shorter loop must not shorten its mercy.
+            self.autotune.murdered_at = now
+            super().murder_workers()  # type: ignore[misc]
         ticker.tick(self, self.autotune)
 
     def wait_for_signals(self, timeout: float = 1.0) -> Any:
@@ -60,9 +71,9 @@ class AutotuneArbiter:
             actuator.roll_back_boot(self, self.autotune, f"fork failed: {error}")
 
     def kill_worker(self, pid: int, sig: int) -> None:
-        """Note who was asked to leave, whoever asked."""
-        hooks.before_kill(self, self.autotune, pid, sig)
-        super().kill_worker(pid, sig)  # type: ignore[misc]
+        """Note who was asked to leave, whoever asked. SIGTERM is repeated once a second, as it always was."""
+        if hooks.before_kill(self, self.autotune, pid, sig):
+            super().kill_worker(pid, sig)  # type: ignore[misc]
 
     def setup(self, app: Any) -> None:
         """A reload makes a new configuration here: chain our hooks onto it before it is used."""
@@ -88,20 +99,20 @@ class AutotuneArbiter:
         super().stop(graceful)  # type: ignore[misc]
 
     @property
-    def WORKER_BOOT_ERROR(self) -> int | None:  # noqa: N802
+    def WORKER_BOOT_ERROR(self) -> int:  # noqa: N802
         """3, which halts the server; nothing an exit code can equal while others serve."""
         return self._boot_error(3)
 
     @property
-    def APP_LOAD_ERROR(self) -> int | None:  # noqa: N802
+    def APP_LOAD_ERROR(self) -> int:  # noqa: N802
         """4, likewise."""
         return self._boot_error(4)
 
-    def _boot_error(self, code: int) -> int | None:
+    def _boot_error(self, code: int) -> int:
         server: Any = self
         in_arbiter = os.getpid() == server.pid
         contained = in_arbiter and self.autotune.mode is Mode.ACTIVE and actuator.ready_count(self, self.autotune)
-        return None if contained else code
+        return NO_EXIT_CODE if contained else code
 
 
 def adopt(server: Any, policy: Policy) -> None:

@@ -7,7 +7,8 @@ import os
 import time
 from typing import Any
 
-from gunicorn_autotune.exporter import serve
+from gunicorn_autotune.exporter import multiprocess, serve
+from gunicorn_autotune.exporter.address import Settings, parse_address
 from gunicorn_autotune.exporter.rows import BoardReading, Buckets, Row
 from gunicorn_autotune.model.snapshot import WorkerState
 from gunicorn_autotune.scoreboard import board, layout
@@ -99,13 +100,23 @@ def main(
         except OSError:
             return
 
-    code = 1
     try:
         _drop_privileges(*user)
-        code = serve.run(source, serve.settings_from(settings), tell=tell, parent_alive=lambda: os.getppid() == parent)
+        serve.run(source, exporter_settings(settings), tell=tell, parent_alive=lambda: os.getppid() == parent)
     except Exception as error:
         tell(f"exporter failed error={type(error).__name__}: {error}")
-    os._exit(code if code in (0, 1) else 1)
+        raise SystemExit(1) from None
+
+
+def exporter_settings(settings: dict[str, str]) -> Settings:
+    """From the policy's text settings to the exporter's own."""
+    return Settings(
+        address=parse_address(settings["metrics"]),
+        cert_file=settings["metrics_cert_file"],
+        key_file=settings["metrics_key_file"],
+        bearer_token_file=settings["metrics_bearer_token_file"],
+        multiprocess_directory=multiprocess.configured() if settings["user_metrics"] == "on" else "",
+    )
 
 
 def _drop_privileges(uid: int, gid: int) -> None:

@@ -139,21 +139,29 @@ def _oom_killed(tune: Autotune) -> bool:
     return new
 
 
+TERM_AGAIN_SECONDS = 0.9
 LEAVING_BECAUSE = {"reload": ExitReason.RELOAD, "shutdown": ExitReason.SHUTDOWN}
 
 
-def before_kill(server: Any, tune: Autotune, pid: int, sig: int) -> None:
-    """The arbiter is about to signal a worker: from now on it is leaving, not capacity.
+def before_kill(server: Any, tune: Autotune, pid: int, sig: int) -> bool:
+    """The arbiter is about to signal a worker: from now on it is leaving, not capacity. False: too soon again.
 
     Its age goes below all others, since Gunicorn keeps terminating the lowest ages while WORKERS holds too many.
     """
-    tracked = getattr(server.WORKERS.get(pid), "autotune", None)
-    if tracked is None or tracked.draining or sig not in LEAVING_SIGNALS:
-        return
-    tracked.draining = True
-    actuator.put_first_in_line(server, tracked)
-    if tracked.exit_reason is None and not tracked.worker.aborted:
-        tracked.exit_reason = LEAVING_BECAUSE.get(tune.frozen or "", ExitReason.SCALE_DOWN)
+    tracked: Tracked | None = getattr(server.WORKERS.get(pid), "autotune", None)
+    if tracked is None or sig not in LEAVING_SIGNALS:
+        return True
+    now = time.monotonic()
+    if sig == signal.SIGTERM:
+        if now - tracked.terminated_at < TERM_AGAIN_SECONDS and tune.frozen != "shutdown":
+            return False
+        tracked.terminated_at = now
+    if not tracked.draining:
+        tracked.draining = True
+        actuator.put_first_in_line(server, tracked)
+        if tracked.exit_reason is None and not tracked.worker.aborted:
+            tracked.exit_reason = LEAVING_BECAUSE.get(tune.frozen or "", ExitReason.SCALE_DOWN)
+    return True
 
 
 def nworkers_changed(server: Any, tune: Autotune, new: int, old: int | None) -> None:

@@ -10,7 +10,8 @@ import os
 import sys
 from typing import Any
 
-from gunicorn_autotune.model.policy import Policy, PolicyError, policy_from
+from gunicorn_autotune.exporter.address import parse_address
+from gunicorn_autotune.model.policy import Policy, policy_from
 from gunicorn_autotune.runtime import compat, user_metrics
 from gunicorn_autotune.runtime.log import line
 
@@ -28,7 +29,9 @@ def install(namespace: dict[str, Any], settings: dict[str, Any]) -> None:
     global _written
     try:
         policy = policy_from(settings, os.environ)
-    except PolicyError as error:
+        if policy.metrics != "off":
+            parse_address(policy.metrics)
+    except ValueError as error:
         where = namespace.get("__file__", "configuration")
         if _started_in_pid == os.getpid():
             print(line("reload refused, running settings stay", file=where, error=error), file=sys.stderr, flush=True)

@@ -37,6 +37,7 @@ class Tracked:
     was_ready: bool = False
     memory: Reading[MemoryReading] = Missing("not read yet")
     draining: bool = False
+    terminated_at: float = 0.0
     exit_reason: ExitReason | None = None
     """Why we or Gunicorn asked it to leave; None while nobody did."""
 
@@ -81,6 +82,7 @@ class Autotune:
     boot_failures_in_row: int = 0
     acting: bool = False
     """While we set num_workers ourselves, so that nworkers_changed is not taken for an operator."""
+    murdered_at: float = 0.0
     ticked_at: float = 0.0
     decided_at: float = 0.0
     memory_turn: int = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 from gunicorn_autotune.law import law
@@ -39,7 +40,7 @@ def tick(server: Any, tune: Autotune) -> None:
             stage = Stage.APPLY
             if tune.mode is not Mode.FALLBACK:
                 actuator.act(server, tune, decision)
-            _publish(tune, snapshot)
+            _publish(tune, replace(snapshot, target=server.num_workers))
         tune.faults_in_row = 0
     except Exception:
         _fault(server, tune, stage)

@@ -13,22 +13,18 @@ from gunicorn_autotune.model.policy import Policy
 _identifier = ""
 
 
-def directory() -> str:
-    """PROMETHEUS_MULTIPROC_DIR, or empty when the user has none."""
-    return os.environ.get("PROMETHEUS_MULTIPROC_DIR") or ""
-
-
 def prepare(policy: Policy) -> None:
     """Before the app is imported (preload imports it before the arbiter starts)."""
     global _identifier
-    if not directory() or policy.user_metrics == "off" or _identifier:
+    if policy.user_metrics == "off" or _identifier or not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         return
+    # Imported late: prometheus_client lands in the arbiter only where the app brings it along anyway.
     from gunicorn_autotune.exporter import multiprocess
 
     # The arbiter's own pid keeps the two masters of a USR2 upgrade apart. No underscore: gauge file names split on it.
     _identifier = f"{os.getpid()}arbiter"
     if "GUNICORN_PID" not in os.environ:
-        multiprocess.wipe(directory())
+        multiprocess.wipe(multiprocess.configured())
     multiprocess.install_slot_identifier(lambda: _identifier)
 
 
@@ -42,6 +38,6 @@ def enter_slot(slot: int) -> None:
 def leave_slot(slot: int) -> None:
     """In the arbiter, after the reap: live gauges of a worker that is gone must not be shown."""
     if _identifier:
-        from prometheus_client.multiprocess import mark_process_dead
+        from gunicorn_autotune.exporter import multiprocess
 
-        mark_process_dead(f"{os.getpid()}slot{slot}", directory())  # type: ignore[no-untyped-call]
+        multiprocess.mark_dead(multiprocess.configured(), f"{os.getpid()}slot{slot}")

@@ -10,6 +10,7 @@ Times are CLOCK_MONOTONIC nanoseconds, which every process of a host shares (clo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from gunicorn_autotune.model.snapshot import DURATION_BOUNDS_SECONDS, QUEUE_TIME_BOUNDS_SECONDS
 
@@ -66,7 +67,7 @@ DURATION_FIRSTS = tuple(DURATION_BUCKETS + index * DURATION_STRIDE for index in 
 
 ROW_WORDS = -(-(DURATION_BUCKETS + len(STATUS_CLASSES) * DURATION_STRIDE) // LINE_WORDS) * LINE_WORDS
 _BOUNDS = (0.0, *DURATION_BOUNDS_SECONDS, 2 * DURATION_BOUNDS_SECONDS[-1])
-DURATION_MIDDLES_SECONDS = tuple((low + high) / 2 for low, high in zip(_BOUNDS, _BOUNDS[1:], strict=False))
+DURATION_MIDDLES_SECONDS = tuple((low + high) / 2 for low, high in pairwise(_BOUNDS))
 
 DURATION_BOUNDS_NS = tuple(int(bound * 1e9) for bound in DURATION_BOUNDS_SECONDS)
 QUEUE_BOUNDS_NS = tuple(int(bound * 1e9) for bound in QUEUE_TIME_BOUNDS_SECONDS)

@@ -109,8 +109,10 @@ def threaded(row: memoryview, clock: Callable[[], int] = monotonic_ns) -> Record
         try:
             cell = cells[thread]
         except KeyError:
-            cell = cells[thread] = free_cells.pop()
-        row[cell] = clock()
+            # A pool of the user's own may have more threads than cells: those go unmeasured.
+            cell = cells[thread] = free_cells.pop() if free_cells else 0
+        if cell:
+            row[cell] = clock()
 
     def end(_worker: Any, _request: Any, _environ: Any, response: Any) -> None:
         nonlocal busy_ns

@@ -49,7 +49,7 @@ def _read_to_end(descriptor: int) -> bytes:
 
 
 def parse_count(word: str) -> int | None:
-    """A non-negative decimal as the kernel prints it; None for what int() is too kind to (`1_0`, `+1`, `٣`)."""
+    """A non-negative decimal as the kernel prints it; None for what int() is too kind to (`1_0`, `+1`, `²`)."""
     return int(word) if len(word) <= LONGEST_COUNT and word.isascii() and word.isdigit() else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psutil
 
-from gunicorn_autotune.model.readings import UNLIMITED, HostReading, Missing, Reading
+from gunicorn_autotune.model.readings import HostReading, Missing, Reading
 
 _NO_PROC = Missing("no /proc or cgroup on this host")
 
@@ -15,7 +15,7 @@ def read_host() -> HostReading:
     cores = psutil.cpu_count()
     return HostReading(
         cpu_limit_cores=Missing("psutil: no CPU count") if cores is None else float(cores),
-        cpu_quota_cores=UNLIMITED,
+        cpu_quota_cores=_NO_PROC,
         memory_limit_bytes=memory if isinstance(memory, Missing) else memory[0],
         memory_used_bytes=memory if isinstance(memory, Missing) else memory[1],
         pids_limit=_NO_PROC,

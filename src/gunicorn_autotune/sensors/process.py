@@ -8,7 +8,7 @@ import resource
 import weakref
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from gunicorn_autotune.model.readings import Missing, ProcessReading, Reading
 from gunicorn_autotune.sensors.files import Absent, garbage, read_text
@@ -18,52 +18,38 @@ T = TypeVar("T")
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC
+_NO_FILE = -1
 
 
-class Stat(NamedTuple):
-    """The fields of /proc/PID/stat we use; CPU covers all threads, exited ones included."""
-
-    cpu_seconds: float
-    threads: int
+# The three parsers run for each worker in each tick, where every 0.1 us counts 128 times: hence bytes as read,
+# plain int() in a try, and bare tuples.
 
 
-class Schedstat(NamedTuple):
-    """One thread's schedstat."""
-
-    cpu_seconds: float
-    run_delay_seconds: float
-    slices: int
-
-
-# The three parsers run for each worker in each tick: plain int() in a try, not a check of every word.
-
-
-def parse_stat(text: str) -> Stat | None:
-    """utime + stime (fields 14, 15) and num_threads (20); None for garbage."""
+def parse_stat(content: bytes) -> tuple[float, int] | None:
+    """CPU seconds of all threads, exited ones too (utime + stime, fields 14 and 15), and num_threads (20)."""
     # comm may hold spaces and parentheses, `(we) ird)`: the numbers begin after the last one.
-    comm_end = text.rfind(")")
-    fields = text[comm_end + 2 :].split(None, 18)
+    fields = content[content.rfind(b")") + 2 :].split(b" ", 18)
     try:
-        cpu_seconds, threads = (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND, int(fields[17])
+        cpu_ticks, threads = int(fields[11]) + int(fields[12]), int(fields[17])
+        return (cpu_ticks / _TICKS_PER_SECOND, threads) if cpu_ticks >= 0 and threads >= 0 else None
     except (ValueError, IndexError, OverflowError):
         return None
-    return Stat(cpu_seconds, threads) if comm_end > 0 and cpu_seconds >= 0.0 and threads >= 0 else None
 
 
-def parse_schedstat(text: str) -> Schedstat | None:
-    """`<ns on cpu> <ns runnable but waiting> <timeslices>`; None for garbage."""
+def parse_schedstat(content: bytes) -> tuple[float, float] | None:
+    """One thread's seconds on a CPU and seconds runnable but waiting, from `<ns> <ns> <timeslices>`."""
     try:
-        cpu_ns, run_delay_ns, slices = map(int, text.split())
-        parsed = Schedstat(cpu_ns / 1e9, run_delay_ns / 1e9, slices)
+        cpu_ns, run_delay_ns, _ = content.split()
+        seconds = int(cpu_ns) / 1e9, int(run_delay_ns) / 1e9
     except (ValueError, OverflowError):
         return None
-    return parsed if cpu_ns >= 0 and run_delay_ns >= 0 and slices >= 0 else None
+    return seconds if seconds[0] >= 0.0 and seconds[1] >= 0.0 else None
 
 
-def parse_statm_rss_bytes(text: str) -> int | None:
+def parse_statm_rss_bytes(content: bytes) -> int | None:
     """Resident bytes, field 2. Not field 24 of stat: from Linux 6.16 only statm adds up the per-CPU counters."""
     try:
-        pages = int(text.split(None, 2)[1])
+        pages = int(content.split(b" ", 2)[1])
     except (ValueError, IndexError):
         return None
     return pages * _PAGE_BYTES if pages >= 0 else None
@@ -72,14 +58,13 @@ def parse_statm_rss_bytes(text: str) -> int | None:
 class ProcessProbe:
     """Keeps a process's files open: 3 reads a tick, and a pid used again by a stranger can never be read by mistake."""
 
-    __slots__ = ("__weakref__", "_directory", "_exited_delay_seconds", "_other_delays", "_schedstat", "_stat", "_statm")
-
-    def __init__(self, directory: str, stat: int, statm: int, schedstat: int | Missing) -> None:
+    def __init__(self, directory: str, stat: int, statm: int, schedstat: int) -> None:
         self._directory = directory
         self._stat, self._statm, self._schedstat = stat, statm, schedstat
         self._other_delays: dict[str, float] = {}
         """Run delay in seconds by thread, the main thread left out."""
         self._exited_delay_seconds = 0.0
+        self._delay_seconds = 0.0
         _open_probes.add(self)
 
     def read(self, all_threads: bool = True) -> ProcessReading:
@@ -90,32 +75,45 @@ class ProcessProbe:
         """
         stat = self._read(self._stat, "stat", parse_stat)
         if isinstance(stat, Missing):
-            return ProcessReading(stat, stat, stat, threads=0)
-        main = self._schedstat if isinstance(self._schedstat, Missing) else self._read_schedstat(self._schedstat)
-        # schedstat is exact but the main thread's alone, stat is complete but counts in ticks of 10 ms:
-        # each is a lower bound that never goes down, and so is the larger one.
-        cpu_seconds = stat.cpu_seconds if isinstance(main, Missing) else max(main.cpu_seconds, stat.cpu_seconds)
-        delay = self._run_delay_seconds(stat, main, all_threads)
-        return ProcessReading(cpu_seconds, delay, self._rss_bytes(), stat.threads)
+            return ProcessReading(stat, stat, stat, 0)
+        cpu_seconds, threads = stat
+        main = self._read(self._schedstat, "schedstat", parse_schedstat)
+        delay: Reading[float]
+        if isinstance(main, Missing):
+            delay = main
+        else:
+            delay = self._run_delay_seconds(main, stat, all_threads)
+            # schedstat is exact but the main thread's alone, stat is complete but counts in ticks of 10 ms:
+            # each is a lower bound that never goes down, and so is the larger one.
+            cpu_seconds = max(main[0], cpu_seconds)
+        rss_bytes = self._read(self._statm, "statm", parse_statm_rss_bytes)
+        # 0 is not a small worker but a zombie: its memory is gone, its row in the table is not.
+        rss_bytes = rss_bytes or Missing(f"{self._directory}/statm: no memory mapped, the process has exited")
+        return ProcessReading(cpu_seconds, delay, rss_bytes, threads)
 
     def close(self) -> None:
         """Let go of the files; later reads are Missing. Calling it twice does no harm."""
         _close((self._stat, self._statm, self._schedstat))
         # Else the number, handed out again by the kernel, would let us read or close somebody else's file.
-        self._stat = self._statm = self._schedstat = -1
+        self._stat = self._statm = self._schedstat = _NO_FILE
         _open_probes.discard(self)
 
-    def _run_delay_seconds(self, stat: Stat, main: Schedstat | Missing, all_threads: bool) -> Reading[float]:
-        if isinstance(main, Missing):
-            return main
-        if main.slices == 0 and main.cpu_seconds == 0.0 and stat.cpu_seconds > 0.0:
+    def _run_delay_seconds(
+        self, main: tuple[float, float], stat: tuple[float, int], all_threads: bool
+    ) -> Reading[float]:  # fmt: skip
+        if main == (0.0, 0.0) and stat[0] > 0.0:
             return Missing(f"{self._directory}/schedstat: all zero, this kernel keeps no scheduling statistics")
-        if all_threads and (stat.threads > 1 or self._other_delays):
+        if stat[1] == 1 and not self._other_delays:
+            return max(self._delay_seconds, main[1] + self._exited_delay_seconds)
+        if all_threads:
             others = self._read_other_threads()
             if isinstance(others, Missing):
                 return others
             self._retire(others)
-        return main.run_delay_seconds + self._exited_delay_seconds + sum(self._other_delays.values())
+        total = main[1] + self._exited_delay_seconds + sum(self._other_delays.values())
+        # Adding floats in another order may lose the last digit, and a counter must not go down even by that.
+        self._delay_seconds = max(self._delay_seconds, total)
+        return self._delay_seconds
 
     def _retire(self, delays: dict[str, float]) -> None:
         # A thread that exits takes its figure out of task/; one that got a used tid starts again below the old one.
@@ -136,29 +134,22 @@ class ProcessProbe:
                 continue
             path = f"{self._directory}/task/{tid}/schedstat"
             text = read_text(path)
-            thread = text if isinstance(text, Missing) else parse_schedstat(text) or garbage(path, text)
-            if isinstance(thread, Schedstat):
-                delays[tid] = thread.run_delay_seconds
+            thread = text if isinstance(text, Missing) else parse_schedstat(os.fsencode(text)) or garbage(path, text)
+            if not isinstance(thread, Missing):
+                delays[tid] = thread[1]
             # A thread may exit between the listing and the read; any other trouble must not look like an exit.
             elif not isinstance(thread, Absent):
                 return thread
         return delays
 
-    def _read_schedstat(self, descriptor: int) -> Schedstat | Missing:
-        return self._read(descriptor, "schedstat", parse_schedstat)
-
-    def _rss_bytes(self) -> Reading[int]:
-        rss_bytes = self._read(self._statm, "statm", parse_statm_rss_bytes)
-        # Not a small worker but a zombie: its memory is gone, its row in the table is not.
-        return rss_bytes or Missing(f"{self._directory}/statm: no memory mapped, the process has exited")
-
-    def _read(self, descriptor: int, name: str, parse: Callable[[str], T | None]) -> T | Missing:
+    def _read(self, descriptor: int, name: str, parse: Callable[[bytes], T | None]) -> T | Missing:
         try:
-            text = os.pread(descriptor, 2048, 0).decode("latin-1")
+            content = os.pread(descriptor, 2048, 0)
         except OSError as error:
-            return Missing(f"{self._directory}/{name}: {error.strerror}")
-        parsed = parse(text)
-        return garbage(f"{self._directory}/{name}", text) if parsed is None else parsed
+            why = "not open (closed, or a kernel without it)" if descriptor == _NO_FILE else error.strerror
+            return Missing(f"{self._directory}/{name}: {why}")
+        parsed = parse(content)
+        return garbage(f"{self._directory}/{name}", content.decode("latin-1")) if parsed is None else parsed
 
 
 _open_probes: weakref.WeakSet[ProcessProbe] = weakref.WeakSet()
@@ -179,26 +170,26 @@ def open_process(pid: int, proc: Path = Path("/proc")) -> ProcessProbe | Missing
     Half of the open-files limit stays free: the arbiter needs descriptors to start workers, and serving goes first.
     """
     directory = f"{proc}/{pid}"
-    opened: list[int | Missing] = []
-    for name in ("stat", "statm", "schedstat"):
-        try:
+    opened: list[int] = []
+    try:
+        for name in ("stat", "statm", "schedstat"):
             opened.append(_open_below_half(f"{directory}/{name}"))
-        except FileNotFoundError as error:
-            opened.append(Missing(f"{directory}/{name}: {error.strerror}"))
-        except OSError as error:
+    except FileNotFoundError as error:
+        # A kernel without CONFIG_SCHED_INFO lacks the last one only.
+        if len(opened) < 2:
             _close(opened)
-            return Missing(f"{directory}/{name}: {error.strerror}")
-    stat, statm, schedstat = opened
-    # A kernel without CONFIG_SCHED_INFO has no schedstat; one without stat has no such process.
-    if isinstance(stat, Missing) or isinstance(statm, Missing):
+            return Missing(f"{error.filename}: {error.strerror}")
+        opened.append(_NO_FILE)
+    except OSError as error:
         _close(opened)
-        return stat if isinstance(stat, Missing) else Missing(f"{directory}/statm: not there")
+        return Missing(f"{error.filename}: {error.strerror}")
+    stat, statm, schedstat = opened
     return ProcessProbe(directory, stat, statm, schedstat)
 
 
-def _close(descriptors: Iterable[int | Missing]) -> None:
+def _close(descriptors: Iterable[int]) -> None:
     for descriptor in descriptors:
-        if not isinstance(descriptor, Missing) and descriptor >= 0:
+        if descriptor != _NO_FILE:
             os.close(descriptor)
 
 

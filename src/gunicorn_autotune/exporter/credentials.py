@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hmac
-import os
 import ssl
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock
 
 
 def _stamp(path: str) -> tuple[int, int, int]:
-    status = os.stat(path)
+    status = Path(path).stat()
     return status.st_mtime_ns, status.st_ino, status.st_size
 
 
@@ -64,7 +64,8 @@ class Certificate:
     def _load(self) -> None:
         fresh = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
-            fresh.load_cert_chain(self.cert_file, self.key_file)
+            # A key with a passphrase is an error, not a question on the arbiter's terminal.
+            fresh.load_cert_chain(self.cert_file, self.key_file, password=lambda: b"")
         except OSError:
             if not self._stamps:
                 raise

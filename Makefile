@@ -1,0 +1,62 @@
+# Two commands on a fresh machine (python >= 3.10 and make): `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OLDEST := 22.0.0
+NEWEST := 27.0.1
+MATRIX := 22.0.0 23.0.0 25.3.0 26.2.0 27.0.1
+REAL := tests/integration tests/faults
+
+.PHONY: demo test lint quick real docs test-matrix bench-micro fetch clean
+
+demo: $(VENV)/.demo ## The example app under a load that goes calm, busy, calm; ends by itself in 90 s
+	@$(BIN)/python -m benchmarks.demo
+
+test: lint quick ## Everything: lint, unit and contract tests, real servers on the newest and the oldest Gunicorn
+	@$(MAKE) --no-print-directory real GUNICORN=$(NEWEST)
+	@$(MAKE) --no-print-directory real GUNICORN=$(OLDEST)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check src tests benchmarks example_app
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+quick: $(VENV)/.dev
+	$(BIN)/pytest -q tests/unit tests/contract
+
+real: $(VENV)/.dev .venv-gunicorn-$(GUNICORN)/.ready fetch ## Real servers on GUNICORN=version
+	AUTOTUNE_TEST_PYTHON=$(CURDIR)/.venv-gunicorn-$(GUNICORN)/bin/python $(BIN)/pytest -q $(REAL)
+
+test-matrix: ## Real servers on every supported Gunicorn
+	@for version in $(MATRIX); do echo "== gunicorn $$version"; \
+	  $(MAKE) --no-print-directory real GUNICORN=$$version || exit 1; done
+
+docs: $(VENV)/.dev ## Write the generated pages again
+	$(BIN)/python -m gunicorn_autotune.exporter.metrics_page > docs/metrics.md
+	$(BIN)/python -m tests.contract.settings_page > docs/settings.md
+
+bench-micro: $(VENV)/.dev ## What one request, one tick and one scrape cost; prints, decides nothing
+	$(BIN)/python -m benchmarks.micro
+
+fetch: ## nginx and prometheus from Debian when root; else says what is missing
+	@.ci/fetch
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[example]'
+	@touch $@
+
+.venv-gunicorn-%/.ready: pyproject.toml
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check 'gunicorn==$*' -e . flask gevent
+	@touch $@
+
+clean:
+	rm -rf .venv .venv-gunicorn-* .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/out

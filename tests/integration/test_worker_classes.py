@@ -1,0 +1,146 @@
+"""Every worker class of Gunicorn reports its requests; any other is scaled by what the kernel shows."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.server import Server, serving, wait_for
+
+pytestmark = pytest.mark.real
+REQUESTS = 12
+
+
+def _has_asgi(tmp_path: Path) -> bool:
+    import subprocess
+
+    from tests.server import GUNICORN
+
+    return subprocess.run([GUNICORN, "-c", "import gunicorn.workers.gasgi"], capture_output=True).returncode == 0
+
+
+@pytest.fixture
+def app_for(tmp_path: Path) -> dict[str, str]:
+    """Which app a worker class runs."""
+    return {"asgi": "plain_asgi:app"}
+
+
+def _counted(server: Server, status: str) -> float:
+    return server.metric(f'gunicorn_request_duration_seconds_count{{status="{status}"}}')
+
+
+@pytest.mark.parametrize("worker_class", ["sync", "gthread", "gevent", "asgi"])
+def test_requests_are_recorded(worker_class: str, tmp_path: Path, app_for: dict[str, str]) -> None:
+    """Each request is counted once in the histogram of its status class, failures included."""
+    if worker_class == "asgi" and not _has_asgi(tmp_path):
+        pytest.skip("this Gunicorn has no asgi worker (it came with 25)")
+    config = f"worker_class = {worker_class!r}\nthreads = {2 if worker_class == 'gthread' else 1}"
+    with serving(tmp_path, config, app=app_for.get(worker_class, "plain:app")) as server:
+        for _ in range(REQUESTS):
+            server.get("/")
+        server.get("/fail")
+        counts = wait_for(
+            lambda: pair if sum(pair := (_counted(server, "2xx"), _counted(server, "5xx"))) == REQUESTS + 1 else None,
+            f"{REQUESTS + 1} requests in the histogram",
+        )
+
+    assert counts == (REQUESTS, 1)
+
+
+@pytest.mark.parametrize("worker_class", ["sync", "gthread", "gevent", "asgi"])
+def test_a_running_request_shows_as_busy(worker_class: str, tmp_path: Path, app_for: dict[str, str]) -> None:
+    """A request that waits on I/O makes its worker busy while it runs."""
+    if worker_class == "asgi" and not _has_asgi(tmp_path):
+        pytest.skip("this Gunicorn has no asgi worker (it came with 25)")
+    config = f"worker_class = {worker_class!r}\nthreads = {2 if worker_class == 'gthread' else 1}"
+    with serving(tmp_path, config, app=app_for.get(worker_class, "plain:app")) as server:
+        server.hold("/sleep?s=3")
+        busy = server.wait_for_status(
+            lambda status: [worker for worker in status["workers"] if worker["state"] == "busy"], "a busy worker"
+        )
+
+    assert busy[0]["in_flight"] == 1
+
+
+def test_the_queue_inside_gthread_is_seen(tmp_path: Path) -> None:
+    """gthread accepts ahead of its threads: the kernel's backlog reads 0 while requests wait in the worker."""
+    config = "worker_class = 'gthread'\nthreads = 2"
+    with serving(tmp_path, config, min_workers=1, max_workers=1) as server:
+        for _ in range(6):
+            server.hold("/sleep?s=3")
+        queued = server.wait_for_status(
+            lambda status: status["workers"][0]["queued"] if status["workers"] else 0, "a queue in the worker"
+        )
+
+    assert queued == 4
+
+
+UNKNOWN_CLASS = '''
+from gunicorn.workers.sync import SyncWorker
+
+class HomeMadeWorker(SyncWorker):
+    """Handles requests without Gunicorn's request hooks."""
+
+    def handle_request(self, listener, req, client, addr):
+        import time
+        time.sleep(0.5)
+        client.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\nConnection: close\\r\\n\\r\\nok")
+
+# A class of another package: nothing in Gunicorn's own modules runs its requests.
+HomeMadeWorker = type("HomeMadeWorker", (SyncWorker,), dict(HomeMadeWorker.__dict__))
+HomeMadeWorker.wsgi_handler = object
+worker_class = HomeMadeWorker
+'''
+
+
+def test_an_unknown_class_grows_by_what_the_kernel_shows(tmp_path: Path) -> None:
+    """No request is reported, yet a standing backlog makes the count grow."""
+    with serving(tmp_path, UNKNOWN_CLASS) as server:
+        for _ in range(20):
+            server.hold("/")
+        server.wait_for_log("autotune: resize workers=2->.*reason=backlog")
+        status: dict[str, Any] = server.status()
+
+    assert "gunicorn_worker_requests_total" not in str(status)
+
+
+def test_an_exit_by_max_requests_is_told_apart(tmp_path: Path) -> None:
+    """Gunicorn's own max_requests shows as recycle_requests, not as a crash."""
+    with serving(tmp_path, "max_requests = 5") as server:
+        for _ in range(25):
+            server.get("/")
+        recycled = wait_for(
+            lambda: server.metric('gunicorn_worker_exits_total{reason="recycle_requests"}'), "recycled workers"
+        )
+        errors = server.metric('gunicorn_worker_exits_total{reason="error"}')
+
+    assert (recycled >= 1, errors) == (True, 0)
+
+
+def test_a_worker_timeout_is_told_apart(tmp_path: Path) -> None:
+    """A worker killed for its silence counts as timeout, and is replaced."""
+    with serving(tmp_path, "timeout = 1", max_workers=2) as server:
+        server.hold("/sleep?s=20")
+        timeouts = wait_for(lambda: server.metric('gunicorn_worker_exits_total{reason="timeout"}'), "a timeout")
+        server.wait_for_ready(2)
+
+    assert timeouts == 1
+
+
+def test_counters_go_on_over_recycled_workers(tmp_path: Path) -> None:
+    """Sums over slots never go down: ten requests, every worker replaced, ten more are twenty."""
+    with serving(tmp_path) as server:
+        for _ in range(10):
+            server.get("/")
+        before = server.wait_for_ready(2)
+        server.signal(signal.SIGHUP)
+        wait_for(lambda: not set(before) & set(server.pids()), "new workers")
+        server.wait_for_ready(2)
+        for _ in range(10):
+            server.get("/")
+        total = wait_for(lambda: n if (n := _counted(server, "2xx")) == 20 else None, "20 requests")
+
+    assert total == 20
