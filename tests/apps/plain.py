@@ -12,6 +12,7 @@ def _spin(seconds):
 
 
 def app(environ, start_response):
+    """Answer one request."""
     path = environ["PATH_INFO"]
     seconds = float(parse_qs(environ["QUERY_STRING"]).get("s", ["0"])[0])
     status, body = "200 OK", b"hello\n"

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs
 
 
 async def app(scope, receive, send):
+    """Answer one request."""
     if scope["type"] != "http":
         return
     if scope["path"] == "/fail":

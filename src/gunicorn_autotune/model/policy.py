@@ -52,10 +52,8 @@ class Policy:
         "on", "Merge the app's own metrics (PROMETHEUS_MULTIPROC_DIR) into ours and keep their files per slot, not per pid.",
         choices=("on", "off"),
     )  # fmt: skip
-    tick_seconds: float = setting(0.25, "How often the sensors are read: a queue is seen within this time.",
+    tick_seconds: float = setting(0.25, "How often the sensors are read and the law is asked: a queue is seen within this time.",
                                   unit="seconds", low=0.05, high=1.0)  # fmt: skip
-    decide_seconds: float = setting(1.0, "How often a calm server decides; under pressure every tick does.",
-                                    unit="seconds", low=0.05, high=60.0)  # fmt: skip
     queue_time_goal_seconds: float = setting(
         0.05, "A request should wait at most this long for a worker.", unit="seconds", low=0.001, high=10.0
     )

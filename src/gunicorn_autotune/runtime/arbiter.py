@@ -18,7 +18,6 @@ from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.setup import new_autotune
 from gunicorn_autotune.runtime.state import Autotune
 
-
 GUNICORN_LOOP_SECONDS = 0.9
 """Gunicorn's own loop turns once a second, ours more often."""
 NO_EXIT_CODE = -1

@@ -20,6 +20,8 @@ class BoardSource:
 
     def __init__(self, scoreboard: Board) -> None:
         self.board = scoreboard
+        # Once: a start time that moved by the clocks' jitter at every scrape would look like a new process.
+        self._unix_minus_monotonic = time.time() - time.monotonic()
 
     def status(self) -> dict[str, Any] | None:
         """The last published status document."""
@@ -28,18 +30,17 @@ class BoardSource:
 
     def rows(self) -> BoardReading:
         """All rows as they are now."""
-        now_ns, now = time.monotonic_ns(), time.time()
-        slots = [self.board.row(slot).tolist() for slot in range(self.board.shape.rows)]
-        used = [(slot, words) for slot, words in enumerate(slots) if any(words)]
+        now_ns, ahead = time.monotonic_ns(), self._unix_minus_monotonic
+        slots = [self.board.row(slot).tolist() for slot in range(self.board.words[layout.SLOTS_USED])]
         return BoardReading(
-            rows=tuple(_row(slot, words, now_ns, now) for slot, words in used),
-            durations=tuple(_durations([words for _, words in used], first) for first in layout.DURATION_FIRSTS),
-            queue=_queue([words for _, words in used]),
-            queue_dropped=sum(words[layout.QUEUE_DROPPED] for _, words in used),
+            rows=tuple(_row(slot, words, now_ns, ahead) for slot, words in enumerate(slots)),
+            durations=tuple(_durations(slots, first) for first in layout.DURATION_FIRSTS),
+            queue=_queue(slots),
+            queue_dropped=sum(words[layout.QUEUE_DROPPED] for words in slots),
         )
 
 
-def _row(slot: int, words: list[int], now_ns: int, now: float) -> Row:
+def _row(slot: int, words: list[int], now_ns: int, ahead: float) -> Row:
     records = bool(words[layout.RECORDS])
     oldest_ns = board.oldest_ns(words)
     pid = words[layout.PID]
@@ -47,7 +48,7 @@ def _row(slot: int, words: list[int], now_ns: int, now: float) -> Row:
         slot=slot,
         pid=pid,
         state=_state(words) if pid else None,
-        spawned=now - (now_ns - words[layout.SPAWNED_NS]) / 1e9,
+        spawned=words[layout.SPAWNED_NS] / 1e9 + ahead,
         requests=board.finished(words) if records else None,
         busy_seconds=board.busy_ns(words, now_ns) / 1e9 if records else None,
         in_flight=board.in_flight(words) if records else None,
@@ -88,7 +89,14 @@ def _queue(rows: list[list[int]]) -> Buckets:
 
 
 def main(
-    parent: int, board_fd: int, rows: int, status_bytes: int, pipe_fd: int, user: list[int], settings: dict[str, str]
+    parent: int,
+    board_fd: int,
+    rows: int,
+    status_bytes: int,
+    pipe_fd: int,
+    user: list[int],
+    healthy_seconds: float,
+    settings: dict[str, str],
 ) -> None:
     """Serve until the arbiter is gone. Never exits with 3 or 4: old Gunicorns read those from any child as "halt"."""
     source = BoardSource(Board(board_fd, layout.Shape(rows, status_bytes)))
@@ -102,19 +110,22 @@ def main(
 
     try:
         _drop_privileges(*user)
-        serve.run(source, exporter_settings(settings), tell=tell, parent_alive=lambda: os.getppid() == parent)
+        serve.run(
+            source, exporter_settings(settings, healthy_seconds), tell=tell, parent_alive=lambda: os.getppid() == parent
+        )
     except Exception as error:
         tell(f"exporter failed error={type(error).__name__}: {error}")
         raise SystemExit(1) from None
 
 
-def exporter_settings(settings: dict[str, str]) -> Settings:
+def exporter_settings(settings: dict[str, str], healthy_seconds: float) -> Settings:
     """From the policy's text settings to the exporter's own."""
     return Settings(
         address=parse_address(settings["metrics"]),
         cert_file=settings["metrics_cert_file"],
         key_file=settings["metrics_key_file"],
         bearer_token_file=settings["metrics_bearer_token_file"],
+        healthy_seconds=healthy_seconds,
         multiprocess_directory=multiprocess.configured() if settings["user_metrics"] == "on" else "",
     )
 

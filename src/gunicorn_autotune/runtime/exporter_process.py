@@ -34,10 +34,18 @@ BOOTSTRAP = (
 class ExporterProcess:
     """One exporter after another, with a back-off that doubles while they die young."""
 
-    def __init__(self, policy: Policy, board: Board, user: tuple[int, int], tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        board: Board,
+        user: tuple[int, int],
+        healthy_seconds: float,
+        tell: Callable[[str], None],
+    ) -> None:
         self.policy = policy
         self.board = board
         self.user = user
+        self.healthy_seconds = healthy_seconds
         self.tell = tell
         self.pid = 0
         self._pipe: int | None = None
@@ -101,6 +109,7 @@ class ExporterProcess:
             "status_bytes": self.board.shape.status_bytes,
             "pipe_fd": writer,
             "user": self.user,
+            "healthy_seconds": self.healthy_seconds,
             "settings": {name: getattr(self.policy, name) for name in EXPORTER_SETTINGS},
         }
 

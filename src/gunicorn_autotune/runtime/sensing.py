@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from gunicorn_autotune.model.readings import HostReading, ListenerReading, Missing, Reading, known
@@ -14,6 +16,8 @@ from gunicorn_autotune.runtime.state import Autotune, Tracked
 from gunicorn_autotune.scoreboard import board, layout
 from gunicorn_autotune.sensors import cgroup, listeners, memory, process
 
+HAS_PROC = Path("/proc/self/stat").exists()
+"""Without /proc (macOS) psutil reads what it can, and nothing is acted on."""
 NOT_RECORDED = Missing("this worker class does not report its requests")
 
 
@@ -27,7 +31,7 @@ def look(server: Any, tune: Autotune) -> Snapshot:
         at=now_ns / 1e9,
         workers=workers,
         listeners=tuple(_read_listeners(server, tune)),
-        host=_read_host(tune),
+        host=_read_host(server, tune),
         totals=_totals(tune, rows),
         target=server.num_workers,
         threads=tune.threads,
@@ -102,6 +106,10 @@ def _read_worker(
 def _read_process(tracked: Tracked, pid: int) -> Any:
     if tracked.probe is None:
         probe = process.open_process(pid)
+        if isinstance(probe, Missing) and not HAS_PROC:
+            from gunicorn_autotune.sensors import process_psutil
+
+            probe = process_psutil.open_process(pid)  # type: ignore[assignment]
         if isinstance(probe, Missing):
             return probe
         tracked.probe = probe
@@ -173,23 +181,35 @@ def _read_listener(server: Any, tune: Autotune, listener: Any) -> ListenerReadin
 
 def _read_reuse_port(server: Any, tune: Autotune, address: Any) -> ListenerReading:
     """Under reuse_port each worker has its own socket and the arbiter none: ask for all sockets of the port."""
-    backlog = guarded(server, tune, "reuse_port", lambda: listeners.read_reuse_port_backlog(address))
-    return ListenerReading(str(address), backlog, Missing("one queue per worker under reuse_port"))
+    reading = guarded(server, tune, "reuse_port", lambda: listeners.read_reuse_port(address, server.cfg.backlog))
+    return ListenerReading(str(address), reading, reading) if isinstance(reading, Missing) else reading
 
 
-def _read_host(tune: Autotune) -> HostReading:
-    if tune.cgroups is None:
-        tune.cgroups = cgroup.find_cgroup()
-    host = cgroup.read_host(tune.cgroups)
-    if tune.oom_kills_settled is None and not isinstance(host.oom_kills, Missing):
-        tune.oom_kills_settled = host.oom_kills
-    for resource, limit in (("cpu", host.cpu_limit_cores), ("memory", host.memory_limit_bytes)):
+def _read_host(server: Any, tune: Autotune) -> HostReading:
+    host = guarded(server, tune, "host", lambda: read_host(tune))
+    if isinstance(host, Missing):
+        return HostReading(*[host] * len(fields(HostReading)))
+    reading: HostReading = host
+    if tune.oom_kills_settled is None and not isinstance(reading.oom_kills, Missing):
+        tune.oom_kills_settled = reading.oom_kills
+    for resource, limit in (("cpu", reading.cpu_limit_cores), ("memory", reading.memory_limit_bytes)):
         before = tune.limits_seen.get(resource)
         if before is not None and before != limit and not isinstance(limit, Missing):
             tune.tally.limit_changes[resource] += 1
         if not isinstance(limit, Missing):
             tune.limits_seen[resource] = limit
-    return host
+    return reading
+
+
+def read_host(tune: Autotune) -> HostReading:
+    """What the host grants, from cgroups and /proc, or from psutil where there is no /proc."""
+    if not HAS_PROC:
+        from gunicorn_autotune.sensors import host_psutil
+
+        return host_psutil.read_host()
+    if tune.cgroups is None:
+        tune.cgroups = cgroup.find_cgroup()
+    return cgroup.read_host(tune.cgroups)
 
 
 def _totals(tune: Autotune, rows: list[list[int]]) -> Totals:

@@ -14,18 +14,23 @@ from gunicorn_autotune.model.status import Identity, Mode
 from gunicorn_autotune.runtime import compat
 from gunicorn_autotune.runtime.exporter_process import ExporterProcess
 from gunicorn_autotune.runtime.log import line
+from gunicorn_autotune.runtime.sensing import HAS_PROC
 from gunicorn_autotune.runtime.state import Autotune
 from gunicorn_autotune.scoreboard import board, layout
 from gunicorn_autotune.sensors import cgroup
+
+HEALTHY_SECONDS = 30.0
 
 
 def new_autotune(server: Any, policy: Policy) -> Autotune:
     """Board, identity and exporter of one arbiter; nothing runs yet."""
     shape = layout.shape_for(resolved_max(policy))
     scoreboard = board.create(shape)
+    if not HAS_PROC:
+        server.log.warning(line("observe only: no /proc on this host, so nothing tells its limits or pressure"))
     tune = Autotune(
         policy=policy,
-        mode=Mode(policy.mode),
+        mode=Mode(policy.mode) if HAS_PROC else Mode.OBSERVE,
         board=scoreboard,
         identity=identity_of(server),
         threads=compat.requests_at_once(server),
@@ -39,14 +44,23 @@ def new_autotune(server: Any, policy: Policy) -> Autotune:
 def new_exporter(server: Any, policy: Policy, scoreboard: board.Board) -> ExporterProcess:
     """The exporter to be; its lines come out in Gunicorn's error log."""
     user = (int(server.cfg.uid), int(server.cfg.gid))
-    return ExporterProcess(policy, scoreboard, user, lambda text: server.log.info(line(text)))
+    # A reload holds the loop for up to graceful_timeout; that is no illness.
+    healthy_seconds = HEALTHY_SECONDS + float(server.cfg.graceful_timeout)
+    return ExporterProcess(policy, scoreboard, user, healthy_seconds, lambda text: server.log.info(line(text)))
 
 
 def resolved_max(policy: Policy) -> int:
-    """max_workers, or what the host suggests when it is left at 0."""
-    host = cgroup.read_host(cgroup.find_cgroup())
-    cores = policy.cpu_limit_cores or known(host.cpu_limit_cores, 1.0)
-    return with_automatic_max(policy, cores, known(host.memory_limit_bytes, 0) or None).max_workers
+    """max_workers, or what the host suggests when it is left at 0; a host that cannot be read counts as one core."""
+    if policy.max_workers:
+        return policy.max_workers
+    cores, memory_bytes = policy.cpu_limit_cores or 1.0, None
+    try:
+        host = cgroup.read_host(cgroup.find_cgroup())
+        cores = policy.cpu_limit_cores or known(host.cpu_limit_cores, cores)
+        memory_bytes = policy.memory_limit_bytes or known(host.memory_limit_bytes, 0) or None
+    except Exception:
+        pass  # the first tick meets the same fault, counts it and logs it
+    return with_automatic_max(policy, cores, memory_bytes).max_workers
 
 
 def identity_of(server: Any) -> Identity:

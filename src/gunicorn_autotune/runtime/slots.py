@@ -21,6 +21,7 @@ def assign(tune: Autotune, worker: Any) -> Tracked:
     else:
         tune.free_slots.remove(slot)
         tune.slots_used = max(tune.slots_used, slot + 1)
+        tune.board.words[layout.SLOTS_USED] = tune.slots_used
         row = tune.board.row(slot)
         row[layout.SPAWNED_NS] = now_ns
         row[layout.AGE] = worker.age

@@ -84,7 +84,7 @@ class Autotune:
     """While we set num_workers ourselves, so that nworkers_changed is not taken for an operator."""
     murdered_at: float = 0.0
     ticked_at: float = 0.0
-    decided_at: float = 0.0
+    published_at: float = 0.0
     memory_turn: int = 0
     faults_in_row: int = 0
     faults_logged: set[str] = field(default_factory=set)

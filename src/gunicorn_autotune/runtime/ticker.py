@@ -12,16 +12,18 @@ from dataclasses import replace
 from typing import Any
 
 from gunicorn_autotune.law import law
-from gunicorn_autotune.model.decisions import Decision
+from gunicorn_autotune.model.decisions import Action, Decision
 from gunicorn_autotune.model.policy import with_automatic_max
 from gunicorn_autotune.model.readings import known
-from gunicorn_autotune.model.snapshot import Snapshot, WorkerState
+from gunicorn_autotune.model.snapshot import Snapshot
 from gunicorn_autotune.model.status import Mode, Stage, status_document
 from gunicorn_autotune.runtime import actuator, sensing, slots
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune
 
 FAULTS_BEFORE_FALLBACK = 10
+PUBLISH_SECONDS = 0.45
+"""A calm server renews its status document about twice a second; a change is told at once."""
 
 
 def tick(server: Any, tune: Autotune) -> None:
@@ -34,12 +36,13 @@ def tick(server: Any, tune: Autotune) -> None:
     try:
         _before(server, tune, started)
         snapshot = sensing.look(server, tune)
-        if _due(tune, snapshot):
-            stage = Stage.DECIDE
-            decision = _decide(tune, snapshot)
-            stage = Stage.APPLY
-            if tune.mode is not Mode.FALLBACK:
-                actuator.act(server, tune, decision)
+        stage = Stage.DECIDE
+        decision = _decide(tune, snapshot)
+        stage = Stage.APPLY
+        if tune.mode is not Mode.FALLBACK:
+            actuator.act(server, tune, decision)
+        if decision.action is not Action.HOLD or started - tune.published_at >= PUBLISH_SECONDS:
+            tune.published_at = started
             _publish(tune, replace(snapshot, target=server.num_workers))
         tune.faults_in_row = 0
     except Exception:
@@ -65,23 +68,7 @@ def frozen_why(server: Any) -> str | None:
     return "winch" if server.num_workers == 0 else None
 
 
-def _due(tune: Autotune, snapshot: Snapshot) -> bool:
-    calm = snapshot.at - tune.decided_at < tune.policy.decide_seconds * 0.8
-    return not calm or pressed(snapshot)
-
-
-def pressed(snapshot: Snapshot) -> bool:
-    """Somebody waits, or would if he came now: decide at once."""
-    if any(known(listener.backlog, 0) for listener in snapshot.listeners):
-        return True
-    ready = [worker for worker in snapshot.workers if worker.state in (WorkerState.IDLE, WorkerState.BUSY)]
-    if any(worker.queued for worker in ready):
-        return True
-    return bool(ready) and all(worker.in_flight >= snapshot.threads for worker in ready)
-
-
 def _decide(tune: Autotune, snapshot: Snapshot) -> Decision:
-    tune.decided_at = snapshot.at
     cores = known(snapshot.host.cpu_limit_cores, 1.0)
     limit = known(snapshot.host.memory_limit_bytes, 0) or None
     policy = with_automatic_max(tune.policy, tune.policy.cpu_limit_cores or cores, limit)

@@ -77,6 +77,8 @@ ROWS = 0
 STATUS_ACTIVE = 1
 STATUS_LENGTH = (2, 3)
 STATUS_CRC = (4, 5)
+SLOTS_USED = 6
+"""Rows from 0 up to this one have held a worker at some time."""
 HEADER_WORDS = 8
 
 

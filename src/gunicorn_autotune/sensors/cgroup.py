@@ -62,16 +62,21 @@ def _memory(cgroups: Cgroups) -> tuple[Grant, Reading[int]]:
     machine = read_machine_memory(f"{cgroups.root}/proc/meminfo")
     hierarchy = cgroups.memory
     if isinstance(hierarchy, Missing):
-        return narrower(Grant(hierarchy, hierarchy), machine), hierarchy
+        return machine, hierarchy
     files = _FILES[hierarchy.version]
     return narrower(files.read_memory_grant(hierarchy.levels), machine), files.read_oom_kills(hierarchy.levels)
 
 
 def narrower(cgroup: Grant, machine: Grant) -> Grant:
-    """The cgroup's grant if it has a number and the machine is not smaller; else the machine's, with its own use."""
+    """The smaller of two grants, each with its own use; the cgroup's too when it is Missing.
+
+    A cgroup that exists and cannot be read may limit us far below the machine: taking the machine's word for it
+    would be acting on a Missing reading.
+    """
+    if isinstance(cgroup.limit, Missing):
+        return cgroup
     if isinstance(cgroup.limit, int) and not (isinstance(machine.limit, int) and machine.limit < cgroup.limit):
         return cgroup
-    # No limit known on either side: what the cgroup said is the better explanation.
     return machine if isinstance(machine.limit, int) else Grant(cgroup.limit, machine.used)
 
 

@@ -1,0 +1,57 @@
+"""THE COMMAND LINE: `gunicorn-autotune status | doctor | init`.
+
+Each command answers an exit code and a text; only `main` prints. Gunicorn is never imported in this process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+
+from gunicorn_autotune import __version__
+from gunicorn_autotune.cli import doctor, init, status
+from gunicorn_autotune.cli.style import CommandError, style_of
+
+USAGE_ERROR = 2
+COMMANDS = {"status": status, "doctor": doctor, "init": init}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    root = argparse.ArgumentParser(prog="gunicorn-autotune", description="Gunicorn that sizes itself.")
+    root.add_argument("--version", action="version", version=f"gunicorn-autotune {__version__}")
+    commands = root.add_subparsers(dest="command", required=True, metavar="status | doctor | init")
+    for name, module in COMMANDS.items():
+        text = (module.__doc__ or "").strip()
+        sub = commands.add_parser(
+            name, help=module.HELP, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        module.add_options(sub)
+        sub.set_defaults(run=module.run)
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 2 for bad usage and else the command's own."""
+    options = parser().parse_args(arguments)
+    try:
+        code, text = options.run(options, style_of(sys.stdout, os.environ))
+    except CommandError as error:
+        print(f"gunicorn-autotune {options.command}: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    except KeyboardInterrupt:
+        return 130
+    _print(text)
+    return int(code)
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # `| head` has seen enough; without this the interpreter complains again at exit.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

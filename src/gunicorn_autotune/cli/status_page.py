@@ -1,0 +1,153 @@
+"""The status document as a page of at most 100 columns. Pure: document in, text out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from gunicorn_autotune.cli.gaps import Gaps
+from gunicorn_autotune.cli.status_workers import worker_lines
+from gunicorn_autotune.cli.style import WIDEST, Style, bytes_text, clipped, figure, seconds_text, table, wrapped
+from gunicorn_autotune.cli.words import CALM, CAPS, MODE_NOTES, MODES, decision_text, reason_text
+from gunicorn_autotune.model.status import DOCUMENT_VERSION
+
+DECISIONS_SHOWN = 10
+FACTS = {
+    "backlog": lambda it: f"{it:.0f} waiting",
+    "arrivals_per_second": lambda it: f"{figure(it)} requests/s arrive",
+    "busy_share": lambda it: f"{it:.0%} busy",
+    "service_seconds": lambda it: f"{figure(it * 1000)} ms a request",
+    "queue_p95_seconds": lambda it: f"queue p95 {figure(it * 1000)} ms",
+    "booting_workers": lambda it: f"{it:.0f} booting" if it else "",
+}
+"""The figures behind a decision, in words; the others stand elsewhere on the page or only in --json."""
+
+
+def page(document: Mapping[str, Any], style: Style, trouble: list[str]) -> str:
+    """The whole page; `trouble` is what the health probes complain about."""
+    lines = [style.paint("red", line) for line in trouble]
+    if "missing" in document:
+        return "\n".join(lines)
+    gaps = Gaps()
+    lines += [*_header(document, style, gaps), "", *_limits(document, gaps), ""]
+    lines += worker_lines(document, style, gaps)
+    lines += ["", *_decisions(document, style)]
+    notes = [*_errors(document, style), *gaps.notes(WIDEST), _server_line(document, style)]
+    return "\n".join([*lines, "", *notes])
+
+
+def _header(document: Mapping[str, Any], style: Style, gaps: Gaps) -> list[str]:
+    mode, bottleneck = str(document["mode"]), str(document["bottleneck"])
+    parts = [
+        style.paint(MODES.get(mode, "yellow"), mode),
+        style.paint("bold", f"workers {_now(document)} -> {document['target']}"),
+        "demand " + gaps.show("demand", document["demand"], figure),
+        f"cap {_cap(document)}",
+        f"bottleneck {bottleneck if bottleneck == CALM else style.paint('yellow', bottleneck)}",
+    ]
+    decision = document["decision"]
+    why = decision_text(decision["action"], decision["reason"], decision["to"])
+    lines = ["   ".join(parts), *wrapped(f"{why} {_facts(decision)}", WIDEST)]
+    return lines + ([style.paint("yellow", MODE_NOTES[mode])] if mode in MODE_NOTES else [])
+
+
+def _now(document: Mapping[str, Any]) -> int:
+    """Workers that are or will be capacity: the draining do not count."""
+    return sum(worker["state"] != "draining" for worker in document["workers"])
+
+
+def _cap(document: Mapping[str, Any]) -> str:
+    if document["cap"] is None:
+        return "none"
+    names = [CAPS.get(name, name) for name, limit in document["caps"].items() if limit == document["cap"]]
+    return f"{document['cap']} ({', '.join(names)})"
+
+
+def _facts(decision: Mapping[str, Any]) -> str:
+    known = [say(decision["facts"][name]) for name, say in FACTS.items() if name in decision["facts"]]
+    return f"({', '.join(filter(None, known))})" if any(known) else ""
+
+
+def _limits(document: Mapping[str, Any], gaps: Gaps) -> list[str]:
+    host = document["host"]
+    rows = [_cpu_row(document, gaps), _memory_row(document, gaps), *_listener_rows(document, gaps)]
+    pids = [gaps.show("pids used", host["pids_used"], str), gaps.show("pids limit", host["pids_limit"], str)]
+    if pids[1] != "unlimited":
+        rows.append(("pids", f"{pids[0]} of {pids[1]}", ""))
+    else:
+        gaps.forget("pids used")
+    return [clipped(line, WIDEST) for line in table(rows, left=frozenset({0, 1, 2}))]
+
+
+def _cpu_row(document: Mapping[str, Any], gaps: Gaps) -> tuple[str, str, str]:
+    host = document["host"]
+    used = document["decision"]["facts"].get("cpu_cores_used", {"missing": "not measured yet"})
+    limit = document["policy"].get("cpu_limit_cores") or host["cpu_limit_cores"]
+    stalled = gaps.show("cpu pressure", host["cpu_pressure"], lambda it: f"{it['some_avg10_share']:.0%}")
+    throttled = gaps.show("throttled time", host["cpu_throttled_seconds"], seconds_text)
+    shown = f"{gaps.show('cpu used', used, figure)} of {gaps.show('cpu limit', limit, figure)} cores"
+    return "cpu", shown, f"pressure {stalled}, throttled {throttled}"
+
+
+def _memory_row(document: Mapping[str, Any], gaps: Gaps) -> tuple[str, str, str]:
+    host = document["host"]
+    used, limit = host["memory_used_bytes"], document["policy"].get("memory_limit_bytes") or host["memory_limit_bytes"]
+    stalled = gaps.show("memory pressure", host["memory_pressure"], lambda it: f"{it['some_avg10_share']:.0%}")
+    share = f"{used / limit:.0%} used, " if isinstance(used, int) and isinstance(limit, int) and limit else ""
+    kills = host["oom_kills"] if isinstance(host["oom_kills"], int) else 0
+    shown = f"{gaps.show('memory used', used, bytes_text)} of {gaps.show('memory limit', limit, bytes_text)}"
+    return "memory", shown, f"{share}pressure {stalled}" + (f", {kills} OOM kills" if kills else "")
+
+
+def _listener_rows(document: Mapping[str, Any], gaps: Gaps) -> list[tuple[str, str, str]]:
+    rows = []
+    for listener in document["listeners"]:
+        address = listener["address"].removeprefix("http://").removeprefix("https://")
+        waiting = gaps.show(f"backlog of {address}", listener["backlog"], str)
+        limit = gaps.show(f"backlog limit of {address}", listener["backlog_limit"], str)
+        rows.append(("backlog", f"{waiting} of {limit}", address))
+    return rows
+
+
+def _decisions(document: Mapping[str, Any], style: Style) -> list[str]:
+    recent = document["recent_decisions"][-DECISIONS_SHOWN:]
+    if not recent:
+        return [style.paint("dim", "No change of the worker count so far.")]
+    today = _local(document["time"])[:10]
+    rows = [_decision_row(record, today) for record in reversed(recent)]
+    lines = [clipped(line, WIDEST) for line in table(rows, left=frozenset({0, 1, 4, 5}))]
+    return [style.paint("dim", f"last {len(recent)} changes, newest first, local time"), *lines]
+
+
+def _decision_row(record: Mapping[str, Any], today: str) -> tuple[str, ...]:
+    stamp = _local(record["time"])
+    shown = stamp[11:] if stamp[:10] == today else stamp
+    before, after = str(record["from"]), str(record["to"])
+    return shown, record["action"], before, "->", after, f"{reason_text(record['reason'])} {_facts(record)}".strip()
+
+
+def _local(unix_seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(unix_seconds))
+
+
+def _errors(document: Mapping[str, Any], style: Style) -> list[str]:
+    tally = document["tally"]
+    errors = [f"{count} x {stage}" for stage, count in tally["errors"].items() if count]
+    lines = [f"autotune errors: {', '.join(errors)}; see Gunicorn's error log"] if errors else []
+    if tally["unmeasured_workers"]:
+        lines.append(f"{tally['unmeasured_workers']} workers served unmeasured: the scoreboard was full")
+    if document["version"] != DOCUMENT_VERSION:
+        lines.append(f"status document version {document['version']}; this command knows {DOCUMENT_VERSION}: update it")
+    return [style.paint("yellow", line) for line in lines]
+
+
+def _server_line(document: Mapping[str, Any], style: Style) -> str:
+    server = document["server"]
+    up = seconds_text(max(0.0, document["time"] - server["started_unix_seconds"]))
+    threads = f", {document['threads']} requests a worker" if document["threads"] > 1 else ""
+    line = (
+        f"gunicorn {server['gunicorn']} ({server['worker_class']}{threads}), autotune {server['autotune']}, "
+        f"python {server['python']}, arbiter {server['pid']} up {up}"
+    )
+    return style.paint("dim", clipped(line, WIDEST))

@@ -1,0 +1,65 @@
+"""Decisions in words: one sentence for each reason, kept here and nowhere else."""
+
+from __future__ import annotations
+
+from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Reason
+from gunicorn_autotune.model.status import Mode
+
+REASONS: dict[str, str] = {
+    Reason.BACKLOG: "requests wait in the queue",
+    Reason.ALL_BUSY: "every worker is busy, or requests wait longer than the goal",
+    Reason.DEMAND: "nobody waits yet, but the load measured needs more workers",
+    Reason.BELOW_MIN: "fewer workers than min_workers",
+    Reason.LOAD_FELL: "calm, and fewer workers were enough for the whole window",
+    Reason.MEMORY: "the workers outgrow the memory limit",
+    Reason.CPU: "more workers than the cores can feed",
+    Reason.ABOVE_MAX: "more workers than max_workers",
+    Reason.STEADY: "the count is right, or a step was just taken",
+    Reason.AT_MAX: "more are needed, but max_workers is reached",
+    Reason.AT_CPU_CAP: "more are needed, but the cores could not feed them",
+    Reason.AT_MEMORY_CAP: "more are needed, but they would not fit into memory",
+    Reason.AT_PIDS_CAP: "more are needed, but the limit on processes (pids) leaves no room",
+    Reason.BOOTING: "more are needed, and as many boot as the cores can boot at once",
+    Reason.COOLING: "fewer would do, but the calm has not lasted long enough",
+    Reason.OPERATOR: "the count was changed by hand and is left alone for a while",
+    Reason.FROZEN: "a reload, upgrade or shutdown is under way",
+    Reason.BOOT_BACKOFF: "a worker failed to boot; no new one before the pause is over",
+    Reason.MISSING: "the load cannot be told yet",
+    Reason.BOOT_FAILED: "an added worker failed to boot, so the count goes back",
+}
+VERBS: dict[str, str] = {
+    Action.GROW: "Growing to {to}",
+    Action.SHRINK: "Shrinking to {to}",
+    Action.HOLD: "Holding at {to}",
+    Action.ROLLBACK: "Going back to {to}",
+}
+CAPS: dict[str, str] = {
+    CapName.CPU: "cores",
+    CapName.MEMORY: "memory",
+    CapName.PIDS: "pids",
+    CapName.CONFIG_MAX: "max_workers",
+}
+MODES: dict[str, str] = {
+    Mode.ACTIVE: "green",
+    Mode.OBSERVE: "yellow",
+    Mode.PAUSED: "yellow",
+    Mode.FALLBACK: "red",
+}
+"""The colour of each mode."""
+MODE_NOTES: dict[str, str] = {
+    Mode.OBSERVE: "observe: decides and logs, but touches no worker",
+    Mode.PAUSED: "paused: a manual change or a reload is respected first",
+    Mode.FALLBACK: "fallback: autotune failed repeatedly and leaves the count alone; see Gunicorn's error log",
+}
+CALM = Bottleneck.NONE.value
+
+
+def reason_text(reason: str) -> str:
+    """The sentence of a reason; of one from a newer server, the word itself."""
+    return REASONS.get(reason, reason)
+
+
+def decision_text(action: str, reason: str, to: object) -> str:
+    """`Growing to 9: requests wait in the queue.`"""
+    verb = VERBS.get(action, action + " at {to}")
+    return f"{verb.format(to=to)}: {reason_text(reason)}."

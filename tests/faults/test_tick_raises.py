@@ -1,0 +1,98 @@
+"""The tick itself fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.server import serving, wait_for
+
+pytestmark = pytest.mark.real
+
+BROKEN_LAW = """
+import os
+from gunicorn_autotune.law import law
+decide, calls = law.decide, []
+def broken(*args):
+    calls.append(1)
+    if {when}:
+        raise RuntimeError("this law fails on purpose")
+    return decide(*args)
+law.decide = broken
+"""
+
+
+def test_one_failed_tick_is_logged_and_the_next_one_runs(tmp_path: Path) -> None:
+    """A single failure costs one tick: counted, logged, still active."""
+    with serving(tmp_path, BROKEN_LAW.format(when="len(calls) == 6")) as server:
+        counted = wait_for(lambda: server.metric('gunicorn_autotune_errors_total{stage="decide"}'), "a counted error")
+        mode, logged = server.status()["mode"], server.log.count("RuntimeError: this law fails on purpose")
+
+    assert (counted, mode, logged) == (1, "active", 1)
+
+
+def test_repeated_failure_becomes_fallback_and_leaves_the_count_alone(tmp_path: Path) -> None:
+    """After ten failures in a row the mode is fallback, requests are served by the workers there were."""
+    with serving(tmp_path, BROKEN_LAW.format(when="len(calls) > 6")) as server:
+        before = sorted(server.pids())
+        server.wait_for_log("autotune: fallback: the worker count is left alone workers=2")
+        mode = server.wait_for_status(lambda status: status["mode"] == "fallback", "fallback in the status")
+        for _ in range(6):
+            server.hold("/sleep?s=1")
+        answers = [server.get("/")[0] for _ in range(10)]
+        after = sorted(server.pids())
+        fallback = server.metric('gunicorn_autotune_mode{mode="fallback"}')
+        logged = server.log.count("RuntimeError: this law fails on purpose")
+
+    assert (mode, answers, after, fallback, logged) == (True, [200] * 10, before, 1, 1)
+
+
+def test_a_reload_ends_the_fallback(tmp_path: Path) -> None:
+    """HUP reads the configuration again and gives the controller another chance."""
+    with serving(tmp_path, BROKEN_LAW.format(when="6 < len(calls) < 40 and not os.path.exists('mended')")) as server:
+        server.wait_for_log("autotune: fallback")
+        (tmp_path / "mended").touch()
+        server.signal(1)
+        active = server.wait_for_status(lambda status: status["mode"] == "active", "active again")
+
+    assert active
+
+
+def test_a_gunicorn_without_the_names_we_lean_on_serves_untuned(tmp_path: Path) -> None:
+    """A private name is gone: one loud line, and Gunicorn serves as if we were not there."""
+    config = "from gunicorn_autotune.runtime import compat\ncompat.ARBITER_NAMES += ('a_name_of_tomorrow',)"
+    with serving(tmp_path, config, ready=False) as server:
+        server.wait_for_log("autotune: observe only: this Gunicorn lacks names we lean on names=a_name_of_tomorrow")
+        answer = wait_for(lambda: server.get("/")[0], "an answer")
+
+    assert answer == 200
+
+
+def test_an_adoption_that_fails_leaves_gunicorn_as_it_is(tmp_path: Path) -> None:
+    """Even our very first step may fail: logged, and Gunicorn starts without us."""
+    config = """
+from gunicorn_autotune.scoreboard import board
+def broken(shape):
+    raise MemoryError("no board on purpose")
+board.create = broken
+"""
+    with serving(tmp_path, config, ready=False) as server:
+        server.wait_for_log("autotune: could not start, Gunicorn serves on without it")
+        answer = wait_for(lambda: server.get("/")[0], "an answer")
+
+    assert answer == 200
+
+
+def test_a_full_scoreboard_serves_unmeasured(tmp_path: Path) -> None:
+    """More workers than rows: logged, counted, and the worker without a row answers like the others."""
+    config = """
+from gunicorn_autotune.scoreboard import layout
+layout.shape_for = lambda workers: layout.Shape(rows=1, status_bytes=65536)
+"""
+    with serving(tmp_path, config, min_workers=3, max_workers=3) as server:
+        server.wait_for_log("autotune: scoreboard full")
+        unmeasured = wait_for(lambda: server.metric("gunicorn_autotune_unmeasured_workers_total"), "a count")
+        answers = [server.get("/")[0] for _ in range(12)]
+
+    assert (unmeasured, answers) == (2, [200] * 12)

@@ -1,0 +1,33 @@
+"""A worker dies in the middle of a request."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.server import serving, wait_for
+
+pytestmark = pytest.mark.real
+
+
+def test_the_others_serve_and_its_row_is_reclaimed(tmp_path: Path) -> None:
+    """Only the request inside the killed worker is lost; the slot is free again and nothing stays in flight."""
+    with serving(tmp_path, "workers = 3", min_workers=3, max_workers=3) as server:
+        server.wait_for_ready(3)
+        server.hold("/sleep?s=30")
+        victim = server.wait_for_status(
+            lambda status: [worker for worker in status["workers"] if worker["state"] == "busy"], "a busy worker"
+        )[0]
+        os.kill(victim["pid"], signal.SIGKILL)
+        answers = [server.get("/")[0] for _ in range(20)]
+        pids = server.wait_for_ready(3)
+        idle = server.wait_for_status(
+            lambda status: all(worker["in_flight"] == 0 for worker in status["workers"]), "nothing in flight"
+        )
+        blamed = wait_for(lambda: server.metric('gunicorn_worker_exits_total{reason="signal"}'), "a counted exit")
+        slots = {worker["slot"] for worker in server.status()["workers"]}
+
+    assert (answers, victim["pid"] in pids, idle, blamed, victim["slot"] in slots) == ([200] * 20, False, True, 1, True)
