@@ -15,7 +15,6 @@ from gunicorn_autotune import __version__
 from gunicorn_autotune.cli import doctor, init, status
 from gunicorn_autotune.cli.style import CommandError, style_of
 
-USAGE_ERROR = 2
 COMMANDS = {"status": status, "doctor": doctor, "init": init}
 
 
@@ -41,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code, text = options.run(options, style_of(sys.stdout, os.environ))
     except CommandError as error:
         print(f"gunicorn-autotune {options.command}: {error}", file=sys.stderr)
-        return USAGE_ERROR
+        return error.code
     except KeyboardInterrupt:
         return 130
     _print(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gunicorn_autotune.cli.gaps import Gaps
@@ -13,12 +13,12 @@ from gunicorn_autotune.cli.words import CALM, CAPS, MODE_NOTES, MODES, decision_
 from gunicorn_autotune.model.status import DOCUMENT_VERSION
 
 DECISIONS_SHOWN = 10
-FACTS = {
+FACTS: dict[str, Callable[[float], str]] = {
     "backlog": lambda it: f"{it:.0f} waiting",
     "arrivals_per_second": lambda it: f"{figure(it)} requests/s arrive",
     "busy_share": lambda it: f"{it:.0%} busy",
-    "service_seconds": lambda it: f"{figure(it * 1000)} ms a request",
-    "queue_p95_seconds": lambda it: f"queue p95 {figure(it * 1000)} ms",
+    "service_seconds": lambda it: f"{_short(it)} a request",
+    "queue_p95_seconds": lambda it: f"queue p95 {_short(it)}",
     "booting_workers": lambda it: f"{it:.0f} booting" if it else "",
 }
 """The figures behind a decision, in words; the others stand elsewhere on the page or only in --json."""
@@ -48,8 +48,8 @@ def _header(document: Mapping[str, Any], style: Style, gaps: Gaps) -> list[str]:
     ]
     decision = document["decision"]
     why = decision_text(decision["action"], decision["reason"], decision["to"])
-    lines = ["   ".join(parts), *wrapped(f"{why} {_facts(decision)}", WIDEST)]
-    return lines + ([style.paint("yellow", MODE_NOTES[mode])] if mode in MODE_NOTES else [])
+    lines = ["   ".join(parts), *wrapped(why, WIDEST), style.paint("dim", _facts(decision))]
+    return list(filter(None, lines)) + ([style.paint("yellow", MODE_NOTES[mode])] if mode in MODE_NOTES else [])
 
 
 def _now(document: Mapping[str, Any]) -> int:
@@ -66,7 +66,7 @@ def _cap(document: Mapping[str, Any]) -> str:
 
 def _facts(decision: Mapping[str, Any]) -> str:
     known = [say(decision["facts"][name]) for name, say in FACTS.items() if name in decision["facts"]]
-    return f"({', '.join(filter(None, known))})" if any(known) else ""
+    return ", ".join(filter(None, known))
 
 
 def _limits(document: Mapping[str, Any], gaps: Gaps) -> list[str]:
@@ -115,16 +115,22 @@ def _decisions(document: Mapping[str, Any], style: Style) -> list[str]:
     if not recent:
         return [style.paint("dim", "No change of the worker count so far.")]
     today = _local(document["time"])[:10]
-    rows = [_decision_row(record, today) for record in reversed(recent)]
-    lines = [clipped(line, WIDEST) for line in table(rows, left=frozenset({0, 1, 4, 5}))]
+    digits = max(len(str(record["from"])) for record in recent)
+    rows = [_decision_row(record, today, digits) for record in reversed(recent)]
+    lines = [clipped(line, WIDEST) for line in table(rows, left=frozenset({0, 1, 2, 3}))]
     return [style.paint("dim", f"last {len(recent)} changes, newest first, local time"), *lines]
 
 
-def _decision_row(record: Mapping[str, Any], today: str) -> tuple[str, ...]:
+def _decision_row(record: Mapping[str, Any], today: str, digits: int) -> tuple[str, ...]:
     stamp = _local(record["time"])
     shown = stamp[11:] if stamp[:10] == today else stamp
-    before, after = str(record["from"]), str(record["to"])
-    return shown, record["action"], before, "->", after, f"{reason_text(record['reason'])} {_facts(record)}".strip()
+    step = f"{record['from']:>{digits}} -> {record['to']}"
+    facts = _facts(record)
+    return shown, record["action"], step, reason_text(record["reason"]) + (f" ({facts})" if facts else "")
+
+
+def _short(seconds: float) -> str:
+    return seconds_text(seconds) if seconds >= 1 else f"{figure(seconds * 1000)} ms"
 
 
 def _local(unix_seconds: float) -> str:
@@ -145,9 +151,9 @@ def _errors(document: Mapping[str, Any], style: Style) -> list[str]:
 def _server_line(document: Mapping[str, Any], style: Style) -> str:
     server = document["server"]
     up = seconds_text(max(0.0, document["time"] - server["started_unix_seconds"]))
-    threads = f", {document['threads']} requests a worker" if document["threads"] > 1 else ""
+    threads = f" x {document['threads']}" if document["threads"] > 1 else ""
     line = (
-        f"gunicorn {server['gunicorn']} ({server['worker_class']}{threads}), autotune {server['autotune']}, "
+        f"gunicorn {server['gunicorn']}, {server['worker_class']}{threads}, autotune {server['autotune']}, "
         f"python {server['python']}, arbiter {server['pid']} up {up}"
     )
     return style.paint("dim", clipped(line, WIDEST))

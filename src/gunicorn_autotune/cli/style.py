@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
+USAGE_ERROR = 2
 WIDEST = 100
 """Columns. Wider terminals are not filled: a line must stay readable in one glance."""
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
@@ -16,6 +17,10 @@ _DURATIONS = ((86400.0, "d", 3600.0, "h"), (3600.0, "h", 60.0, "min"), (60.0, "m
 
 class CommandError(Exception):
     """The command cannot be carried out as written; the text is one line for the operator."""
+
+    def __init__(self, text: str, code: int = USAGE_ERROR) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ def figure(number: float) -> str:
     """`0.25`, `3.9`, `47`: two digits that matter, whole from ten up."""
     if number >= 9.95 or number == int(number):
         return f"{number:.0f}"
-    return f"{number:.1f}" if number >= 0.95 else f"{number:.2f}".rstrip("0").rstrip(".")
+    return f"{number:.{1 if number >= 0.95 else 2}f}".rstrip("0").rstrip(".")
 
 
 def seconds_text(seconds: float) -> str:

@@ -49,10 +49,10 @@ class Policy:
         "", "File whose first line is the bearer token a scrape must present. Read again when it changes."
     )
     user_metrics: str = setting(
-        "on", "Merge the app's own metrics (PROMETHEUS_MULTIPROC_DIR) into ours and keep their files per slot, not per pid.",
+        "on", "Merge the app's own metrics (PROMETHEUS_MULTIPROC_DIR) into ours, their files kept per slot, not pid.",
         choices=("on", "off"),
     )  # fmt: skip
-    tick_seconds: float = setting(0.25, "How often the sensors are read and the law is asked: a queue is seen within this time.",
+    tick_seconds: float = setting(0.25, "How often sensors are read and the law asked: a queue is seen in this time.",
                                   unit="seconds", low=0.05, high=1.0)  # fmt: skip
     queue_time_goal_seconds: float = setting(
         0.05, "A request should wait at most this long for a worker.", unit="seconds", low=0.001, high=10.0

@@ -59,7 +59,7 @@ def choose_victims(tracked: list[Tracked], count: int) -> list[Tracked]:
     def rank(one: Tracked) -> tuple[int, int, int]:
         words = one.row.tolist() if one.row is not None else None
         ready = words is None or words[layout.READY_NS] > 0
-        running = board.in_flight(words) + words[layout.QUEUED] if words else 1
+        running = board.activity(words, 0).in_flight + words[layout.QUEUED] if words else 1
         fat = getattr(one.memory, "uss_bytes", 0)
         return (running if ready else -1, -fat, one.age)
 

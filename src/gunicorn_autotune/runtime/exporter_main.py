@@ -32,28 +32,29 @@ class BoardSource:
         """All rows as they are now."""
         now_ns, ahead = time.monotonic_ns(), self._unix_minus_monotonic
         slots = [self.board.row(slot).tolist() for slot in range(self.board.words[layout.SLOTS_USED])]
+        sums = list(map(sum, zip(*slots, strict=True))) or [0] * layout.ROW_WORDS
         return BoardReading(
             rows=tuple(_row(slot, words, now_ns, ahead) for slot, words in enumerate(slots)),
-            durations=tuple(_durations(slots, first) for first in layout.DURATION_FIRSTS),
-            queue=_queue(slots),
-            queue_dropped=sum(words[layout.QUEUE_DROPPED] for words in slots),
+            durations=tuple(map(_durations, [sums] * len(layout.DURATION_FIRSTS), range(len(layout.DURATION_FIRSTS)))),
+            queue=Buckets(tuple(sums[layout.QUEUE_BUCKETS : layout.QUEUE_END]), sums[layout.QUEUE_NS] / 1e9),
+            queue_dropped=sums[layout.QUEUE_DROPPED],
         )
 
 
 def _row(slot: int, words: list[int], now_ns: int, ahead: float) -> Row:
     records = bool(words[layout.RECORDS])
-    oldest_ns = board.oldest_ns(words)
+    now = board.activity(words, now_ns)
     pid = words[layout.PID]
     return Row(
         slot=slot,
         pid=pid,
-        state=_state(words) if pid else None,
+        state=_state(words, now.in_flight) if pid else None,
         spawned=words[layout.SPAWNED_NS] / 1e9 + ahead,
         requests=board.finished(words) if records else None,
-        busy_seconds=board.busy_ns(words, now_ns) / 1e9 if records else None,
-        in_flight=board.in_flight(words) if records else None,
+        busy_seconds=now.busy_ns / 1e9 if records else None,
+        in_flight=now.in_flight if records else None,
         queued=words[layout.QUEUED] if records else None,
-        oldest_request_seconds=(max(0, now_ns - oldest_ns) / 1e9 if oldest_ns else 0.0) if records else None,
+        oldest_request_seconds=(max(0, now_ns - now.oldest_ns) / 1e9 if now.oldest_ns else 0.0) if records else None,
         cpu_seconds=words[layout.CPU_NS] / 1e9,
         rss_bytes=_bytes(words[layout.RSS_BYTES]),
         uss_bytes=_bytes(words[layout.USS_BYTES]),
@@ -62,30 +63,22 @@ def _row(slot: int, words: list[int], now_ns: int, ahead: float) -> Row:
     )
 
 
-def _state(words: list[int]) -> WorkerState:
+def _state(words: list[int], in_flight: int) -> WorkerState:
     if words[layout.DRAINING]:
         return WorkerState.DRAINING
     if not words[layout.READY_NS]:
         return WorkerState.BOOTING
-    return WorkerState.BUSY if board.in_flight(words) else WorkerState.IDLE
+    return WorkerState.BUSY if in_flight else WorkerState.IDLE
 
 
 def _bytes(word: int) -> int | None:
     return None if word in (0, layout.NOT_READ) else word
 
 
-def _durations(rows: list[list[int]], first: int) -> Buckets:
-    total = first + layout.DURATION_BUCKET_COUNT
-    counts = tuple(map(sum, zip(*(words[first:total] for words in rows), strict=True)))
-    if not counts:
-        counts = (0,) * layout.DURATION_BUCKET_COUNT
-    return Buckets(counts, sum(words[total] for words in rows) / 1e9)
-
-
-def _queue(rows: list[list[int]]) -> Buckets:
-    end = layout.QUEUE_BUCKETS + layout.QUEUE_BUCKET_COUNT
-    counts = tuple(map(sum, zip(*(words[layout.QUEUE_BUCKETS : end] for words in rows), strict=True)))
-    return Buckets(counts or (0,) * layout.QUEUE_BUCKET_COUNT, sum(words[layout.QUEUE_NS] for words in rows) / 1e9)
+def _durations(sums: list[int], status_class: int) -> Buckets:
+    first = layout.DURATION_FIRSTS[status_class]
+    counts = tuple(sums[first : first + layout.DURATION_BUCKET_COUNT])
+    return Buckets(counts, sums[layout.DURATION_SUMS[status_class]] / 1e9)
 
 
 def main(

@@ -22,8 +22,8 @@ from gunicorn_autotune.scoreboard.board import Board
 FIRST_BACKOFF_SECONDS = 1.0
 MAX_BACKOFF_SECONDS = 60.0
 STABLE_SECONDS = 30.0
-# The arbiter's path comes last: after a USR2 upgrade of `python -m gunicorn` it begins with Gunicorn's own folder, whose
-# `http` package would hide the standard one.
+# The arbiter's path comes last: after a USR2 upgrade of `python -m gunicorn` it begins with Gunicorn's own folder,
+# whose `http` package would hide the standard one.
 BOOTSTRAP = (
     "import json, sys; given = json.loads(sys.argv[1]); "
     "sys.path += [place for place in given.pop('path') if place not in sys.path]; "

@@ -5,19 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gunicorn_autotune.model.readings import HostReading, ListenerReading, Missing, Reading, known
+from gunicorn_autotune.model.readings import HostReading, ListenerReading, Missing, ProcessReading, Reading, known
 from gunicorn_autotune.model.snapshot import Snapshot, Totals, WorkerReading, WorkerState
 from gunicorn_autotune.model.status import Stage
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune, Tracked
 from gunicorn_autotune.scoreboard import board, layout
+from gunicorn_autotune.scoreboard.board import Activity
 from gunicorn_autotune.sensors import cgroup, listeners, memory, process
 
 HAS_PROC = Path("/proc/self/stat").exists()
 """Without /proc (macOS) psutil reads what it can, and nothing is acted on."""
+SLOW_SENSOR_SECONDS = 0.9
+PROCESSES_A_TICK = 32
+UNMEASURED = [0] * layout.ROW_WORDS
+IDLE = Activity(0, 0, 0)
+SQUARED_MIDDLES = [middle * middle for middle in layout.DURATION_MIDDLES_SECONDS]
+NO_CPU = Missing("no CPU time could be read")
 NOT_RECORDED = Missing("this worker class does not report its requests")
 
 
@@ -25,14 +33,16 @@ def look(server: Any, tune: Autotune) -> Snapshot:
     """Everything the law may know, now."""
     now_ns = time.monotonic_ns()
     rows = [tune.board.row(slot).tolist() for slot in range(tune.slots_used)]
-    _keep_busy_maxima(tune, rows, now_ns)
-    workers = _read_workers(server, tune, rows, now_ns)
+    now = [board.activity(words, now_ns) for words in rows]
+    maxima = tune.sums.busy_ns
+    maxima.extend([0] * (len(rows) - len(maxima)))
+    maxima[:] = map(max, maxima, [one.busy_ns for one in now])
     return Snapshot(
         at=now_ns / 1e9,
-        workers=workers,
+        workers=_read_workers(server, tune, rows, now, now_ns),
         listeners=tuple(_read_listeners(server, tune)),
-        host=_read_host(server, tune),
-        totals=_totals(tune, rows),
+        host=_read_host(server, tune, now_ns / 1e9),
+        totals=_totals(tune, rows, sum(one.in_flight for one in now)),
         target=server.num_workers,
         threads=tune.threads,
         frozen=tune.frozen,
@@ -53,47 +63,56 @@ def guarded(server: Any, tune: Autotune, sensor: str, read: Callable[[], Any]) -
         return Missing(f"{sensor} raised {type(error).__name__}")
 
 
-def _keep_busy_maxima(tune: Autotune, rows: list[list[int]], now_ns: int) -> None:
-    maxima = tune.sums.busy_ns
-    maxima.extend([0] * (len(rows) - len(maxima)))
-    for slot, words in enumerate(rows):
-        maxima[slot] = max(maxima[slot], board.busy_ns(words, now_ns))
-
-
 def _read_workers(
-    server: Any, tune: Autotune, rows: list[list[int]], now_ns: int
-) -> tuple[WorkerReading, ...]:  # fmt: skip
+    server: Any, tune: Autotune, rows: list[list[int]], now: list[Activity], now_ns: int
+) -> tuple[WorkerReading, ...]:
     pids = {id(worker): pid for pid, worker in list(server.WORKERS.items())}
     followed = [tracked for tracked in list(tune.tracked.values()) if id(tracked.worker) in pids]
-    _read_one_memory(server, tune, followed, pids)
-    return tuple(_read_worker(server, tune, tracked, pids[id(tracked.worker)], rows, now_ns) for tracked in followed)
+    _read_one_memory(server, tune, followed, pids, now_ns / 1e9)
+    _read_processes(server, tune, followed, pids)
+    readings = []
+    for tracked in followed:
+        pid, slot = pids[id(tracked.worker)], tracked.slot
+        words, activity = (rows[slot], now[slot]) if slot is not None else (UNMEASURED, IDLE)
+        readings.append(_read_worker(tune, tracked, pid, words, activity, now_ns))
+    return tuple(readings)
+
+
+def _read_processes(server: Any, tune: Autotune, followed: list[Tracked], pids: dict[int, int]) -> None:
+    """/proc of every worker, or of the next PROCESSES_A_TICK in rotation: a tick's cost must not grow for ever."""
+    turns = followed
+    if len(followed) > PROCESSES_A_TICK:
+        first = tune.process_turn % len(followed)
+        turns = (followed[first:] + followed[:first])[:PROCESSES_A_TICK]
+        tune.process_turn = first + PROCESSES_A_TICK
+    for tracked in turns:
+        pid = pids[id(tracked.worker)]
+        tracked.process = guarded(server, tune, "process", partial(_read_process, tracked, pid))
 
 
 def _read_worker(
-    server: Any, tune: Autotune, tracked: Tracked, pid: int, rows: list[list[int]], now_ns: int
-) -> WorkerReading:  # fmt: skip
-    words = rows[tracked.slot] if tracked.slot is not None else [0] * layout.ROW_WORDS
-    ready_ns = words[layout.READY_NS]
-    if tracked.slot is None:
-        ready_ns = int(tracked.spawned_at * 1e9)
-    reading = guarded(server, tune, "process", lambda: _read_process(tracked, pid))
-    cpu = getattr(reading, "cpu_seconds", reading)
-    delay = getattr(reading, "run_delay_seconds", reading)
-    rss = getattr(reading, "rss_bytes", reading)
+    tune: Autotune, tracked: Tracked, pid: int, words: list[int], now: Activity, now_ns: int
+) -> WorkerReading:
+    ready_ns = words[layout.READY_NS] or (int(tracked.spawned_at * 1e9) if tracked.slot is None else 0)
+    process = tracked.process
+    if isinstance(process, Missing):
+        cpu: Reading[float] = process
+        delay: Reading[float] = process
+        rss: Reading[int] = process
+    else:
+        cpu, delay, rss = process.cpu_seconds, process.run_delay_seconds, process.rss_bytes
     _account_cpu(tune, tracked, cpu, delay, ready=bool(ready_ns))
     _write_arbiter_words(tracked, pid, rss)
-    in_flight = board.in_flight(words)
-    oldest_ns = board.oldest_ns(words)
     return WorkerReading(
         slot=tracked.slot,
         pid=pid,
         age=tracked.age,
-        state=_state(tracked, ready_ns, in_flight),
+        state=_state(tracked, ready_ns, now.in_flight),
         spawned_at=tracked.spawned_at,
         ready_at=ready_ns / 1e9 if ready_ns else None,
-        in_flight=in_flight,
+        in_flight=now.in_flight,
         queued=words[layout.QUEUED],
-        oldest_request_seconds=max(0, now_ns - oldest_ns) / 1e9 if oldest_ns else 0.0,
+        oldest_request_seconds=max(0, now_ns - now.oldest_ns) / 1e9 if now.oldest_ns else 0.0,
         requests=board.finished(words),
         busy_seconds=tune.sums.busy_ns[tracked.slot] / 1e9 if tracked.slot is not None else 0.0,
         cpu_seconds=cpu,
@@ -103,7 +122,7 @@ def _read_worker(
     )
 
 
-def _read_process(tracked: Tracked, pid: int) -> Any:
+def _read_process(tracked: Tracked, pid: int) -> Reading[ProcessReading]:
     if tracked.probe is None:
         probe = process.open_process(pid)
         if isinstance(probe, Missing) and not HAS_PROC:
@@ -113,7 +132,8 @@ def _read_process(tracked: Tracked, pid: int) -> Any:
         if isinstance(probe, Missing):
             return probe
         tracked.probe = probe
-    return tracked.probe.read()
+    reading: Reading[ProcessReading] = tracked.probe.read()
+    return reading
 
 
 def _account_cpu(tune: Autotune, tracked: Tracked, cpu: Reading[float], delay: Reading[float], *, ready: bool) -> None:
@@ -147,10 +167,11 @@ def _write_arbiter_words(tracked: Tracked, pid: int, rss: Reading[int]) -> None:
         row[layout.PSS_BYTES] = tracked.memory.pss_bytes
 
 
-def _read_one_memory(server: Any, tune: Autotune, followed: list[Tracked], pids: dict[int, int]) -> None:
-    """smaps_rollup of one worker a tick, in rotation: it walks the page table and stalls the target."""
+def _read_one_memory(server: Any, tune: Autotune, followed: list[Tracked], pids: dict[int, int], now: float) -> None:
+    """smaps_rollup of one worker a second, in rotation: it walks the page table and stalls the target."""
     ready = [tracked for tracked in followed if tracked.was_ready]
-    if ready:
+    if ready and now - tune.memory_read_at >= SLOW_SENSOR_SECONDS:
+        tune.memory_read_at = now
         tune.memory_turn += 1
         turn = ready[tune.memory_turn % len(ready)]
         pid = pids[id(turn.worker)]
@@ -185,20 +206,25 @@ def _read_reuse_port(server: Any, tune: Autotune, address: Any) -> ListenerReadi
     return ListenerReading(str(address), reading, reading) if isinstance(reading, Missing) else reading
 
 
-def _read_host(server: Any, tune: Autotune) -> HostReading:
-    host = guarded(server, tune, "host", lambda: read_host(tune))
-    if isinstance(host, Missing):
-        return HostReading(*[host] * len(fields(HostReading)))
-    reading: HostReading = host
-    if tune.oom_kills_settled is None and not isinstance(reading.oom_kills, Missing):
-        tune.oom_kills_settled = reading.oom_kills
-    for resource, limit in (("cpu", reading.cpu_limit_cores), ("memory", reading.memory_limit_bytes)):
+def _read_host(server: Any, tune: Autotune, now: float) -> HostReading:
+    """Some fifteen small files: read once a second, which is soon enough for a limit that changes under us."""
+    if tune.host is None or now - tune.host_read_at >= SLOW_SENSOR_SECONDS:
+        tune.host_read_at = now
+        reading = guarded(server, tune, "host", lambda: read_host(tune))
+        tune.host = HostReading(*[reading] * len(fields(HostReading))) if isinstance(reading, Missing) else reading
+        _notice_changes(tune, tune.host)
+    return tune.host
+
+
+def _notice_changes(tune: Autotune, host: HostReading) -> None:
+    if tune.oom_kills_settled is None and not isinstance(host.oom_kills, Missing):
+        tune.oom_kills_settled = host.oom_kills
+    for resource, limit in (("cpu", host.cpu_limit_cores), ("memory", host.memory_limit_bytes)):
         before = tune.limits_seen.get(resource)
         if before is not None and before != limit and not isinstance(limit, Missing):
             tune.tally.limit_changes[resource] += 1
         if not isinstance(limit, Missing):
             tune.limits_seen[resource] = limit
-    return reading
 
 
 def read_host(tune: Autotune) -> HostReading:
@@ -212,31 +238,27 @@ def read_host(tune: Autotune) -> HostReading:
     return cgroup.read_host(tune.cgroups)
 
 
-def _totals(tune: Autotune, rows: list[list[int]]) -> Totals:
-    finished = sum(map(board.finished, rows))
-    running = sum(map(board.in_flight, rows)) + sum(words[layout.LOST] for words in rows)
-    buckets = slice(layout.QUEUE_BUCKETS, layout.QUEUE_BUCKETS + layout.QUEUE_BUCKET_COUNT)
-    counts = tuple(map(sum, zip(*(words[buckets] for words in rows), strict=True)))
+def _totals(tune: Autotune, rows: list[list[int]], in_flight: int) -> Totals:
+    added = list(map(sum, zip(*rows, strict=True))) or UNMEASURED
+    finished = board.finished(added)
     sums = tune.sums
-    has_cpu = any(tracked.cpu_seconds for tracked in list(tune.tracked.values()))
+    cpu_known = any(tracked.cpu_seconds for tracked in list(tune.tracked.values()))
     return Totals(
         busy_seconds=sum(sums.busy_ns) / 1e9 if tune.records else NOT_RECORDED,
-        requests_started=finished + running,
+        requests_started=finished + in_flight + added[layout.LOST],
         requests_finished=finished,
-        service_seconds=sum(map(board.service_ns, rows)) / 1e9,
-        service_seconds_squared=_squares(rows),
-        cpu_seconds=sums.cpu_seconds if has_cpu else Missing("no CPU time could be read"),
-        run_delay_seconds=sums.run_delay_seconds if has_cpu else Missing("no run-queue delay could be read"),
+        service_seconds=board.service_ns(added) / 1e9,
+        service_seconds_squared=_squares(added),
+        cpu_seconds=sums.cpu_seconds if cpu_known else NO_CPU,
+        run_delay_seconds=sums.run_delay_seconds if cpu_known else NO_CPU,
         boot_cpu_seconds=sums.boot_cpu_seconds,
         boots=sums.boots,
-        queue_time_counts=counts or (0,) * layout.QUEUE_BUCKET_COUNT,
+        queue_time_counts=tuple(added[layout.QUEUE_BUCKETS : layout.QUEUE_END]),
     )
 
 
-def _squares(rows: list[list[int]]) -> float:
+def _squares(added: list[int]) -> float:
     """Sum of squared durations, from bucket middles: the law needs the spread, not its last digit."""
-    counts = [
-        sum(words[first + bucket] for words in rows for first in layout.DURATION_FIRSTS)
-        for bucket in range(layout.DURATION_BUCKET_COUNT)
-    ]
-    return sum(count * middle * middle for count, middle in zip(counts, layout.DURATION_MIDDLES_SECONDS, strict=True))
+    buckets = [added[first : first + layout.DURATION_BUCKET_COUNT] for first in layout.DURATION_FIRSTS]
+    counts = map(sum, zip(*buckets, strict=True))
+    return sum(count * square for count, square in zip(counts, SQUARED_MIDDLES, strict=True))

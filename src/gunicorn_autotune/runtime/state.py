@@ -7,7 +7,7 @@ from typing import Any
 
 from gunicorn_autotune.model.decisions import Decision
 from gunicorn_autotune.model.policy import Policy
-from gunicorn_autotune.model.readings import MemoryReading, Missing, Reading
+from gunicorn_autotune.model.readings import HostReading, MemoryReading, Missing, ProcessReading, Reading
 from gunicorn_autotune.model.status import ExitReason, Identity, Mode, Tally
 from gunicorn_autotune.runtime.exporter_process import ExporterProcess
 from gunicorn_autotune.scoreboard.board import Board
@@ -29,6 +29,7 @@ class Tracked:
     """Requests of the slot's earlier processes."""
     probe: Any = None
     """Open process files (sensors.process), from the first tick after the fork."""
+    process: Reading[ProcessReading] = Missing("not read yet")
     cpu_ns_before: int = 0
     """CPU of the slot's earlier processes."""
     cpu_seconds: float = 0.0
@@ -85,7 +86,11 @@ class Autotune:
     murdered_at: float = 0.0
     ticked_at: float = 0.0
     published_at: float = 0.0
+    process_turn: int = 0
     memory_turn: int = 0
+    memory_read_at: float = 0.0
+    host: HostReading | None = None
+    host_read_at: float = 0.0
     faults_in_row: int = 0
     faults_logged: set[str] = field(default_factory=set)
     limits_seen: dict[str, Any] = field(default_factory=dict)

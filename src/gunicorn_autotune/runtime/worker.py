@@ -12,17 +12,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from gunicorn_autotune.runtime import compat, user_metrics
+from gunicorn_autotune.runtime import compat, queue_watch, user_metrics
 from gunicorn_autotune.runtime.state import Autotune, Tracked
 from gunicorn_autotune.scoreboard import layout, recorder
 from gunicorn_autotune.scoreboard.recorder import Recorder
-from gunicorn_autotune.sensors import queue_time
-
-SOCKET_SAMPLE_SECONDS = 0.01
-"""Without a header the socket is asked at most this often: the system call costs as much as the rest together."""
-HEADER = "X-REQUEST-START"
-HEADERLESS_BEFORE_SAMPLING = 64
-HEADERLESS_SAMPLE = 16
 
 
 def after_fork(tune: Autotune, worker: Any) -> None:
@@ -61,7 +54,7 @@ def before_exit(worker: Any) -> None:
 
 def _record(worker: Any, row: memoryview, kind: str) -> None:
     if compat.is_asgi(type(worker)):
-        worker.asgi = recorded_asgi(worker.asgi, recorder.overlapping(row), _asgi_queue_time(row))
+        worker.asgi = recorded_asgi(worker.asgi, recorder.overlapping(row), queue_watch.asgi(worker, row))
         return
     if kind == compat.SINGLE:
         pen = recorder.single(row)
@@ -69,7 +62,7 @@ def _record(worker: Any, row: memoryview, kind: str) -> None:
         pen = _threaded(worker, row)
     else:
         pen = recorder.overlapping(row)
-    _chain_request_hooks(worker, pen, _wsgi_queue_time(row))
+    _chain_request_hooks(worker, pen, queue_watch.wsgi(worker, row))
 
 
 def _chain_request_hooks(worker: Any, pen: Recorder, queue: Callable[[Any], None]) -> None:
@@ -132,55 +125,6 @@ def _threaded(worker: Any, row: memoryview) -> Recorder:
 
     worker.notify = notify_with_queue
     return Recorder(pen.begin, end)
-
-
-def _wsgi_queue_time(row: memoryview) -> Callable[[Any], None]:
-    """`observe(request)`: from the proxy's stamp when it is trusted, else from the socket now and then."""
-    record = recorder.queue_recorder(row)
-    headerless = 0
-    sampled_at = 0.0
-
-    def observe(request: Any) -> None:
-        nonlocal headerless, sampled_at
-        headerless += 1
-        if headerless <= HEADERLESS_BEFORE_SAMPLING or not headerless % HEADERLESS_SAMPLE:
-            for name, value in request.headers:
-                if name == HEADER:
-                    headerless = 0
-                    _record_stamp(record, value)
-                    return
-        now = time.monotonic()
-        if now - sampled_at >= SOCKET_SAMPLE_SECONDS:
-            sampled_at = now
-            _record_socket(record, request)
-
-    return observe
-
-
-def _record_stamp(record: Callable[[int | None], None], value: str | bytes) -> None:
-    waited = queue_time.queue_seconds(value, time.time())
-    record(None if waited is None else int(waited * 1e9))
-
-
-def _record_socket(record: Callable[[int | None], None], request: Any) -> None:
-    try:
-        waited = queue_time.socket_queue_seconds(request.unreader.sock)
-    except AttributeError:
-        return  # an HTTP/2 stream has no socket of its own
-    if waited is not None:
-        record(int(waited * 1e9))
-
-
-def _asgi_queue_time(row: memoryview) -> Callable[[Any], None]:
-    record = recorder.queue_recorder(row)
-
-    def observe(scope: Any) -> None:
-        for name, value in scope["headers"]:
-            if name == b"x-request-start":
-                _record_stamp(record, value)
-                return
-
-    return observe
 
 
 class _Response:

@@ -11,9 +11,10 @@ import os
 import tempfile
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from gunicorn_autotune.scoreboard import layout
-from gunicorn_autotune.scoreboard.layout import BUSY_NS, CELLS, CHANGED_NS, DURATION_FIRSTS, IN_FLIGHT, Shape
+from gunicorn_autotune.scoreboard.layout import BUSY_NS, CELLS, CHANGED_NS, IN_FLIGHT, Shape
 
 STATUS_READ_ATTEMPTS = 50
 CELLS_END = CELLS + layout.CELL_COUNT
@@ -92,37 +93,43 @@ def create(shape: Shape) -> Board:
     return board
 
 
-def busy_ns(words: Sequence[int], now_ns: int) -> int:
-    """Slot-nanoseconds spent on requests up to `now_ns`, running requests included; never above the truth.
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What one row says about the present."""
+
+    in_flight: int
+    busy_ns: int
+    """Slot-nanoseconds spent on requests so far, running requests included; never above the truth.
 
     A reader that catches the worker between two stores sees too little (see recorder.py), so whoever keeps the
     figure keeps the largest one seen.
     """
-    cells = sum(max(0, now_ns - start) for start in words[CELLS:CELLS_END] if start)
-    return words[BUSY_NS] + words[IN_FLIGHT] * max(0, now_ns - words[CHANGED_NS]) + cells
-
-
-def in_flight(words: Sequence[int]) -> int:
-    """Requests running now in the slot."""
-    return words[IN_FLIGHT] + layout.CELL_COUNT - words[CELLS:CELLS_END].count(0)
-
-
-def oldest_ns(words: Sequence[int]) -> int:
+    oldest_ns: int
     """Start of the longest running request; 0 when none runs."""
+
+
+def activity(words: Sequence[int], now_ns: int) -> Activity:
+    """In-flight, busy time and oldest request of a row, at `now_ns`."""
     starts = [start for start in words[CELLS:CELLS_END] if start]
-    if words[IN_FLIGHT]:
+    overlapping = words[IN_FLIGHT]
+    if not starts and not overlapping:
+        return Activity(0, words[BUSY_NS], 0)
+    busy = words[BUSY_NS] + overlapping * max(0, now_ns - words[CHANGED_NS])
+    busy += sum([now_ns - start for start in starts if start < now_ns])
+    if overlapping:
         starts.append(words[layout.OLDEST_NS])
-    return min(starts, default=0)
+        return Activity(len(starts) - 1 + overlapping, busy, min(starts))
+    return Activity(len(starts), busy, min(starts))
 
 
 def finished(words: Sequence[int]) -> int:
     """Requests answered in the slot: the sum of all its duration buckets."""
-    return sum(sum(words[first : first + layout.DURATION_BUCKET_COUNT]) for first in DURATION_FIRSTS)
+    return sum(words[layout.DURATION_BUCKETS : layout.DURATION_END])
 
 
 def service_ns(words: Sequence[int]) -> int:
     """Sum of the durations of all requests answered in the slot."""
-    return sum(words[first + layout.DURATION_BUCKET_COUNT] for first in DURATION_FIRSTS)
+    return sum(words[layout.DURATION_SUMS[0] : layout.DURATION_SUMS[-1] + 1])
 
 
 def reclaim(row: memoryview, now_ns: int) -> None:
@@ -130,10 +137,10 @@ def reclaim(row: memoryview, now_ns: int) -> None:
 
     Requests that were running when it died count as started (LOST) and busy, never as finished.
     """
-    words = row.tolist()
-    row[layout.LOST] += in_flight(words)
+    last = activity(row.tolist(), now_ns)
+    row[layout.LOST] += last.in_flight
     for word in CLEARED_WORDS:
         row[word] = 0
-    row[BUSY_NS] = busy_ns(words, now_ns)
+    row[BUSY_NS] = last.busy_ns
     for word in (layout.RSS_BYTES, layout.USS_BYTES, layout.PSS_BYTES):
         row[word] = layout.NOT_READ

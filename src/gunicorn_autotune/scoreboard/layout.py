@@ -56,16 +56,18 @@ CELL_COUNT = 32
 
 QUEUE_BUCKETS = CELLS + CELL_COUNT
 QUEUE_BUCKET_COUNT = len(QUEUE_TIME_BOUNDS_SECONDS) + 1
+QUEUE_END = QUEUE_BUCKETS + QUEUE_BUCKET_COUNT
 
 STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
-DURATION_BUCKETS = QUEUE_BUCKETS + QUEUE_BUCKET_COUNT
+DURATION_BUCKETS = QUEUE_END
 DURATION_BUCKET_COUNT = len(DURATION_BOUNDS_SECONDS) + 1
-DURATION_STRIDE = DURATION_BUCKET_COUNT + 1
-"""Per status class: the buckets, then the sum in nanoseconds. The count is the sum of the buckets."""
+DURATION_FIRSTS = tuple(DURATION_BUCKETS + index * DURATION_BUCKET_COUNT for index in range(len(STATUS_CLASSES)))
+"""Where the buckets of each status class begin; all of them stand together, and their sum is the requests finished."""
+DURATION_END = DURATION_BUCKETS + len(STATUS_CLASSES) * DURATION_BUCKET_COUNT
+DURATION_SUMS = tuple(DURATION_END + index for index in range(len(STATUS_CLASSES)))
+"""Sum of the durations of each status class, in nanoseconds."""
 
-DURATION_FIRSTS = tuple(DURATION_BUCKETS + index * DURATION_STRIDE for index in range(len(STATUS_CLASSES)))
-
-ROW_WORDS = -(-(DURATION_BUCKETS + len(STATUS_CLASSES) * DURATION_STRIDE) // LINE_WORDS) * LINE_WORDS
+ROW_WORDS = -(-(DURATION_END + len(STATUS_CLASSES)) // LINE_WORDS) * LINE_WORDS
 _BOUNDS = (0.0, *DURATION_BOUNDS_SECONDS, 2 * DURATION_BOUNDS_SECONDS[-1])
 DURATION_MIDDLES_SECONDS = tuple((low + high) / 2 for low, high in pairwise(_BOUNDS))
 

@@ -33,8 +33,8 @@ from gunicorn_autotune.scoreboard.layout import (
     CELLS,
     CHANGED_NS,
     DURATION_BOUNDS_NS,
-    DURATION_BUCKET_COUNT,
     DURATION_FIRSTS,
+    DURATION_SUMS,
     IN_FLIGHT,
     OLDEST_NS,
     QUEUE_BOUNDS_NS,
@@ -43,8 +43,10 @@ from gunicorn_autotune.scoreboard.layout import (
     QUEUE_NS,
 )
 
-FIRST_BY_STATUS = tuple(DURATION_FIRSTS[min(max(code // 100, 1), 5) - 1] for code in range(1000))
-FIRST_OF_5XX = DURATION_FIRSTS[4]
+_CLASS_BY_STATUS = [min(max(code // 100, 1), 5) - 1 for code in range(1000)]
+PLACES_BY_STATUS = tuple((DURATION_FIRSTS[index], DURATION_SUMS[index]) for index in _CLASS_BY_STATUS)
+"""First bucket and sum of the histogram that a status code belongs to."""
+PLACES_OF_5XX = PLACES_BY_STATUS[500]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +67,11 @@ def _adder(row: memoryview) -> Callable[[int, Any], None]:
 
     def add(duration: int, response: Any) -> None:
         try:
-            first = FIRST_BY_STATUS[response.status_code]
+            first, total = PLACES_BY_STATUS[response.status_code]
         except (AttributeError, IndexError, TypeError):
-            first = FIRST_OF_5XX
+            first, total = PLACES_OF_5XX
         bucket = first + bisect_left(DURATION_BOUNDS_NS, duration)
         durations[bucket] = row[bucket] = durations[bucket] + 1
-        total = first + DURATION_BUCKET_COUNT
         durations[total] = row[total] = durations[total] + duration
 
     return add

@@ -60,7 +60,7 @@ def test_a_running_request_counts_as_busy_before_it_ends(
     kind(row, clock).begin(None, object())
     clock.pass_ms(250)
 
-    assert board.busy_ns(row.tolist(), clock()) == 250 * MS
+    assert board.activity(row.tolist(), clock()).busy_ns == 250 * MS
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -76,7 +76,12 @@ def test_a_finished_request_is_counted_once_with_its_duration(
     clock.pass_ms(500)
     words = row.tolist()
 
-    assert (board.in_flight(words), board.finished(words), board.busy_ns(words, clock()), board.service_ns(words)) == (
+    assert (
+        board.activity(words, clock()).in_flight,
+        board.finished(words),
+        board.activity(words, clock()).busy_ns,
+        board.service_ns(words),
+    ) == (
         0,
         1,
         30 * MS,
@@ -94,7 +99,7 @@ def test_overlapping_requests_add_up(small_board: Board, clock: Clock) -> None:
     pen.end(None, first, {}, OK)
     clock.pass_ms(5)
 
-    assert board.busy_ns(row.tolist(), clock()) == 25 * MS
+    assert board.activity(row.tolist(), clock()).busy_ns == 25 * MS
 
 
 def test_the_oldest_running_request_is_known(small_board: Board, clock: Clock) -> None:
@@ -108,7 +113,7 @@ def test_the_oldest_running_request_is_known(small_board: Board, clock: Clock) -
     clock.pass_ms(10)
     pen.end(None, first, {}, OK)
 
-    assert board.oldest_ns(row.tolist()) == second_started_ns
+    assert board.activity(row.tolist(), clock()).oldest_ns == second_started_ns
 
 
 @pytest.mark.parametrize(
@@ -176,7 +181,7 @@ def test_the_next_worker_in_a_slot_goes_on_counting(
         board.reclaim(row, clock())
     words = row.tolist()
 
-    assert (board.finished(words), board.busy_ns(words, clock())) == (3, 30 * MS)
+    assert (board.finished(words), board.activity(words, clock()).busy_ns) == (3, 30 * MS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -191,7 +196,11 @@ def test_a_request_that_dies_with_its_worker_stays_counted(
     clock.pass_ms(1000)
     words = row.tolist()
 
-    assert (words[layout.LOST], board.in_flight(words), board.busy_ns(words, clock())) == (1, 0, 40 * MS)
+    assert (words[layout.LOST], board.activity(words, clock()).in_flight, board.activity(words, clock()).busy_ns) == (
+        1,
+        0,
+        40 * MS,
+    )
 
 
 def test_more_threads_than_cells_is_served_unmeasured_not_refused(small_board: Board, clock: Clock) -> None:

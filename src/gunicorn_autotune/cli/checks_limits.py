@@ -1,0 +1,130 @@
+"""Checks of what the host grants: cores, memory, processes, descriptors, the queue's length, the heartbeat's disk."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from gunicorn_autotune.cli.finding import Check, Finding, Host, fail, ok, warn
+from gunicorn_autotune.cli.heartbeat import memory_folder_works
+from gunicorn_autotune.cli.origins import cpu_origin, memory_origin, pids_origin, shown
+from gunicorn_autotune.cli.style import bytes_text, figure
+from gunicorn_autotune.model.readings import Missing, Unlimited, known
+from gunicorn_autotune.sensors import limits
+
+ENOUGH_FILES = 4096
+TASKS_A_WORKER = 2
+"""Besides its threads, as the law counts."""
+
+
+def check_cgroup(host: Host) -> Finding | None:
+    """Version and place of each controller."""
+    places: dict[str, list[str]] = {}
+    unread: dict[str, list[str]] = {}
+    for name in ("cpu", "cpuset", "memory", "pids"):
+        hierarchy = getattr(host.cgroups, name)
+        if isinstance(hierarchy, Missing):
+            unread.setdefault(hierarchy.why, []).append(name)
+        else:
+            places.setdefault(f"v{hierarchy.version} {shown(hierarchy.own, host)}", []).append(name)
+    found = "; ".join(f"{', '.join(names)}: {place}" for place, names in (places | unread).items())
+    if unread:
+        return warn(found, "fine on a plain machine; in a container, mount /sys/fs/cgroup")
+    return ok(found)
+
+
+def check_cpu_limit(host: Host) -> Finding | None:
+    """Cores, and where that comes from."""
+    limit = host.policy.cpu_limit_cores or host.reading.cpu_limit_cores
+    if isinstance(limit, Missing):
+        return warn(limit.why, "set cpu_limit_cores")
+    return ok(f"{figure(limit)} {'core' if limit == 1 else 'cores'}: {cpu_origin(host)}")
+
+
+def check_memory_limit(host: Host) -> Finding | None:
+    """Bytes, where that comes from, and whether growth has room."""
+    limit, used = host.policy.memory_limit_bytes or host.reading.memory_limit_bytes, host.reading.memory_used_bytes
+    if isinstance(limit, Missing):
+        return warn(limit.why, "set memory_limit_bytes")
+    if isinstance(limit, Unlimited) or isinstance(used, Missing):
+        why = used.why if isinstance(used, Missing) else "no limit and no MemTotal"
+        return warn(f"memory in use cannot be told: {why}", "memory will cap nothing; keep max_workers low enough")
+    text = f"{bytes_text(limit)}, {used / max(1, limit):.0%} in use: {memory_origin(host)}"
+    if used > (1 - host.policy.memory_reserve_share) * limit:
+        return warn(f"{text}; the reserve is in use, so nothing can grow", "raise the limit, or stop what else runs")
+    return ok(text)
+
+
+def check_pids_limit(host: Host) -> Finding | None:
+    """Whether max_workers fit under the limit on tasks."""
+    limit, used = host.reading.pids_limit, host.reading.pids_used
+    if isinstance(limit, Missing):
+        return warn(limit.why, "nothing, unless fork() fails")
+    if isinstance(limit, Unlimited):
+        return ok("no limit")
+    needed = host.max_workers * (host.setting("threads", 1) + TASKS_A_WORKER)
+    text = f"{limit}, {known(used, 0)} in use: {pids_origin(host)}"
+    if limit - known(used, 0) < needed:
+        return warn(f"{text}; {host.max_workers} workers need {needed}", "raise TasksMax or the pids limit")
+    return ok(text)
+
+
+def check_max_workers(host: Host) -> Finding | None:
+    """The largest count: the operator's, or the automatic one."""
+    most, least = host.max_workers, host.policy.min_workers
+    connections = f"the database must take {most} times a worker's connections"
+    if host.policy.max_workers:
+        return ok(f"{most}, as set (min_workers {least}); {connections}")
+    return ok(f"{most}, automatic for these cores and memory (min_workers {least}); {connections}")
+
+
+def check_open_files(host: Host) -> Finding | None:
+    """Descriptors a worker may hold, as this shell has them; a service's limit is LimitNOFILE."""
+    limit = limits.read_open_files_limit()
+    needed = max(ENOUGH_FILES, 2 * host.setting("worker_connections", 1000))
+    if isinstance(limit, Missing):
+        return warn(limit.why, "LimitNOFILE=65535 in the unit")
+    if isinstance(limit, Unlimited):
+        return ok("no limit")
+    if limit < needed:
+        return warn(f"{limit} in this shell, less than {needed}", "LimitNOFILE=65535 in the unit; here ulimit -n 65535")
+    return ok(f"{limit} in this shell")
+
+
+def check_somaxconn(host: Host) -> Finding | None:
+    """The queue really granted: min(backlog, net.core.somaxconn)."""
+    asked, granted = host.setting("backlog", 2048), limits.read_somaxconn(host.proc)
+    if isinstance(granted, Missing):
+        return warn(granted.why, "nothing; the kernel cuts Gunicorn's backlog silently")
+    if granted < asked:
+        return warn(f"{granted}: Gunicorn's backlog of {asked} becomes {granted}", f"sysctl net.core.somaxconn={asked}")
+    return ok(f"{granted}: Gunicorn's backlog of {asked} counts in full")
+
+
+def check_worker_tmp_dir(host: Host) -> Finding | None:
+    """Whether the heartbeat file of each worker lies in memory."""
+    written = host.setting("worker_tmp_dir", "")
+    folder = Path(written or tempfile.gettempdir())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        what = "cannot be written" if folder.is_dir() else "is no directory"
+        return fail(f"{folder} {what}: no worker would start", 'worker_tmp_dir = "/dev/shm"')
+    filesystem = limits.read_filesystem(folder, host.proc)
+    if isinstance(filesystem, Missing):
+        return warn(filesystem.why, 'worker_tmp_dir = "/dev/shm" is safe where that is tmpfs')
+    if limits.is_in_memory(filesystem):
+        return ok(f"{folder} is {filesystem}: heartbeats lie in memory")
+    advice = 'worker_tmp_dir = "/dev/shm"' if memory_folder_works(host.proc) else "mount a tmpfs and set worker_tmp_dir"
+    return warn(f"{folder} is on {filesystem}: a stalled disk gets healthy workers killed", advice)
+
+
+CHECKS: dict[str, Check] = {
+    "cgroup": check_cgroup,
+    "cpu_limit": check_cpu_limit,
+    "memory_limit": check_memory_limit,
+    "pids_limit": check_pids_limit,
+    "max_workers": check_max_workers,
+    "open_files": check_open_files,
+    "somaxconn": check_somaxconn,
+    "worker_tmp_dir": check_worker_tmp_dir,
+}

@@ -1,0 +1,190 @@
+"""Checks of the sensors: each is used once, for real, and says whether it works."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+import time
+from pathlib import Path
+
+from gunicorn_autotune.cli.asking import Place, get
+from gunicorn_autotune.cli.finding import Check, Finding, Host, fail, ok, warn
+from gunicorn_autotune.cli.style import CommandError, bytes_text, figure
+from gunicorn_autotune.exporter.address import Address, parse_address
+from gunicorn_autotune.model.readings import Missing, ProcessReading, Reading, Unlimited
+from gunicorn_autotune.sensors import listeners, memory, process
+
+ARRIVAL_SECONDS = 0.5
+"""How long a connection of ours may take to show in the queue; over loopback it is there at once."""
+BLIND = "sizing goes by busy workers alone"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def check_metrics(host: Host) -> Finding | None:
+    """Whether the exporter could listen."""
+    if host.policy.metrics == "off":
+        return ok("off: no exporter, no status")
+    address = parse_address(host.policy.metrics)
+    if address.path:
+        return _check_metrics_path(Path(address.path))
+    taken = _why_not_bound(address)
+    if taken:
+        return _check_taken(address, taken)
+    guarded = host.policy.metrics_bearer_token_file
+    if address.host not in LOOPBACK and not guarded:
+        return warn(f"{address} is free, but open to the network", "metrics_bearer_token_file, or 127.0.0.1")
+    return ok(f"{address} is free")
+
+
+def _check_metrics_path(path: Path) -> Finding:
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        return warn(f"unix:{path}: {path.parent} cannot be written by this user", "create it for Gunicorn's user")
+    return ok(f"unix:{path} can be made")
+
+
+def _why_not_bound(address: Address) -> OSError | None:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        with socket.socket(family) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((address.host, address.port))
+            trial.listen(1)
+    except OSError as error:
+        return error
+    return None
+
+
+def _check_taken(address: Address, error: OSError) -> Finding:
+    try:
+        place = Place(Address(address.host or "127.0.0.1", address.port))
+        if get(place, "/")[1].startswith("gunicorn-autotune exporter"):
+            return ok(f"{address}: an exporter of gunicorn-autotune answers there already")
+    except CommandError:
+        pass
+    return warn(
+        f"{address} cannot be had ({error.strerror}): the exporter would wait for it",
+        f"metrics = '127.0.0.1:{address.port % 65535 + 1}', or stop what listens there",
+    )
+
+
+def check_tcp_backlog(host: Host) -> Finding | None:
+    """One connection waits at a listener of ours: does the kernel say 1?"""
+    try:
+        with socket.create_server(("127.0.0.1", 0), backlog=8) as server:
+            return _queue_seen(server, host, socket.AF_INET, "TCP_INFO")
+    except OSError as error:
+        return fail(f"no loopback socket: {error.strerror}", "Gunicorn cannot bind either; look at the sandbox")
+
+
+def check_unix_backlog(host: Host) -> Finding | None:
+    """The same for a UNIX socket, whose queue only netlink tells."""
+    try:
+        with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as server:
+            server.bind(f"{folder}/s")
+            server.listen(8)
+            return _queue_seen(server, host, socket.AF_UNIX, "netlink sock_diag")
+    except OSError as error:
+        return warn(f"no UNIX socket: {error.strerror}", "bind to HOST:PORT, or allow AF_UNIX")
+
+
+def _queue_seen(server: socket.socket, host: Host, family: socket.AddressFamily, source: str) -> Finding:
+    with socket.socket(family) as client:
+        client.settimeout(ARRIVAL_SECONDS)
+        client.connect(server.getsockname())
+        until = time.monotonic() + ARRIVAL_SECONDS
+        backlog = listeners.read_listener(server, "trial", 8, host.proc).backlog
+        while backlog == 0 and time.monotonic() < until:
+            time.sleep(0.01)
+            backlog = listeners.read_listener(server, "trial", 8, host.proc).backlog
+    if isinstance(backlog, Missing):
+        advice = f"{BLIND}; allow AF_NETLINK" if family == socket.AF_UNIX else f"{BLIND}; bind a UNIX socket"
+        return warn(backlog.why, advice)
+    if backlog != 1:
+        return warn(f"{source} says {backlog} where 1 connection waits", f"{BLIND}; this kernel does not tell")
+    return ok(f"{source} tells how many connections wait")
+
+
+def check_process(host: Host) -> Finding | None:
+    """CPU and memory of a process, read from our own."""
+    reading = _own_process(host)
+    if isinstance(reading, Missing):
+        return warn(reading.why, "workers go unmeasured; mount /proc without hidepid")
+    if isinstance(reading.cpu_seconds, Missing) or isinstance(reading.rss_bytes, Missing):
+        unread = reading.cpu_seconds if isinstance(reading.cpu_seconds, Missing) else reading.rss_bytes
+        return warn(str(getattr(unread, "why", "")), "workers go unmeasured; mount /proc without hidepid")
+    return ok(f"CPU time and memory of a process can be read (ours: {bytes_text(reading.rss_bytes)})")
+
+
+def check_schedstat(host: Host) -> Finding | None:
+    """Time spent waiting for a core: what tells a saturated CPU from load."""
+    reading = _own_process(host)
+    delay = reading if isinstance(reading, Missing) else reading.run_delay_seconds
+    if isinstance(delay, Missing):
+        return warn(delay.why, "set max_workers: without this a full CPU looks like load (CONFIG_SCHED_INFO)")
+    return ok("time spent waiting for a core can be read")
+
+
+def _own_process(host: Host) -> Reading[ProcessReading]:
+    probe = process.open_process(os.getpid(), host.proc)
+    if isinstance(probe, Missing):
+        return probe
+    try:
+        return probe.read()
+    finally:
+        probe.close()
+
+
+def check_smaps_rollup(host: Host) -> Finding | None:
+    """Memory without the shared pages."""
+    reading = memory.read_memory(os.getpid(), host.proc)
+    if isinstance(reading, Missing):
+        return warn(reading.why, "sizes go by RSS, which counts shared pages in every worker: a lower memory cap")
+    return ok("memory without shared pages (USS, PSS) can be read")
+
+
+def check_pressure(host: Host) -> Finding | None:
+    """PSI of cpu, memory and io."""
+    found, unread = [], []
+    for name in ("cpu", "memory", "io"):
+        reading = getattr(host.reading, f"{name}_pressure")
+        if isinstance(reading, Missing):
+            unread.append(f"{name}: {reading.why}")
+        else:
+            found.append(f"{name} {reading.some_avg10_share:.0%}")
+    if unread:
+        return warn("; ".join(unread), "only shown, never acted on; psi=1 on the kernel's command line")
+    return ok(f"{', '.join(found)} stalled in the last 10 s")
+
+
+def check_throttling(host: Host) -> Finding | None:
+    """Whether time lost to a CPU quota can be told; of no interest without a quota."""
+    if isinstance(host.reading.cpu_quota_cores, Unlimited):
+        return None
+    throttled = host.reading.cpu_throttled_seconds
+    if isinstance(throttled, Missing):
+        return warn(throttled.why, "nothing; only the metric is missing")
+    return ok(f"{figure(throttled)} s lost to the CPU quota since this cgroup was made")
+
+
+def check_oom_kills(host: Host) -> Finding | None:
+    """Processes of this cgroup that the kernel killed for memory."""
+    kills = host.reading.oom_kills
+    if isinstance(kills, Missing):
+        return warn(kills.why, "nothing; an OOM kill is then shown as `signal`")
+    if kills:
+        return warn(f"{kills} in this cgroup since it was made", "raise the memory limit or lower max_workers")
+    return ok("none in this cgroup")
+
+
+CHECKS: dict[str, Check] = {
+    "metrics": check_metrics,
+    "tcp_backlog": check_tcp_backlog,
+    "unix_backlog": check_unix_backlog,
+    "process": check_process,
+    "schedstat": check_schedstat,
+    "smaps_rollup": check_smaps_rollup,
+    "pressure": check_pressure,
+    "throttling": check_throttling,
+    "oom_kills": check_oom_kills,
+}
