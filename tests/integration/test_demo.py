@@ -49,7 +49,7 @@ def test_the_demo_grows_under_load_and_sums_up(tmp_path: Path) -> None:
     assert re.search(r">>> +[\d.]+ s  grow +\d+ -> \d+ +(backlog|all_busy|demand): ", text), text
     assert len(re.findall(r"^ *\d+ s +\d+/s ", text, re.MULTILINE)) == 7 + 8, text
     assert re.search(r"^first 2 s busy, workers = 2 +240 ", text, re.MULTILINE), text
-    assert re.search(r"^all 8 s, gunicorn-autotune +520 ", text, re.MULTILINE), text
+    assert re.search(r"^all 8 s, autotune +520 ", text, re.MULTILINE), text
 
 
 def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -80,10 +80,10 @@ class Policy:
         0.10, "Share of the memory limit that growth leaves free.", unit="share", low=0.0, high=0.9
     )
     memory_limit_bytes: int = setting(
-        0, "Memory the server may use; 0: what the tightest cgroup or the machine grants, read again every tick.",
+        0, "Memory the server may use; 0: what the tightest cgroup or the machine grants, read again every second.",
         unit="bytes", low=0)  # fmt: skip
     cpu_limit_cores: float = setting(
-        0.0, "Cores the server may use; 0: what quota, cpuset and affinity grant, read again every tick.",
+        0.0, "Cores the server may use; 0: what quota, cpuset and affinity grant, read again every second.",
         unit="cores", low=0.0)  # fmt: skip
 
     def __post_init__(self) -> None:
