@@ -74,6 +74,8 @@ def test_requests_that_wait_behind_nginx_show_how_long(tmp_path: Path) -> None:
         for client in clients:
             client.request("GET", "/sleep?s=0.2")
         answers = [client.getresponse().status for client in clients]
+        for client in clients:
+            client.close()
         late = wait_for(
             lambda: n if (n := _waits(server, "+Inf") - _waits(server, "0.1")) >= 5 else None, "five late requests"
         )
@@ -101,6 +103,7 @@ def test_a_stamp_that_cannot_be_true_is_counted_and_dropped(stamp: str, tmp_path
         client.putheader("X-Request-Start", stamp.encode("utf-8"))
         client.endheaders()
         answer = client.getresponse().status
+        client.close()
         dropped = wait_for(lambda: server.metric("gunicorn_request_queue_dropped_total"), "a dropped stamp")
 
         recorded = _waits(server, "+Inf")

@@ -28,6 +28,8 @@ def test_a_queue_makes_it_grow(unix: bool, tmp_path: Path) -> None:
             client.request("GET", "/sleep?s=1.5")
         reason = _workers_log(server, "grow")
         answers = [client.getresponse().status for client in clients]
+        for client in clients:
+            client.close()
 
     assert (reason.rsplit("=", 1)[1] in ("backlog", "all_busy"), answers) == (True, [200] * 10)
 
@@ -77,6 +79,7 @@ def test_the_idle_leave_before_the_busy(tmp_path: Path) -> None:
         server.signal(signal.SIGTTOU)
         left = wait_for(lambda: pids if len(pids := server.pids()) == 2 else None, "two workers")
         answer = client.getresponse().status
+        client.close()
 
     assert (busy[0] in left, answer) == (True, 200)
 

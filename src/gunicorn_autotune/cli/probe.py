@@ -32,7 +32,7 @@ class Probe:
     kind: str = ""
     """How the worker class runs requests (runtime/compat.py)."""
     error: str = ""
-    """Why the file, or Gunicorn itself, could not be read: the last line of what it said."""
+    """Why the file, or Gunicorn itself, could not be read, in one line."""
 
 
 def probe(location: str | None) -> Probe:
@@ -50,9 +50,19 @@ def probe(location: str | None) -> Probe:
     try:
         found = json.loads(ended.stdout.splitlines()[-1])
     except (ValueError, IndexError):
-        return Probe(error=said[-1] if said else f"exit code {ended.returncode}")
-    last = said[-1] if said else "it ended the process"
+        return Probe(error=_last_words(said) or f"exit code {ended.returncode}")
+    why = "" if found.get("settings") else found.get("error") or _last_words(said) or "it ended the process"
     return Probe(
-        found.get("gunicorn", ""), tuple(found.get("missing_names", ())), found.get("settings", {}),
-        found.get("policy"), found.get("kind", ""), "" if found.get("settings") else found.get("error", last),
-    )  # fmt: skip
+        gunicorn=found.get("gunicorn", ""),
+        missing_names=tuple(found.get("missing_names", ())),
+        settings=found.get("settings", {}),
+        policy=found.get("policy"),
+        kind=found.get("kind", ""),
+        error=why,
+    )
+
+
+def _last_words(said: list[str]) -> str:
+    """What Gunicorn says last, with the setting it names one line above."""
+    last = said[-1].removeprefix("Error: ") if said else ""
+    return f"{said[-2]}: {last}" if len(said) > 1 and said[-2].startswith("Invalid value") else last

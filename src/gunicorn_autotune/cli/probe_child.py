@@ -1,4 +1,6 @@
-"""The process behind probe.py: `python -m gunicorn_autotune.cli.probe_child LOCATION` prints one line of JSON.
+"""The process behind probe.py: `python -m gunicorn_autotune.cli.probe_child LOCATION` prints lines of JSON.
+
+The last one counts; an earlier one is what is known before the file is executed, which may end the process.
 
 The file is executed by Gunicorn's own loader, as a start would. Nothing is bound, no app is imported, no arbiter
 runs, and our `install()` only notes its settings.
@@ -9,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from gunicorn_autotune.exporter.address import parse_address
@@ -17,12 +20,13 @@ from gunicorn_autotune.model.policy import policy_from
 SETTINGS = ("backlog", "keepalive", "threads", "worker_class_str", "worker_connections", "worker_tmp_dir")
 
 
-def _look(location: str, found: dict[str, Any]) -> None:
+def _look(location: str, found: dict[str, Any], tell: Callable[[], object]) -> None:
     """Fill `found` as far as it goes; whatever the file raises ends it."""
     import gunicorn
 
     found["gunicorn"] = gunicorn.__version__
     found["missing_names"] = _missing_names()
+    tell()
     written = _note_install()
     cfg = _load(location)
     found["policy"] = _policy(written)
@@ -76,17 +80,21 @@ def _kind(cfg: Any) -> str:
 
 
 def _main(location: str) -> None:
-    # What a file prints must not end up in our one line.
+    # What a file prints must not end up between our lines.
     answer = os.dup(1)
     os.dup2(2, 1)
     found: dict[str, Any] = {}
+
+    def tell() -> None:
+        os.write(answer, json.dumps(found, default=str).encode() + b"\n")
+
     try:
-        _look(location, found)
+        _look(location, found, tell)
     except Exception as error:
         found["error"] = " ".join(str(error).split()) or type(error).__name__
     finally:
         sys.stdout.flush()
-        os.write(answer, json.dumps(found, default=str).encode() + b"\n")
+        tell()
 
 
 if __name__ == "__main__":

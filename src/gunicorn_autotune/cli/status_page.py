@@ -48,7 +48,7 @@ def _header(document: Mapping[str, Any], style: Style, gaps: Gaps) -> list[str]:
     ]
     decision = document["decision"]
     why = decision_text(decision["action"], decision["reason"], decision["to"])
-    lines = ["   ".join(parts), *wrapped(why, WIDEST), style.paint("dim", _facts(decision))]
+    lines = ["   ".join(parts), *wrapped(why, WIDEST), style.paint("dim", clipped(_facts(decision), WIDEST))]
     return list(filter(None, lines)) + ([style.paint("yellow", MODE_NOTES[mode])] if mode in MODE_NOTES else [])
 
 

@@ -46,9 +46,12 @@ def install_slot_identifier(get_slot: Callable[[], str], enabled: bool = True) -
     return True
 
 
-def wipe(directory: str) -> int:
-    """Delete the metric files of an earlier run (*.db, nothing else); how many. Not on HUP, not in a USR2 twin."""
-    files = list(Path(directory).glob("*.db"))
+def wipe(directory: str, keep: str = "") -> int:
+    """Delete the metric files of an earlier run (*.db, nothing else); how many. Not on HUP, not in a USR2 twin.
+
+    `keep` is the identifier of this very process: with preload the app was imported, and has written, already.
+    """
+    files = [file for file in Path(directory).glob("*.db") if not keep or not file.stem.endswith(f"_{keep}")]
     for file in files:
         file.unlink(missing_ok=True)
     return len(files)

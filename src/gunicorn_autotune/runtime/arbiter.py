@@ -13,7 +13,7 @@ from typing import Any
 
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.status import Mode
-from gunicorn_autotune.runtime import actuator, compat, hooks, ticker
+from gunicorn_autotune.runtime import actuator, compat, hooks, ticker, user_metrics
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.setup import new_autotune
 from gunicorn_autotune.runtime.state import Autotune
@@ -122,6 +122,7 @@ def adopt(server: Any, policy: Policy) -> None:
             line("observe only: this Gunicorn lacks names we lean on", names=",".join(missing), version=_version())
         )
         return
+    user_metrics.begin()
     server.autotune = new_autotune(server, policy)
     server.__class__ = type("Arbiter", (AutotuneArbiter, server.__class__), {})
     hooks.chain(server, server.autotune)

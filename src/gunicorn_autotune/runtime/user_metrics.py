@@ -23,9 +23,15 @@ def prepare(policy: Policy) -> None:
 
     # The arbiter's own pid keeps the two masters of a USR2 upgrade apart. No underscore: gauge file names split on it.
     _identifier = f"{os.getpid()}arbiter"
-    if "GUNICORN_PID" not in os.environ:
-        multiprocess.wipe(multiprocess.configured())
     multiprocess.install_slot_identifier(lambda: _identifier)
+
+
+def begin() -> None:
+    """When the arbiter really starts (a mere --check-config must not empty the folder of a running server)."""
+    if _identifier and "GUNICORN_PID" not in os.environ:
+        from gunicorn_autotune.exporter import multiprocess
+
+        multiprocess.wipe(multiprocess.configured(), keep=_identifier)
 
 
 def enter_slot(slot: int) -> None:

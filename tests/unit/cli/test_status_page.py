@@ -1,0 +1,165 @@
+import re
+
+from gunicorn_autotune.cli.status_page import page
+from gunicorn_autotune.cli.style import WIDEST, Style
+from gunicorn_autotune.model.snapshot import WorkerState
+from tests.unit.cli.pages import a_whole_document
+from tests.unit.exporter.boards import a_board, a_row
+
+ESCAPE = re.compile(r"\033\[\d+m")
+
+
+def a_record(at=1_700_000_000.0, **changes):
+    """One decision of the log."""
+    record = {"time": at, "action": "grow", "reason": "backlog", "from": 2, "to": 4, "facts": {"backlog": 8.0}}
+    return record | changes
+
+
+def shown(document, style=Style()):  # noqa: B008 (frozen)
+    """The page's lines."""
+    return page(document, style, []).splitlines()
+
+
+def line_with(lines, beginning):
+    """The only line that begins so."""
+    (line,) = [line for line in lines if line.startswith(beginning)]
+    return line
+
+
+def test_first_line_tells_mode_counts_cap_and_bottleneck():
+    """Draining workers are no capacity; the cap names the limit that sets it."""
+    reading = a_board(a_row(0), a_row(1), a_row(2, state=WorkerState.DRAINING))
+    expected = "active   workers 2 -> 3   demand 2.5   cap 4 (max_workers)   bottleneck none"
+
+    assert shown(a_whole_document(reading))[0] == expected
+
+
+def test_second_line_says_why():
+    """The decision in words."""
+    assert shown(a_whole_document())[1] == "Holding at 3: the count is right, or a step was just taken."
+
+
+def test_limits_show_use_limit_and_queues():
+    """CPU, memory and every listener have a line; pids only where they are limited."""
+    lines = shown(a_whole_document())
+
+    assert line_with(lines, "cpu").split() == [
+        "cpu",
+        "?",
+        "of",
+        "2",
+        "cores",
+        "pressure",
+        "1%,",
+        "throttled",
+        "0.25",
+        "s",
+    ]
+    assert line_with(lines, "memory").split() == [
+        "memory",
+        "1",
+        "GiB",
+        "of",
+        "4",
+        "GiB",
+        "25%",
+        "used,",
+        "pressure",
+        "1%",
+    ]
+    assert [line.split()[1:4] for line in lines if line.startswith("backlog")] == [
+        ["3", "of", "2048"],
+        ["?", "of", "128"],
+    ]
+    assert not [line for line in lines if line.startswith("pids")]
+
+
+def test_what_is_missing_is_a_question_mark_with_its_reason_below():
+    """Never 0, never blank: the reason stands once for all it explains."""
+    lines = shown(a_whole_document(a_board(a_row(0, rss_bytes=None), a_row(1, uss_bytes=None))))
+
+    assert line_with(lines, "? rss") == "? rss, uss: not read yet"
+    assert line_with(lines, "? backlog").endswith(": not on this host")
+
+
+def test_worker_row_shows_slot_pid_load_and_memory():
+    """A gthread worker's bar is its threads in use."""
+    lines = shown(a_whole_document(a_board(a_row(7, queued=3))))
+    row = next(line for line in lines if line.split()[:2] == ["7", "5007"])
+
+    assert row.split() == [
+        "7",
+        "5007",
+        "busy",
+        "##...",
+        "1/2",
+        "3",
+        "40",
+        "90",
+        "MiB",
+        "30",
+        "MiB",
+        "1",
+        "min",
+        "40",
+        "s",
+        "0.12",
+        "s",
+    ]
+
+
+def test_event_loop_worker_shows_a_number_instead_of_a_bar():
+    """One of a thousand connections would always look idle."""
+    lines = shown(a_whole_document(a_board(a_row(0, in_flight=12)), threads=1000))
+
+    assert "busy   12 " in next(line for line in lines if "5000" in line)
+
+
+def test_last_ten_decisions_stand_newest_first():
+    """Older ones are left to --json."""
+    records = [a_record(1_700_000_000.0 + at, to=at) for at in range(12)]
+    lines = [line for line in shown(a_whole_document(recent_decisions=records)) if "grow" in line]
+
+    assert [line.split("->")[1].split()[0] for line in lines] == [str(to) for to in range(11, 1, -1)]
+    assert "requests wait in the queue (8 waiting)" in lines[0]
+
+
+def test_no_decision_yet_is_said():
+    """A fresh server has no empty table."""
+    assert "No change of the worker count so far." in shown(a_whole_document(recent_decisions=[]))
+
+
+def test_errors_of_autotune_are_not_hidden():
+    """A stage that failed is counted on the page."""
+    document = a_whole_document()
+    document["tally"]["errors"] = {"read": 3}
+
+    assert line_with(shown(document), "autotune errors") == "autotune errors: 3 x read; see Gunicorn's error log"
+
+
+def test_everything_fits_100_columns():
+    """Also with long addresses, large numbers and many reasons, colours not counted."""
+    rows = [a_row(slot, pid=4194304, requests=10**9, queued=999, oldest_request_seconds=7199.0, spawned=1.0) for slot in
+            (0, 500, 1031)]  # fmt: skip
+    facts = dict.fromkeys(("backlog", "arrivals_per_second", "busy_share", "service_seconds", "queue_p95_seconds"), 1e6)
+    document = a_whole_document(
+        a_board(*rows), recent_decisions=[a_record(facts=facts, reason="boot_backoff")], threads=64
+    )
+    document["listeners"][0]["address"] = "unix:/" + "x" * 100
+    document["decision"]["facts"] = facts
+    document["demand"] = {"missing": "because " * 40}
+    lines = shown(document, Style(colour=True, unicode=True))
+
+    assert max(len(ESCAPE.sub("", line)) for line in lines) <= WIDEST
+
+
+def test_server_that_published_nothing_shows_its_trouble_alone():
+    """Between start and first tick there is nothing else to show."""
+    assert (
+        page({"missing": "nothing yet", "workers": []}, Style(), ["not ready: nothing yet"]) == "not ready: nothing yet"
+    )
+
+
+def test_server_without_workers_says_so():
+    """An empty table would look like a fault of ours."""
+    assert "No worker process runs." in shown(a_whole_document(a_board()))
