@@ -21,11 +21,12 @@ MAX_BOOT_BACKOFF_SECONDS = 600.0
 
 def set_target(server: Any, tune: Autotune, target: int) -> None:
     """Ask the arbiter for `target` workers, as TTIN and TTOU do; the loop's next step acts on it."""
-    tune.acting = True
+    before, tune.acting = tune.acting, True
     try:
         server.num_workers = target
     finally:
-        tune.acting = False
+        # Not False: before 25.1 a reap, and so a roll-back, may come in the middle of our own change.
+        tune.acting = before
 
 
 def act(server: Any, tune: Autotune, decision: Decision) -> None:

@@ -124,9 +124,9 @@ def adopt(server: Any, policy: Policy) -> None:
         return
     user_metrics.begin()
     server.autotune = new_autotune(server, policy)
-    server.__class__ = type("Arbiter", (AutotuneArbiter, server.__class__), {})
     hooks.chain(server, server.autotune)
     hooks.set_first_target(server, server.autotune)
+    server.__class__ = type("Arbiter", (AutotuneArbiter, server.__class__), {})
     server.log.info(
         line("ready to tune", mode=policy.mode, min_workers=policy.min_workers, metrics=policy.metrics,
              gunicorn=_version(), worker_class=server.autotune.identity.worker_class)

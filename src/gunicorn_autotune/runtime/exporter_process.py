@@ -11,9 +11,9 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
+from subprocess import DEVNULL, Popen  # bound before a preloaded app may let gevent patch the module
 from typing import Any
 
 from gunicorn_autotune.model.policy import Policy
@@ -84,11 +84,10 @@ class ExporterProcess:
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
         try:
-            process = subprocess.Popen(
+            process = Popen(
                 [sys.executable, "-I", "-c", BOOTSTRAP, json.dumps(self._given(writer))],
                 pass_fds=(self.board.fd, writer),
-                stdin=subprocess.DEVNULL,
-                start_new_session=False,
+                stdin=DEVNULL,
             )
         except OSError as error:
             os.close(reader)

@@ -10,7 +10,7 @@ from typing import Any
 
 from gunicorn_autotune.model.readings import known
 from gunicorn_autotune.model.status import ExitReason, Mode
-from gunicorn_autotune.runtime import actuator, compat, slots, worker
+from gunicorn_autotune.runtime import actuator, compat, slots, worker, written
 from gunicorn_autotune.runtime.exporter_process import EXPORTER_SETTINGS
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.setup import identity_of, resolved_max
@@ -178,9 +178,7 @@ def set_first_target(server: Any, tune: Autotune) -> None:
     """The count Gunicorn was configured with, inside our bounds."""
     target = within(tune, server.num_workers)
     if tune.mode is Mode.ACTIVE and target != server.num_workers:
-        tune.acting = True
-        server.num_workers = target
-        tune.acting = False
+        actuator.set_target(server, tune, target)
 
 
 def within(tune: Autotune, workers: int) -> int:
@@ -190,9 +188,7 @@ def within(tune: Autotune, workers: int) -> int:
 
 def on_reload(server: Any, tune: Autotune) -> None:
     """After Gunicorn has read the configuration again, before it spawns the new set."""
-    from gunicorn_autotune.runtime.install import written_policy
-
-    policy = written_policy()
+    policy = written.policy
     exporter_changed = any(getattr(policy, name) != getattr(tune.policy, name) for name in EXPORTER_SETTINGS)
     tune.policy = policy
     tune.mode = Mode.OBSERVE if policy.mode == "off" else Mode(policy.mode)

@@ -11,12 +11,10 @@ import sys
 from typing import Any
 
 from gunicorn_autotune.exporter.address import parse_address
-from gunicorn_autotune.model.policy import Policy, policy_from
-from gunicorn_autotune.runtime import compat, user_metrics
+from gunicorn_autotune.model.policy import policy_from
+from gunicorn_autotune.runtime import arbiter, compat, user_metrics, written
 from gunicorn_autotune.runtime.log import line
 
-_written: Policy | None = None
-"""The policy of the configuration file that was read last; a HUP reads it again."""
 _started_in_pid = 0
 
 
@@ -26,7 +24,6 @@ def install(namespace: dict[str, Any], settings: dict[str, Any]) -> None:
     A PolicyError stops the boot with one line on stderr and exit code 1. During a reload it must not: the running
     policy stays and the line is logged.
     """
-    global _written
     try:
         policy = policy_from(settings, os.environ)
         if policy.metrics != "off":
@@ -37,7 +34,7 @@ def install(namespace: dict[str, Any], settings: dict[str, Any]) -> None:
             print(line("reload refused, running settings stay", file=where, error=error), file=sys.stderr, flush=True)
             return
         raise SystemExit(f"gunicorn-autotune: {where}: {error}") from None
-    _written = policy
+    written.policy = policy
     if policy.mode != "off":
         compat.before_start(_adopt)
         user_metrics.prepare(policy)
@@ -46,15 +43,6 @@ def install(namespace: dict[str, Any], settings: dict[str, Any]) -> None:
 def _adopt(server: Any) -> None:
     """Called by the arbiter as the first thing of its start."""
     global _started_in_pid
-    from gunicorn_autotune.runtime.arbiter import adopt
-
     _started_in_pid = os.getpid()
-    if _written is not None and _written.mode != "off":
-        adopt(server, _written)
-
-
-def written_policy() -> Policy:
-    """What the configuration file says now."""
-    if _written is None:
-        raise RuntimeError("install() has not been called")
-    return _written
+    if written.policy.mode != "off":
+        arbiter.adopt(server, written.policy)

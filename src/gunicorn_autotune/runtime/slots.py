@@ -55,4 +55,8 @@ def settle_strays(server: Any, tune: Autotune) -> list[Tracked]:
     strays = [tracked for tracked in list(tune.tracked.values()) if id(tracked.worker) not in alive]
     for tracked in strays:
         release(tune, tracked)
+    for slot in list(tune.free_slots):
+        # Before 25.1 a worker may be reaped, in a signal handler, while the tick is writing its row.
+        if slot < tune.slots_used and tune.board.row(slot)[layout.PID]:
+            board.reclaim(tune.board.row(slot), time.monotonic_ns())
     return strays

@@ -88,7 +88,8 @@ def _publish(tune: Autotune, snapshot: Snapshot) -> None:
         tune.identity, tune.policy, mode, snapshot, tune.decision, tune.tally, tune.recent, time.time()
     )
     if not tune.board.publish(json.dumps(document, separators=(",", ":")).encode()):
-        raise ValueError(f"status document does not fit into {tune.board.shape.status_bytes} bytes")
+        # Hundreds of listeners, perhaps; the decisions of the past are what can be spared.
+        tune.board.publish(json.dumps(document | {"recent_decisions": []}, separators=(",", ":")).encode())
 
 
 def publish_frozen(server: Any, tune: Autotune, why: str) -> None:
