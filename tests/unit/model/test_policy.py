@@ -1,0 +1,89 @@
+"""Settings: declared once, checked with names an operator recognises."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gunicorn_autotune.model.policy import Policy, PolicyError, policy_from, with_automatic_max
+
+NAMES = [spec.name for spec in dataclasses.fields(Policy)]
+
+
+def test_the_defaults_are_a_valid_policy() -> None:
+    """No setting needs to be written."""
+    assert policy_from({}, {}) == Policy()
+
+
+def test_the_environment_beats_the_file() -> None:
+    """GUNICORN_AUTOTUNE_MAX_WORKERS=5 wins over max_workers=9."""
+    assert policy_from({"max_workers": 9}, {"GUNICORN_AUTOTUNE_MAX_WORKERS": " 5 "}).max_workers == 5
+
+
+def test_other_variables_are_not_ours() -> None:
+    """GUNICORN_CMD_ARGS is Gunicorn's own."""
+    assert policy_from({}, {"GUNICORN_CMD_ARGS": "--workers 3", "HOME": "x"}) == Policy()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_setting_says_what_it_means(name: str) -> None:
+    """The declaration carries the help that the docs page prints."""
+    spec = next(spec for spec in dataclasses.fields(Policy) if spec.name == name)
+
+    assert len(spec.metadata["help"]) > 20
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ({"max_worker": 4}, "autotune setting max_worker: no such setting; did you mean max_workers?"),
+        ({"zzz": 4}, "autotune setting zzz: no such setting; known settings: mode, min_workers"),
+        ({"max_workers": True}, "autotune setting max_workers = True: must be a whole number"),
+        ({"max_workers": None}, "autotune setting max_workers = None: must be a whole number"),
+        ({"max_workers": 5000}, "autotune setting max_workers = 5000: must be at most 4096"),
+        ({"mode": 1}, "autotune setting mode = 1: must be text"),
+        ({"calm_seconds": float("inf")}, "autotune setting calm_seconds = inf: must be at most 86400"),
+        ({"metrics_key_file": "k.pem"}, "autotune setting metrics_cert_file = '': goes together with"),
+    ],
+)
+def test_a_wrong_setting_names_setting_value_and_rule(written: dict[str, object], text: str) -> None:
+    """One line an operator can act on."""
+    with pytest.raises(PolicyError) as caught:
+        policy_from(written, {})
+
+    assert text in str(caught.value) and "\n" not in str(caught.value)
+
+
+@given(st.sampled_from(NAMES), st.text(max_size=40))
+def test_any_text_in_the_environment_is_taken_or_refused_in_one_line(name: str, text: str) -> None:
+    """Never another exception than PolicyError, never a policy outside its bounds."""
+    try:
+        policy = policy_from({}, {f"GUNICORN_AUTOTUNE_{name.upper()}": text})
+    except PolicyError as error:
+        assert name.upper() in str(error) or name in str(error)
+    else:
+        assert dataclasses.replace(policy) == policy
+
+
+@pytest.mark.parametrize(
+    ("cores", "memory_bytes", "expected"),
+    [
+        (1.0, 512 << 20, 16),
+        (2.0, 24 << 30, 40),
+        (64.0, 256 << 30, 512),
+        (0.5, 64 << 20, 4),
+        (8.0, None, 136),
+    ],
+    ids=["small-vps", "two-cores", "64-cores", "tiny-container", "memory-unknown"],
+)
+def test_the_automatic_maximum_fits_the_host(cores: float, memory_bytes: int | None, expected: int) -> None:
+    """Safe on a 512 MB VPS and on a 64-core machine."""
+    assert with_automatic_max(Policy(), cores, memory_bytes).max_workers == expected
+
+
+def test_a_written_maximum_is_left_alone() -> None:
+    """Automatic means 0 only."""
+    assert with_automatic_max(Policy(max_workers=3), 64, None).max_workers == 3
