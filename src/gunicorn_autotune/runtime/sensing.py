@@ -239,13 +239,14 @@ def read_host(tune: Autotune) -> HostReading:
 
 
 def _totals(tune: Autotune, rows: list[list[int]], in_flight: int) -> Totals:
-    added = list(map(sum, zip(*rows, strict=True))) or UNMEASURED
+    histograms = zip(*[words[layout.QUEUE_BUCKETS :] for words in rows], strict=True)
+    added = UNMEASURED[: layout.QUEUE_BUCKETS] + list(map(sum, histograms)) if rows else UNMEASURED
     finished = board.finished(added)
     sums = tune.sums
     cpu_known = any(tracked.cpu_seconds for tracked in list(tune.tracked.values()))
     return Totals(
         busy_seconds=sum(sums.busy_ns) / 1e9 if tune.records else NOT_RECORDED,
-        requests_started=finished + in_flight + added[layout.LOST],
+        requests_started=finished + in_flight + sum([words[layout.LOST] for words in rows]),
         requests_finished=finished,
         service_seconds=board.service_ns(added) / 1e9,
         service_seconds_squared=_squares(added),

@@ -19,10 +19,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import (
-    Lock,
-    get_ident,
-)  # bound here, before gevent may patch the module: a greenlet never waits on this lock
+
+# Bound here, before gevent may patch the module: a greenlet never waits on this lock.
+from threading import Lock, local
 from time import monotonic_ns
 from typing import Any
 
@@ -47,6 +46,8 @@ _CLASS_BY_STATUS = [min(max(code // 100, 1), 5) - 1 for code in range(1000)]
 PLACES_BY_STATUS = tuple((DURATION_FIRSTS[index], DURATION_SUMS[index]) for index in _CLASS_BY_STATUS)
 """First bucket and sum of the histogram that a status code belongs to."""
 PLACES_OF_5XX = PLACES_BY_STATUS[500]
+FIRST_BOUND_NS = DURATION_BOUNDS_NS[0]
+"""Up to here the bucket is the first one, without a search: the shortest requests feel the cost most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,53 +79,75 @@ def _adder(row: memoryview) -> Callable[[int, Any], None]:
 
 
 def single(row: memoryview, clock: Callable[[], int] = monotonic_ns) -> Recorder:
-    """For a worker that handles one request at a time (sync)."""
-    add = _adder(row)
+    """For a worker that handles one request at a time (sync).
+
+    Written out in one piece: a call costs a tenth of the whole, and so does a look at the row that a variable saves.
+    """
+    durations = row.tolist()
     busy_ns = row[BUSY_NS]
+    start_ns = 0
 
     def begin(_worker: Any, _request: Any) -> None:
-        row[CELLS] = clock()
+        nonlocal start_ns
+        start_ns = row[CELLS] = clock()
 
     def end(_worker: Any, _request: Any, _environ: Any, response: Any) -> None:
-        nonlocal busy_ns
-        start_ns = row[CELLS]
+        nonlocal busy_ns, start_ns
         if start_ns:
             duration = clock() - start_ns
-            row[CELLS] = 0
+            start_ns = row[CELLS] = 0
             busy_ns = row[BUSY_NS] = busy_ns + duration
-            add(duration, response)
+            try:
+                bucket, total = PLACES_BY_STATUS[response.status_code]
+            except (AttributeError, IndexError, TypeError):
+                bucket, total = PLACES_OF_5XX
+            if duration > FIRST_BOUND_NS:
+                bucket += bisect_left(DURATION_BOUNDS_NS, duration)
+            durations[bucket] = row[bucket] = durations[bucket] + 1
+            durations[total] = row[total] = durations[total] + duration
 
     return Recorder(begin, end)
 
 
+class _Thread(local):
+    """What one thread of a worker knows: its cell (0: none was free) and the start of the request it runs."""
+
+    cell = -1
+    start_ns = 0
+
+
 def threaded(row: memoryview, clock: Callable[[], int] = monotonic_ns) -> Recorder:
     """For a worker with up to CELL_COUNT threads, one request each (gthread): a cell per thread, a lock at the end."""
-    add = _adder(row)
+    durations = row.tolist()
     busy_ns = row[BUSY_NS]
     lock = Lock()
     free_cells = list(range(CELLS + CELL_COUNT - 1, CELLS - 1, -1))
-    cells: dict[int, int] = {}
+    mine = _Thread()
 
     def begin(_worker: Any, _request: Any) -> None:
-        thread = get_ident()
-        try:
-            cell = cells[thread]
-        except KeyError:
+        cell = mine.cell
+        if cell < 0:
             # A pool of the user's own may have more threads than cells: those go unmeasured.
-            cell = cells[thread] = free_cells.pop() if free_cells else 0
+            cell = mine.cell = free_cells.pop() if free_cells else 0
         if cell:
-            row[cell] = clock()
+            mine.start_ns = row[cell] = clock()
 
     def end(_worker: Any, _request: Any, _environ: Any, response: Any) -> None:
         nonlocal busy_ns
-        cell = cells.get(get_ident(), 0)
-        start_ns = row[cell] if cell else 0
+        start_ns = mine.start_ns
         if start_ns:
-            row[cell] = 0
             duration = clock() - start_ns
+            mine.start_ns = row[mine.cell] = 0
+            try:
+                bucket, total = PLACES_BY_STATUS[response.status_code]
+            except (AttributeError, IndexError, TypeError):
+                bucket, total = PLACES_OF_5XX
+            if duration > FIRST_BOUND_NS:
+                bucket += bisect_left(DURATION_BOUNDS_NS, duration)
             with lock:
                 busy_ns = row[BUSY_NS] = busy_ns + duration
-                add(duration, response)
+                durations[bucket] = row[bucket] = durations[bucket] + 1
+                durations[total] = row[total] = durations[total] + duration
 
     return Recorder(begin, end)
 
