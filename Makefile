@@ -26,7 +26,7 @@ quick: $(VENV)/.dev
 	$(BIN)/pytest -q tests/unit tests/contract
 
 real: $(VENV)/.dev .venv-gunicorn-$(GUNICORN)/.ready fetch ## Real servers on GUNICORN=version
-	AUTOTUNE_TEST_PYTHON=$(CURDIR)/.venv-gunicorn-$(GUNICORN)/bin/python $(BIN)/pytest -q $(REAL)
+	AUTOTUNE_TEST_PYTHON=$(CURDIR)/.venv-gunicorn-$(GUNICORN)/bin/python $(BIN)/pytest -q -n 4 $(REAL)
 
 test-matrix: ## Real servers on every supported Gunicorn
 	@for version in $(MATRIX); do echo "== gunicorn $$version"; \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import os
 import re
@@ -24,11 +25,27 @@ GUNICORN = os.environ.get("AUTOTUNE_TEST_PYTHON", sys.executable)
 APPS = Path(__file__).parent / "apps"
 
 
+def _ports() -> Iterator[int]:
+    """Ports below the kernel's ephemeral range, other ones in every process of a parallel run."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 11000 + number * 2000 + os.getpid() % 1000
+    yield from itertools.cycle(range(first, first + 1000))
+
+
+_candidates = _ports()
+
+
 def free_port() -> int:
-    """A TCP port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of loopback that nobody listens on, and that no other test is given soon."""
+    for port in _candidates:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("the iterator never ends")
 
 
 def wait_for(read: Callable[[], T], what: str, seconds: float = DEADLINE_SECONDS) -> T:

@@ -76,3 +76,12 @@ def test_the_repo_speaks_of_the_project_alone() -> None:
     found = [str(path.relative_to(ROOT)) for path in texts if private.search(path.read_text("utf-8", "replace"))]
 
     assert found == []
+
+
+def test_the_benchmarks_page_is_fresh() -> None:
+    """Its figures are the ones in benchmarks/results, not typed by hand."""
+    import json
+
+    from benchmarks.micro import page
+
+    assert page.PAGE.read_text() == page.page(json.loads(page.RESULTS.read_text()))

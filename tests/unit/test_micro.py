@@ -94,12 +94,12 @@ def test_an_unknown_case_is_refused(capsys):
 
 def test_only_our_server_has_goals_in_the_step():
     """The others are yardsticks."""
-    outcome = Outcome([10], [0], [0.1], [math.inf], [5], [50.0], [True])
+    outcome = Outcome([10], [0], [0.1], [0.2], [math.inf], [5], [50.0], [True])
     outcomes = {OURS: outcome, "static 5 sync": outcome}
 
     verdicts = {name: [one.verdict for one in rows(name, outcome, outcomes)] for name in outcomes}
 
-    assert verdicts == {OURS: [MEETS, "", MISSES], "static 5 sync": ["", "", ""]}
+    assert verdicts == {OURS: [MEETS, "", "", MISSES], "static 5 sync": ["", "", "", ""]}
     assert "generator was late" in rows(OURS, outcome, outcomes)[0].note
 
 

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import fields
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from gunicorn_autotune.model.readings import HostReading, ListenerReading, Missing, ProcessReading, Reading, known
+from gunicorn_autotune.model.readings import Missing, ProcessReading, Reading, known
 from gunicorn_autotune.model.snapshot import Snapshot, Totals, WorkerReading, WorkerState
-from gunicorn_autotune.model.status import Stage
-from gunicorn_autotune.runtime.log import line
+from gunicorn_autotune.runtime import surroundings
 from gunicorn_autotune.runtime.state import Autotune, Tracked
+from gunicorn_autotune.runtime.surroundings import HAS_PROC, SLOW_SENSOR_SECONDS
 from gunicorn_autotune.scoreboard import board, layout
 from gunicorn_autotune.scoreboard.board import Activity
-from gunicorn_autotune.sensors import cgroup, listeners, memory, process
+from gunicorn_autotune.sensors import memory, process
 
-HAS_PROC = Path("/proc/self/stat").exists()
-"""Without /proc (macOS) psutil reads what it can, and nothing is acted on."""
-SLOW_SENSOR_SECONDS = 0.9
 PROCESSES_A_TICK = 32
 UNMEASURED = [0] * layout.ROW_WORDS
 IDLE = Activity(0, 0, 0)
@@ -40,8 +34,8 @@ def look(server: Any, tune: Autotune) -> Snapshot:
     return Snapshot(
         at=now_ns / 1e9,
         workers=_read_workers(server, tune, rows, now, now_ns),
-        listeners=tuple(_read_listeners(server, tune)),
-        host=_read_host(server, tune, now_ns / 1e9),
+        listeners=tuple(surroundings.read_listeners(server, tune)),
+        host=surroundings.host_now(server, tune, now_ns / 1e9),
         totals=_totals(tune, rows, sum(one.in_flight for one in now)),
         target=server.num_workers,
         threads=tune.threads,
@@ -51,16 +45,22 @@ def look(server: Any, tune: Autotune) -> Snapshot:
     )
 
 
-def guarded(server: Any, tune: Autotune, sensor: str, read: Callable[[], Any]) -> Any:
-    """`read()`, or Missing when it raises: counted, logged once per sensor, never acted on."""
-    try:
-        return read()
-    except Exception as error:
-        tune.tally.errors[Stage.READ] += 1
-        if sensor not in tune.faults_logged:
-            tune.faults_logged.add(sensor)
-            server.log.exception(line("sensor failed (logged once)", sensor=sensor))
-        return Missing(f"{sensor} raised {type(error).__name__}")
+def nothing_happened(server: Any, tune: Autotune, now: float) -> bool:
+    """Whether a full look would show what the last one did: nobody asks, nobody waits, nobody comes or goes.
+
+    An idle server is looked at once a second in full and four times a second like this, for a fortieth of the price.
+    """
+    worker_words = slice(layout.CHANGED_NS, layout.QUEUE_BUCKETS)
+    seen = [tune.board.row(slot)[worker_words].tobytes() for slot in range(tune.slots_used)]
+    state = (seen, len(server.WORKERS), server.num_workers, tune.frozen, tune.held_until)
+    same, tune.last_state = state == tune.last_state, state
+    if not same or now - tune.looked_at >= SLOW_SENSOR_SECONDS:
+        return False
+    if any(tracked.draining or not tracked.was_ready for tracked in list(tune.tracked.values())):
+        return False
+    if any(board.activity(tune.board.row(slot).tolist(), 0).in_flight for slot in range(tune.slots_used)):
+        return False
+    return all(listener.backlog == 0 for listener in surroundings.read_listeners(server, tune))
 
 
 def _read_workers(
@@ -87,7 +87,7 @@ def _read_processes(server: Any, tune: Autotune, followed: list[Tracked], pids: 
         tune.process_turn = first + PROCESSES_A_TICK
     for tracked in turns:
         pid = pids[id(tracked.worker)]
-        tracked.process = guarded(server, tune, "process", partial(_read_process, tracked, pid))
+        tracked.process = surroundings.guarded(server, tune, "process", partial(_read_process, tracked, pid))
 
 
 def _read_worker(
@@ -175,7 +175,7 @@ def _read_one_memory(server: Any, tune: Autotune, followed: list[Tracked], pids:
         tune.memory_turn += 1
         turn = ready[tune.memory_turn % len(ready)]
         pid = pids[id(turn.worker)]
-        turn.memory = guarded(server, tune, "memory", lambda: memory.read_memory(pid))
+        turn.memory = surroundings.guarded(server, tune, "memory", lambda: memory.read_memory(pid))
 
 
 def _state(tracked: Tracked, ready_ns: int, in_flight: int) -> WorkerState:
@@ -184,58 +184,6 @@ def _state(tracked: Tracked, ready_ns: int, in_flight: int) -> WorkerState:
     if not ready_ns:
         return WorkerState.BOOTING
     return WorkerState.BUSY if in_flight else WorkerState.IDLE
-
-
-def _read_listeners(server: Any, tune: Autotune) -> list[ListenerReading]:
-    if not server.LISTENERS and server.cfg.reuse_port:
-        return [_read_reuse_port(server, tune, address) for address in server.cfg.address]
-    return [_read_listener(server, tune, listener) for listener in server.LISTENERS]
-
-
-def _read_listener(server: Any, tune: Autotune, listener: Any) -> ListenerReading:
-    address = str(listener)
-    reading = guarded(
-        server, tune, f"listener {address}", lambda: listeners.read_listener(listener.sock, address, server.cfg.backlog)
-    )
-    return ListenerReading(address, reading, reading) if isinstance(reading, Missing) else reading
-
-
-def _read_reuse_port(server: Any, tune: Autotune, address: Any) -> ListenerReading:
-    """Under reuse_port each worker has its own socket and the arbiter none: ask for all sockets of the port."""
-    reading = guarded(server, tune, "reuse_port", lambda: listeners.read_reuse_port(address, server.cfg.backlog))
-    return ListenerReading(str(address), reading, reading) if isinstance(reading, Missing) else reading
-
-
-def _read_host(server: Any, tune: Autotune, now: float) -> HostReading:
-    """Some fifteen small files: read once a second, which is soon enough for a limit that changes under us."""
-    if tune.host is None or now - tune.host_read_at >= SLOW_SENSOR_SECONDS:
-        tune.host_read_at = now
-        reading = guarded(server, tune, "host", lambda: read_host(tune))
-        tune.host = HostReading(*[reading] * len(fields(HostReading))) if isinstance(reading, Missing) else reading
-        _notice_changes(tune, tune.host)
-    return tune.host
-
-
-def _notice_changes(tune: Autotune, host: HostReading) -> None:
-    if tune.oom_kills_settled is None and not isinstance(host.oom_kills, Missing):
-        tune.oom_kills_settled = host.oom_kills
-    for resource, limit in (("cpu", host.cpu_limit_cores), ("memory", host.memory_limit_bytes)):
-        before = tune.limits_seen.get(resource)
-        if before is not None and before != limit and not isinstance(limit, Missing):
-            tune.tally.limit_changes[resource] += 1
-        if not isinstance(limit, Missing):
-            tune.limits_seen[resource] = limit
-
-
-def read_host(tune: Autotune) -> HostReading:
-    """What the host grants, from cgroups and /proc, or from psutil where there is no /proc."""
-    if not HAS_PROC:
-        from gunicorn_autotune.sensors import host_psutil
-
-        return host_psutil.read_host()
-    if tune.cgroups is None:
-        tune.cgroups = cgroup.find_cgroup()
-    return cgroup.read_host(tune.cgroups)
 
 
 def _totals(tune: Autotune, rows: list[list[int]], in_flight: int) -> Totals:

@@ -14,8 +14,8 @@ from gunicorn_autotune.model.status import Identity, Mode
 from gunicorn_autotune.runtime import compat
 from gunicorn_autotune.runtime.exporter_process import ExporterProcess
 from gunicorn_autotune.runtime.log import line
-from gunicorn_autotune.runtime.sensing import HAS_PROC
 from gunicorn_autotune.runtime.state import Autotune
+from gunicorn_autotune.runtime.surroundings import HAS_PROC
 from gunicorn_autotune.scoreboard import board, layout
 from gunicorn_autotune.sensors import cgroup
 

@@ -86,6 +86,8 @@ class Autotune:
     murdered_at: float = 0.0
     ticked_at: float = 0.0
     published_at: float = 0.0
+    looked_at: float = 0.0
+    last_state: Any = None
     process_turn: int = 0
     memory_turn: int = 0
     memory_read_at: float = 0.0

@@ -35,20 +35,26 @@ def tick(server: Any, tune: Autotune) -> None:
     stage = Stage.READ
     try:
         _before(server, tune, started)
-        snapshot = sensing.look(server, tune)
-        stage = Stage.DECIDE
-        decision = _decide(tune, snapshot)
-        stage = Stage.APPLY
-        if tune.mode is not Mode.FALLBACK:
-            actuator.act(server, tune, decision)
-        if decision.action is not Action.HOLD or started - tune.published_at >= PUBLISH_SECONDS:
-            tune.published_at = started
-            _publish(tune, replace(snapshot, target=server.num_workers))
-        tune.faults_in_row = 0
+        if not sensing.nothing_happened(server, tune, started):
+            tune.looked_at = started
+            snapshot = sensing.look(server, tune)
+            stage = Stage.DECIDE
+            decision = _decide(tune, snapshot)
+            stage = Stage.APPLY
+            _carry_out(server, tune, snapshot, decision, started)
+            tune.faults_in_row = 0
     except Exception:
         _fault(server, tune, stage)
     tune.tally.ticks += 1
     tune.tally.tick_seconds += time.monotonic() - started
+
+
+def _carry_out(server: Any, tune: Autotune, snapshot: Snapshot, decision: Decision, now: float) -> None:
+    if tune.mode is not Mode.FALLBACK:
+        actuator.act(server, tune, decision)
+    if decision.action is not Action.HOLD or now - tune.published_at >= PUBLISH_SECONDS:
+        tune.published_at = now
+        _publish(tune, replace(snapshot, target=server.num_workers))
 
 
 def _before(server: Any, tune: Autotune, now: float) -> None:
