@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 # Bound here, before gevent may patch the module: a greenlet never waits on this lock.
-from threading import Lock, local
+from threading import Lock, get_ident
 from time import monotonic_ns
 from typing import Any
 
@@ -109,35 +109,32 @@ def single(row: memoryview, clock: Callable[[], int] = monotonic_ns) -> Recorder
     return Recorder(begin, end)
 
 
-class _Thread(local):
-    """What one thread of a worker knows: its cell (0: none was free) and the start of the request it runs."""
-
-    cell = -1
-    start_ns = 0
-
-
 def threaded(row: memoryview, clock: Callable[[], int] = monotonic_ns) -> Recorder:
     """For a worker with up to CELL_COUNT threads, one request each (gthread): a cell per thread, a lock at the end."""
     durations = row.tolist()
     busy_ns = row[BUSY_NS]
     lock = Lock()
     free_cells = list(range(CELLS + CELL_COUNT - 1, CELLS - 1, -1))
-    mine = _Thread()
+    # By thread: its cell and the start of the request it runs. A dict beats threading.local by a factor of two.
+    threads: dict[int, list[int]] = {}
 
     def begin(_worker: Any, _request: Any) -> None:
-        cell = mine.cell
-        if cell < 0:
+        thread = get_ident()
+        try:
+            mine = threads[thread]
+        except KeyError:
             # A pool of the user's own may have more threads than cells: those go unmeasured.
-            cell = mine.cell = free_cells.pop() if free_cells else 0
-        if cell:
-            mine.start_ns = row[cell] = clock()
+            if not free_cells:
+                return
+            mine = threads[thread] = [free_cells.pop(), 0]
+        mine[1] = row[mine[0]] = clock()
 
     def end(_worker: Any, _request: Any, _environ: Any, response: Any) -> None:
         nonlocal busy_ns
-        start_ns = mine.start_ns
-        if start_ns:
-            duration = clock() - start_ns
-            mine.start_ns = row[mine.cell] = 0
+        mine = threads.get(get_ident())
+        if mine and mine[1]:
+            duration = clock() - mine[1]
+            mine[1] = row[mine[0]] = 0
             try:
                 bucket, total = PLACES_BY_STATUS[response.status_code]
             except (AttributeError, IndexError, TypeError):
