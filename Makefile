@@ -55,7 +55,7 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 
 .venv-gunicorn-%/.ready: pyproject.toml
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check 'gunicorn==$*' -e . flask gevent
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check 'gunicorn==$*' -e . flask gevent packaging
 	@touch $@
 
 clean:
