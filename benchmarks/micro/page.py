@@ -89,7 +89,8 @@ def main() -> None:
     """Write the page, after taking over the last run's figures when asked."""
     if "--take" in sys.argv:
         RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(_without_values(json.loads((OUT / "micro.json").read_text())), indent=1) + "\n")
+        taken = (OUT / "micro.json").read_text().replace(f"{ROOT}/", "")
+        RESULTS.write_text(json.dumps(_without_values(json.loads(taken)), indent=1) + "\n")
     PAGE.write_text(page(json.loads(RESULTS.read_text())))
 
 

@@ -65,7 +65,7 @@ def test_every_test_has_a_docstring() -> None:
 
 
 SHIPPED = ("src", "docs", "benchmarks", "example_app", "tests", ".ci", ".github")
-TEXT = {".py", ".md", ".toml", ".conf", ".yml", ".html", ".css", ""}
+TEXT = {".py", ".md", ".json", ".toml", ".conf", ".yml", ".html", ".css", ""}
 
 
 def test_the_repo_speaks_of_the_project_alone() -> None:
