@@ -99,11 +99,6 @@ class Snapshot:
     """Monotonic end of the back-off after a failed boot."""
 
 
-def in_state(snapshot: Snapshot, *states: WorkerState) -> tuple[WorkerReading, ...]:
-    """The workers in one of `states`."""
-    return tuple(worker for worker in snapshot.workers if worker.state in states)
-
-
 def serving(snapshot: Snapshot) -> tuple[WorkerReading, ...]:
     """Workers that are or will be capacity: everything but the draining."""
     return tuple(worker for worker in snapshot.workers if worker.state is not WorkerState.DRAINING)

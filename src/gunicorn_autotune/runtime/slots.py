@@ -49,14 +49,13 @@ def release(tune: Autotune, tracked: Tracked) -> None:
     user_metrics.leave_slot(tracked.slot)
 
 
-def settle_strays(server: Any, tune: Autotune) -> list[Tracked]:
+def settle_strays(server: Any, tune: Autotune) -> None:
     """Workers Gunicorn no longer has and whose exit nobody told us: a fork that failed leaves one."""
     alive = {id(worker) for worker in list(server.WORKERS.values())}
-    strays = [tracked for tracked in list(tune.tracked.values()) if id(tracked.worker) not in alive]
-    for tracked in strays:
-        release(tune, tracked)
+    for tracked in list(tune.tracked.values()):
+        if id(tracked.worker) not in alive:
+            release(tune, tracked)
     for slot in list(tune.free_slots):
         # Before 25.1 a worker may be reaped, in a signal handler, while the tick is writing its row.
         if slot < tune.slots_used and tune.board.row(slot)[layout.PID]:
             board.reclaim(tune.board.row(slot), time.monotonic_ns())
-    return strays
