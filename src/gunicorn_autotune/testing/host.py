@@ -1,0 +1,397 @@
+"""SIMULATED HOST: a prefork server in fake time, event by event, that drives the same law as production.
+
+K cores are shared equally by the processes that want one (requests, boots, neighbours); a full listen queue drops;
+threads of one worker take turns at the GIL; the database is a pool or slows down with concurrency. What it leaves
+out: the network, the kernel's choice of worker (the last idle one is taken, a random one with threads), GIL switches
+inside a burst, keep-alive. docs/evidence.md says how far it is from real runs.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from random import Random
+
+from gunicorn_autotune.law import decide, start
+from gunicorn_autotune.model.decisions import Decision
+from gunicorn_autotune.model.history import History
+from gunicorn_autotune.model.policy import Policy
+from gunicorn_autotune.model.snapshot import QUEUE_TIME_BOUNDS_SECONDS, Snapshot
+from gunicorn_autotune.testing.load import Load, scales
+from gunicorn_autotune.testing.outcome import LATE_SECONDS, Outcome, Second
+from gunicorn_autotune.testing.processes import Request, Worker
+from gunicorn_autotune.testing.reading import Counters, snapshot_of
+from gunicorn_autotune.testing.sharing import FOREVER, Sharing
+from gunicorn_autotune.testing.world import Application, Change, Machine
+
+Controller = Callable[[Snapshot], int]
+"""From what the sensors read to the worker count it wants."""
+_BACKOFF_SECONDS = 10.0
+
+
+@dataclass
+class Autotuned:
+    """The law as a controller; keeps every decision with its time."""
+
+    policy: Policy
+    history: History | None = None
+    decisions: list[tuple[float, Decision]] = field(default_factory=list)
+
+    def __call__(self, snapshot: Snapshot) -> int:
+        """The target the law decides on."""
+        history = start(snapshot) if self.history is None else self.history
+        decision, self.history = decide(self.policy, history, snapshot)
+        self.decisions.append((snapshot.at, decision))
+        return decision.target
+
+    @property
+    def verdicts(self) -> set[str]:
+        """Bottlenecks named at any time."""
+        return {decision.bottleneck.value for _, decision in self.decisions}
+
+
+def autotuned(policy: Policy) -> Autotuned:
+    """A controller that is the law in production, with a history of its own."""
+    return Autotuned(policy)
+
+
+class SimulatedHost:
+    """One run of one server. Build it, `run` it once, read the outcome."""
+
+    def __init__(
+        self, application: Application, load: Load, machine: Machine | None = None, *, workers: int = 2, seed: int = 1,
+        changes: Sequence[Change] = (),
+    ) -> None:  # fmt: skip
+        self.application, self.machine, self.load = application, machine or Machine(), load
+        self.at = 0.0
+        self.target = workers
+        self.outcome = Outcome(seconds=float(load.seconds))
+        self.counters = Counters()
+        self.workers: list[Worker] = []
+        self.takers: list[Worker] = []
+        self.queue: deque[Request] = deque()
+        self.pool_queue: deque[Request] = deque()
+        self.pooled = 0
+        self.timers: list[tuple[float, int, Callable[..., None], object]] = []
+        self.cpu = Sharing(self._core_share)
+        self.database = Sharing(self._database_rate)
+        self.backoff_until: float | None = None
+        self._backoff_seconds = _BACKOFF_SECONDS
+        self._order = self._ages = self._booting_jobs = 0
+        self._free_slots: list[int] = []
+        self._random = Random(f"{seed} who accepts")
+        self._requests = _requests(application, load, seed)
+        self._changes = sorted(changes, key=lambda one: one.at)
+        self._second = [0, 0, 0]
+        for _ in range(workers):
+            self._ready(self._new_worker())
+        for change in self._changes:
+            self._at(change.at, self._change, change)
+
+    # -- time
+
+    def run(self, controller: Controller, tick_seconds: float = 0.25) -> Outcome:
+        """Serve the whole load, asking `controller` every tick."""
+        arrivals = iter(self._requests)
+        arrival = next(arrivals, None)
+        ticks, tick_at, end = 0, tick_seconds, float(self.load.seconds)
+        while True:
+            arrives_at = arrival.arrived_at if arrival is not None else FOREVER
+            timer_at = self.timers[0][0] if self.timers else FOREVER
+            at = min(arrives_at, timer_at, self.cpu.next_at, self.database.next_at, tick_at)
+            if at > end:
+                break
+            self._advance(at)
+            if at == arrives_at and arrival is not None:
+                self._arrive(arrival)
+                arrival = next(arrivals, None)
+            elif at == self.cpu.next_at:
+                self._computed(self.cpu.pop())
+            elif at == self.database.next_at:
+                self._answered(self.database.pop())
+            elif at == timer_at:
+                _, _, act, what = heappop(self.timers)
+                act(what)
+            else:
+                ticks += 1
+                tick_at = (ticks + 1) * tick_seconds
+                self._tick(controller, tick_seconds)
+        self._advance(end)
+        self.outcome.left_waiting = [end - request.arrived_at for request in self.queue]
+        return self.outcome
+
+    def _advance(self, at: float) -> None:
+        seconds, counters, cpu = at - self.at, self.counters, self.cpu
+        if seconds > 0.0:
+            counters.busy_seconds += counters.in_service * seconds
+            serving = len(cpu.jobs) - self._booting_jobs
+            counters.cpu_seconds += serving * cpu.rate * seconds
+            counters.run_delay_seconds += serving * (1.0 - cpu.rate) * seconds
+            counters.boot_cpu_seconds += self._booting_jobs * cpu.rate * seconds
+            cpu.advance(at)
+            self.database.advance(at)
+            self.at = at
+
+    def _at(self, at: float, act: Callable[..., None], what: object) -> None:
+        self._order += 1
+        heappush(self.timers, (at, self._order, act, what))
+
+    def _change(self, change: Change) -> None:
+        self.application = change.application or self.application
+        self.machine = change.machine or self.machine
+        self.cpu.retime()
+        self.database.retime()
+
+    def _core_share(self, wanting: int) -> float:
+        machine = self.machine
+        return min(1.0, machine.cores / max(1, wanting + machine.neighbours))
+
+    def _database_rate(self, waits: int) -> float:
+        others, application = max(0, waits - 1), self.application
+        return 1.0 / (1.0 + application.contention * others + application.coherency * waits * others)
+
+    # -- one request
+
+    def _arrive(self, request: Request) -> None:
+        self.outcome.arrived += 1
+        self._second[0] += 1
+        if len(self.queue) >= self.machine.backlog_limit:
+            self.outcome.dropped += 1
+            self._second[2] += 1
+            return
+        self.queue.append(request)
+        self._accept()
+
+    def _accept(self) -> None:
+        while self.queue and self.takers:
+            machine = self.machine
+            worker = self.takers[-1 if machine.threads == 1 else self._random.randrange(len(self.takers))]
+            request = self.queue.popleft()
+            if worker.in_flight < machine.threads:
+                self._begin(worker, request)
+            else:
+                worker.queued.append(request)
+                self._retake(worker)
+
+    def _begin(self, worker: Worker, request: Request) -> None:
+        waited = self.at - request.arrived_at
+        self.outcome.waits.append((request.arrived_at, waited))
+        self._second[2] += waited > LATE_SECONDS
+        counters, application = self.counters, self.application
+        counters.started += 1
+        counters.in_service += 1
+        counters.queue_times[bisect_left(QUEUE_TIME_BOUNDS_SECONDS, waited)] += 1
+        request.started_at, request.worker = self.at, worker
+        request.cpu_seconds = application.cpu_seconds * request.scale
+        request.wait_seconds = application.wait_seconds * request.scale
+        worker.in_flight += 1
+        self._retake(worker)
+        if request.cpu_seconds <= 0.0:
+            self._wait(request)
+        elif worker.computing:
+            worker.for_gil.append(request)
+        else:
+            worker.computing = True
+            self.cpu.add(request.cpu_seconds, request)
+
+    def _computed(self, job: Request | Worker) -> None:
+        if isinstance(job, Worker):
+            self._booting_jobs -= 1
+            self._at(self.at + self.application.boot_wait_seconds, self._booted, job)
+            return
+        worker = job.worker
+        assert worker is not None
+        if worker.for_gil:
+            following = worker.for_gil.pop(0)
+            self.cpu.add(following.cpu_seconds, following)
+        else:
+            worker.computing = False
+        self._wait(job)
+
+    def _wait(self, request: Request) -> None:
+        if request.wait_seconds <= 0.0:
+            self._finish(request)
+        elif not request.pooled or not self._limited():
+            self._at(self.at + request.wait_seconds, self._finish, request)
+        elif self.application.pool is not None and self.pooled >= self.application.pool:
+            self.pool_queue.append(request)
+        else:
+            self.pooled += 1
+            self.database.add(request.wait_seconds, request)
+
+    def _limited(self) -> bool:
+        application = self.application
+        return application.pool is not None or application.contention > 0.0 or application.coherency > 0.0
+
+    def _answered(self, request: Request) -> None:
+        self.pooled -= 1
+        while self.pool_queue and self.pooled < (self.application.pool or 0):
+            following = self.pool_queue.popleft()
+            if following.worker is not None and following.worker.alive:
+                self.pooled += 1
+                self.database.add(following.wait_seconds, following)
+        self._finish(request)
+
+    def _finish(self, request: Request) -> None:
+        worker, outcome, counters = request.worker, self.outcome, self.counters
+        if worker is None or not worker.alive:
+            return
+        took, response = self.at - request.started_at, self.at - request.arrived_at
+        outcome.finished += 1
+        self._second[1] += 1
+        outcome.responses.append(response)
+        outcome.excesses.append(response - request.cpu_seconds - request.wait_seconds)
+        counters.in_service -= 1
+        counters.finished += 1
+        counters.service_seconds += took
+        counters.service_seconds_squared += took * took
+        worker.in_flight -= 1
+        worker.requests += 1
+        worker.private_bytes += self.application.leak_bytes
+        if worker.queued and worker.in_flight < self.machine.threads:
+            self._begin(worker, worker.queued.pop(0))
+        if worker.draining and not worker.in_flight and not worker.queued:
+            self._leave(worker)
+        else:
+            self._retake(worker)
+        self._accept()
+
+    # -- workers
+
+    def _new_worker(self) -> Worker:
+        self._ages += 1
+        slot = self._free_slots.pop() if self._free_slots else len(self.workers)
+        worker = Worker(slot, self._ages, self.at, self.application.worker_bytes)
+        self.workers.append(worker)
+        return worker
+
+    def _spawn(self, after_seconds: float) -> None:
+        self._at(self.at + after_seconds, self._boot, self._new_worker())
+
+    def _boot(self, worker: Worker) -> None:
+        if worker.alive:
+            self._booting_jobs += 1
+            self.cpu.add(max(1e-6, self.application.boot_cpu_seconds), worker)
+
+    def _booted(self, worker: Worker) -> None:
+        if not worker.alive:
+            return
+        limit = self.machine.boots_fail_above
+        ready = sum(1 for one in self.workers if one.ready_at is not None and not one.draining)
+        if limit is not None and ready >= limit:
+            self.outcome.failed_boots += 1
+            self._leave(worker)
+            self.target = max(1, min(self.target, ready))
+            self.backoff_until = self.at + self._backoff_seconds
+            self._backoff_seconds = min(600.0, 2.0 * self._backoff_seconds)
+        else:
+            self._backoff_seconds = _BACKOFF_SECONDS
+            self.counters.boots += 1
+            self.outcome.boots += 1
+            self._ready(worker)
+
+    def _ready(self, worker: Worker) -> None:
+        worker.ready_at = self.at
+        self._retake(worker)
+        self._accept()
+
+    def _retake(self, worker: Worker) -> None:
+        """Put `worker` among those that take connections, or out of them."""
+        takes = (
+            worker.alive and not worker.draining and worker.ready_at is not None
+            and worker.in_flight + len(worker.queued) < self.machine.threads + self.machine.accepts_ahead
+        )  # fmt: skip
+        takers = self.takers
+        if takes and worker.free_index < 0:
+            worker.free_index = len(takers)
+            takers.append(worker)
+        elif not takes and worker.free_index >= 0:
+            takers[worker.free_index] = takers[-1]
+            takers[worker.free_index].free_index = worker.free_index
+            takers.pop()
+            worker.free_index = -1
+
+    def _leave(self, worker: Worker) -> None:
+        worker.alive = False
+        self._retake(worker)
+        self.workers.remove(worker)
+        self._free_slots.append(worker.slot)
+
+    def _drain(self, worker: Worker) -> None:
+        worker.draining = True
+        self._retake(worker)
+        if worker.ready_at is None or (not worker.in_flight and not worker.queued):
+            if worker.ready_at is None:
+                self._forget_boot(worker)
+            self._leave(worker)
+
+    def _forget_boot(self, worker: Worker) -> None:
+        before = len(self.cpu.jobs)
+        self.cpu.drop(lambda job: job is worker)
+        self._booting_jobs -= before - len(self.cpu.jobs)
+
+    # -- the tick
+
+    def _tick(self, controller: Controller, seconds: float) -> None:
+        self._reap_over_limit()
+        before = self.target
+        self.target = max(1, controller(snapshot_of(self)))
+        if self.target != before:
+            self.outcome.actions.append((self.at, before, self.target))
+        self._resize()
+        memory = self.memory_bytes()
+        self.outcome.worker_seconds += len(self.workers) * seconds
+        self.outcome.gb_seconds += memory / 1e9 * seconds
+        if self.at == int(self.at):
+            self._note_second(memory)
+
+    def _note_second(self, memory_bytes: int) -> None:
+        arrived, finished, late = self._second
+        self._second = [0, 0, 0]
+        ready = sum(1 for one in self.workers if one.ready_at is not None and not one.draining)
+        self.outcome.history.append(
+            Second(self.at, arrived, finished, late, self.target, ready, len(self.queue), self.counters.in_service,
+                   memory_bytes)
+        )  # fmt: skip
+
+    def _resize(self) -> None:
+        serving = [worker for worker in self.workers if not worker.draining]
+        for number in range(self.target - len(serving)):
+            self._spawn(number * self.machine.fork_seconds)
+        if len(serving) > self.target:
+            serving.sort(key=lambda one: (-1 if one.ready_at is None else one.in_flight, -one.private_bytes, one.age))
+            for worker in serving[: len(serving) - self.target]:
+                self._drain(worker)
+
+    def memory_bytes(self) -> int:
+        """Private memory of all workers, and what they share, once."""
+        return self.application.shared_bytes + sum(worker.private_bytes for worker in self.workers)
+
+    def _reap_over_limit(self) -> None:
+        """The kernel's OOM killer: the fattest goes, its requests with it."""
+        while self.workers and self.memory_bytes() > self.machine.memory_limit_bytes:
+            victim = max(self.workers, key=lambda one: one.private_bytes)
+            self.outcome.oom_kills += 1
+            self.counters.oom_kills += 1
+            self.outcome.dropped += victim.in_flight + len(victim.queued)
+            self.counters.in_service -= victim.in_flight
+            self.counters.lost += victim.in_flight
+            self._forget_boot(victim)
+            self.cpu.drop(lambda job, gone=victim: isinstance(job, Request) and job.worker is gone)  # type: ignore[misc]
+            self._leave(victim)
+
+
+def _requests(application: Application, load: Load, seed: int) -> list[Request]:
+    """The same for every controller: drawn before anything runs."""
+    random = Random(seed)
+    times = load.arrivals(random)
+    drawn = scales(random, application.spread, len(times))
+    requests = []
+    for at, scale in zip(times, drawn, strict=True):
+        slow = application.slow_share > 0.0 and random.random() < application.slow_share
+        pooled = application.pooled_share >= 1.0 or random.random() < application.pooled_share
+        requests.append(Request(at, scale * application.slow_factor if slow else scale, pooled))
+    return requests
