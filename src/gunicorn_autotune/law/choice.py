@@ -9,6 +9,7 @@ from gunicorn_autotune.law.caps import boots_allowed, memory_budget
 from gunicorn_autotune.law.cores import cores_full
 from gunicorn_autotune.law.demand import Need
 from gunicorn_autotune.law.shrink import excess, removable, rested
+from gunicorn_autotune.law.verify import allowed
 from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.decisions import Action, CapName, Reason
 from gunicorn_autotune.model.history import History
@@ -51,7 +52,15 @@ class Question:
     @property
     def limit(self) -> int:
         """Most workers to grow to; the operator's minimum wins over every cap."""
-        return max(self.policy.min_workers, min(self.limits.values()))
+        most = min(self.limits.values())
+        ceiling = allowed(self.history, self.view.mark.at)
+        return max(self.policy.min_workers, most if ceiling is None else min(most, ceiling))
+
+    @property
+    def at_ceiling(self) -> bool:
+        """What limits growth is that growth did not pay, not a cap."""
+        ceiling = allowed(self.history, self.view.mark.at)
+        return ceiling is not None and ceiling <= min(self.limits.values())
 
     @property
     def binding(self) -> CapName:
@@ -85,6 +94,7 @@ def choose(ask: Question) -> Choice:
     return (
         _ordered(ask.policy, ask.view.snapshot)
         or _out_of_memory(ask)
+        or _roll_back(ask)
         or _grow(ask)
         or _shrink(ask)
         or hold(ask.view.snapshot, _why_hold(ask))
@@ -118,6 +128,15 @@ def _out_of_memory(ask: Question) -> Choice | None:
     return Choice(Action.SHRINK, Reason.MEMORY, ask.count - 1)
 
 
+def _roll_back(ask: Question) -> Choice | None:
+    """Down to what the ceiling allows, at once: the workers above it did not pay."""
+    ceiling = ask.history.ceiling
+    if ceiling is None or ask.view.mark.at >= ceiling.until or ask.view.pressed is None:
+        return None
+    target = max(ask.policy.min_workers, ceiling.workers)
+    return Choice(Action.ROLLBACK, Reason.NO_GAIN, target) if target < ask.count else None
+
+
 def _grow(ask: Question) -> Choice | None:
     """All the way to what is wanted, as far as the caps and the boots under way allow."""
     snapshot = ask.view.snapshot
@@ -126,12 +145,13 @@ def _grow(ask: Question) -> Choice | None:
     if _backing_off(snapshot):
         return hold(snapshot, Reason.BOOT_BACKOFF)
     if ask.limit <= ask.count:
-        return hold(snapshot, _AT_CAP[ask.binding])
+        return hold(snapshot, Reason.NO_GAIN if ask.at_ceiling else _AT_CAP[ask.binding])
     boots = boots_allowed(ask.policy, ask.view)
     if boots <= 0:
         return hold(snapshot, Reason.BOOTING)
     target = min(ask.need.want, ask.limit, ask.count + boots)
-    return Choice(Action.GROW, ask.view.pressed or Reason.DEMAND, target)
+    reason = ask.need.reason if ask.need.reason is not Reason.DEMAND else ask.view.pressed or Reason.DEMAND
+    return Choice(Action.GROW, reason, target)
 
 
 def _shrink(ask: Question) -> Choice | None:
@@ -157,7 +177,7 @@ def _why_hold(ask: Question) -> Reason:
         return Reason.AT_MEMORY_CAP
     if ask.view.pressed is not None:
         if ask.count >= ask.limit:
-            return _AT_CAP[ask.binding]
+            return Reason.NO_GAIN if ask.at_ceiling else _AT_CAP[ask.binding]
         if ask.cores_full:
             return Reason.AT_CPU_CAP
         return Reason.BOOTING if ask.view.crew.booting else Reason.STEADY

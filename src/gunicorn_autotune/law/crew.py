@@ -21,6 +21,8 @@ class Crew:
     serving: int
     ready: int
     booting: int
+    used: int
+    """Ready workers that have served a request or serve one: the others are still hidden from the traffic."""
     slots: int
     """Requests the ready workers can handle at once."""
     waiting: float | None
@@ -35,7 +37,7 @@ class Crew:
 
 def crew_of(snapshot: Snapshot) -> Crew:
     """One pass over the workers."""
-    ready = booting = queued = timed = 0
+    ready = booting = queued = timed = used = 0
     boot_seconds, full, threads = 0.0, True, snapshot.threads
     drains, boots = WorkerState.DRAINING, WorkerState.BOOTING  # an Enum's attribute costs more than a local
     for worker in snapshot.workers:
@@ -47,6 +49,8 @@ def crew_of(snapshot: Snapshot) -> Crew:
             continue
         ready += 1
         queued += worker.queued
+        if worker.in_flight or worker.served:
+            used += 1
         if worker.in_flight < threads:
             full = False
         if worker.ready_at is not None:
@@ -57,6 +61,7 @@ def crew_of(snapshot: Snapshot) -> Crew:
         serving=ready + booting,
         ready=ready,
         booting=booting,
+        used=used,
         slots=ready * max(1, threads),
         waiting=_waiting(snapshot, queued),
         full=full and ready > 0,

@@ -6,17 +6,24 @@ import math
 from dataclasses import dataclass
 
 from gunicorn_autotune.law.cores import cores_full
+from gunicorn_autotune.law.pressure import queue_p95
 from gunicorn_autotune.law.service import Service, saturated_seconds
-from gunicorn_autotune.law.spans import Span
+from gunicorn_autotune.law.spans import Span, back
 from gunicorn_autotune.law.staffing import processes_for_cpu, staff, workers_for
+from gunicorn_autotune.law.verify import pays
 from gunicorn_autotune.law.view import View
+from gunicorn_autotune.model.decisions import Reason
 from gunicorn_autotune.model.history import History
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.readings import Missing, Reading
 
 _DRAIN_SECONDS = 0.5
 """A queue should be gone this long after the workers for it are up."""
+_PROBE_SECONDS = 5.0
+_MISSES_SECONDS, _MISSES_REQUESTS = 10.0, 50
 _STEP_SECONDS = 1.0
+_VERDICT_SECONDS = 4.0
+"""A step is judged within this time, if it can be judged at all."""
 _TOLERANCE = 1.25
 """Service times this much above the learned one count as grown (Envoy's buffer)."""
 _UNREPORTED = Missing("this worker class does not report its requests")
@@ -32,7 +39,9 @@ class Need:
     """To keep once the queue is gone; only this is remembered."""
     demand: Reading[float]
     stepped: bool = False
-    """`want` goes beyond the trusted model; the next such step waits a second."""
+    """`want` goes beyond the trusted model; the next such step waits until this one is seen to pay."""
+    reason: Reason = Reason.DEMAND
+    """Why `want`, where there is no pressure."""
 
 
 def load_of(span: Span, pressed: bool, running: bool, service: Service | None) -> float:
@@ -63,6 +72,8 @@ def calm_need(policy: Policy, history: History, view: View) -> Need:
     if history.pressed_from is not None and view.service is not None:
         load = max(load, view.arrivals_per_second * service.seconds)
     workers = _staffed(policy, view, load, service)
+    if _misses_goal(policy, history, view):
+        return _more(view, workers, Reason.QUEUE_TIME)
     return Need(want=workers, keep=workers, demand=float(workers))
 
 
@@ -80,10 +91,48 @@ def pressed_need(policy: Policy, history: History, view: View) -> Need:
         # Nothing waits, so what is in service is not a drain: long requests arrive too rarely for a rate.
         load = max(load, view.fast.load)
     keep = _staffed(policy, view, load, service)
+    if _unexplained(policy, history, view):
+        return _more(view, keep, Reason.PROBE)
     want = _staffed(policy, view, load + _drain(view, load, service.seconds), cautious)
     need = Need(want, keep, float(keep))
     seconds = saturated_seconds(view.run) or 0.0
     return need if seconds <= _TOLERANCE * service.seconds else _grown(policy, history, view, need, seconds)
+
+
+def _misses_goal(policy: Policy, history: History, view: View) -> bool:
+    """Calm, and yet p95 of queue time misses the goal over 10 s: bursts that are over before the next look.
+
+    Averages cannot see them (knative#15000), and the maximum of short buckets sees too much (knative#2016).
+    """
+    at = view.mark.at
+    if at - history.calm_from < _MISSES_SECONDS or not _may_go_beyond(policy, history, view, _MISSES_SECONDS):
+        return False
+    before = back(history.marks, at - _MISSES_SECONDS)
+    if view.mark.started - before.started < _MISSES_REQUESTS:
+        return False
+    late = queue_p95(before, view.mark)
+    return late is not None and late > policy.queue_time_goal_seconds
+
+
+def _unexplained(policy: Policy, history: History, view: View) -> bool:
+    """Five seconds of pressure, and by the figures there are workers enough: the figures must be wrong."""
+    onset = history.pressed_from
+    if onset is None or view.mark.at - onset.at < _PROBE_SECONDS or view.crew.booting:
+        return False
+    return _may_go_beyond(policy, history, view, _PROBE_SECONDS)
+
+
+def _may_go_beyond(policy: Policy, history: History, view: View, every_seconds: float) -> bool:
+    """The last step is over, its workers have traffic, and neither cores nor a ceiling say that more would not help."""
+    rested = history.stepped_at is None or view.mark.at - history.stepped_at >= every_seconds
+    free = history.ceiling is None and not cores_full(policy, view)
+    return rested and free and view.crew.used == view.crew.ready
+
+
+def _more(view: View, workers: int, reason: Reason) -> Need:
+    """A quarter more than there are, to keep."""
+    more = max(workers, view.snapshot.target + max(1, view.snapshot.target // 4))
+    return Need(more, more, float(workers), stepped=more > workers, reason=reason)
 
 
 def _grown(policy: Policy, history: History, view: View, need: Need, seconds: float) -> Need:
@@ -135,9 +184,16 @@ def _cpu_cores(view: View) -> float:
 def _step(policy: Policy, history: History, view: View) -> int:
     """x1.5 + 1 of the workers that are up, so slow boots slow it down by themselves (control.md 2.3, growth).
 
-    0, so no step, within a second of the last one, and while the cores are full: then it is they that are slow.
+    0, so no step, within a second of the last one, within three unless that one is seen to pay, and while the cores
+    are full: then it is they that are slow.
     """
-    rested = history.stepped_at is None or view.mark.at - history.stepped_at >= _STEP_SECONDS
-    if not rested or cores_full(policy, view):
+    if not _rested(history, view.mark.at) or cores_full(policy, view):
         return 0
     return math.ceil(1.5 * view.crew.ready) + 1
+
+
+def _rested(history: History, at: float) -> bool:
+    if history.stepped_at is None:
+        return True
+    since = at - history.stepped_at
+    return since >= _STEP_SECONDS and (pays(history) is not False or since >= _VERDICT_SECONDS)

@@ -35,6 +35,9 @@ def bottleneck(ask: Question, choice: Choice) -> Bottleneck:
     if choice.reason is Reason.MEMORY or ask.over_memory:
         return Bottleneck.MEMORY
     pressed = ask.view.pressed is not None
+    ceiling = ask.history.ceiling
+    if ceiling is not None and (pressed or ask.need.want > ceiling.workers):
+        return ceiling.verdict
     capped = ask.need.want > ask.limit or (pressed and ask.count >= ask.limit)
     if (capped and ask.binding is CapName.CPU) or (pressed and ask.cores_full):
         return Bottleneck.CPU

@@ -16,9 +16,10 @@ from gunicorn_autotune.law.choice import Choice, Question, choose, choose_withou
 from gunicorn_autotune.law.demand import Need, calm_need, kernel_need, pressed_need
 from gunicorn_autotune.law.facts import bottleneck, facts
 from gunicorn_autotune.law.look import look, start
-from gunicorn_autotune.law.shrink import remember
+from gunicorn_autotune.law.shrink import regretted, remember, shrunk, window_seconds
+from gunicorn_autotune.law.verify import verified
 from gunicorn_autotune.law.view import View
-from gunicorn_autotune.model.decisions import Action, CapName, Decision, Reason
+from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Decision, Reason
 from gunicorn_autotune.model.history import History
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.readings import Missing
@@ -40,11 +41,14 @@ def decide(policy: Policy, history: History, snapshot: Snapshot) -> tuple[Decisi
     if view is None or need is None:
         decision = _without_need(policy, snapshot)
         return decision, history if history is before else _with_needed(policy, history, snapshot, snapshot.target)
+    history = verified(policy, history, view)
     limits = caps(policy, view)
     question = Question(policy, history, view, need, MappingProxyType(limits))
     history = _with_needed(policy, history, snapshot, min(need.keep, question.limit))
     question = replace(question, history=history)
     choice = choose(question)
+    named = bottleneck(question, choice)
+    pressure = _pressure(history, need, min(limits.values()), named)
     decision = Decision(
         action=choice.action,
         reason=choice.reason,
@@ -52,10 +56,18 @@ def decide(policy: Policy, history: History, snapshot: Snapshot) -> tuple[Decisi
         demand=need.demand,
         caps=question.limits,
         floor=policy.min_workers,
-        bottleneck=bottleneck(question, choice),
+        bottleneck=named,
+        scale_out_pressure=Missing("demand is missing") if pressure is None else pressure,
         facts=facts(view),
     )
-    return decision, _acted(history, snapshot.at, choice, need)
+    return decision, replace(_acted(history, snapshot, choice, need), pressure=pressure)
+
+
+def _pressure(history: History, need: Need, limit: int, named: Bottleneck) -> float | None:
+    """demand / cap; as it was while the bottleneck is downstream: more hosts would only make that worse."""
+    if named is Bottleneck.DOWNSTREAM and history.pressure is not None:
+        return history.pressure
+    return None if isinstance(need.demand, Missing) else need.demand / max(1, limit)
 
 
 def _need(policy: Policy, history: History, view: View) -> Need | None:
@@ -67,7 +79,7 @@ def _need(policy: Policy, history: History, view: View) -> Need | None:
 
 def _with_needed(policy: Policy, history: History, snapshot: Snapshot, workers: int) -> History:
     """`history` with `workers` needed now; where no load can be told, the present count is taken for needed."""
-    needed = remember(history.needed, snapshot.at, workers, policy.scale_down_window_seconds)
+    needed = remember(history.needed, snapshot.at, workers, window_seconds(policy, history))
     return replace(history, needed=needed)
 
 
@@ -89,9 +101,10 @@ def _without_need(policy: Policy, snapshot: Snapshot) -> Decision:
     )
 
 
-def _acted(history: History, at: float, choice: Choice, need: Need) -> History:
+def _acted(history: History, snapshot: Snapshot, choice: Choice, need: Need) -> History:
     if choice.action is Action.SHRINK and choice.reason in _SLOW_SHRINKS:
-        return replace(history, shrunk_at=at)
-    if choice.action is Action.GROW and need.stepped:
-        return replace(history, stepped_at=at)
+        return shrunk(history, snapshot.at, snapshot.target)
+    if choice.action is Action.GROW:
+        history = regretted(history, snapshot.at, snapshot.target)
+        return replace(history, stepped_at=snapshot.at) if need.stepped else history
     return history

@@ -21,8 +21,9 @@ _RUN_ENDS_SECONDS = 3.0
 
 def start(snapshot: Snapshot) -> History:
     """A history that begins here: the present count counts as needed, so a restarted controller does not shrink."""
+    crew = crew_of(snapshot)
     return History(
-        marks=(mark_of(snapshot, crew_of(snapshot).waiting),),
+        marks=(mark_of(snapshot, crew.waiting, crew.ready),),
         needed=((snapshot.at, snapshot.target),),
         calm_from=snapshot.at,
     )
@@ -38,7 +39,7 @@ def look(policy: Policy, history: History, snapshot: Snapshot) -> tuple[View | N
     if snapshot.at - history.marks[-1].at < SHORTEST_SECONDS:
         return None, history
     crew = crew_of(snapshot)
-    mark = mark_of(snapshot, crew.waiting)
+    mark = mark_of(snapshot, crew.waiting, crew.ready)
     last = history.marks[-1]
     newest = between(last, mark)
     service = service_of(history.learned, snapshot.totals, newest)

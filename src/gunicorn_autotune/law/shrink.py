@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from gunicorn_autotune.model.history import History
 from gunicorn_autotune.model.policy import Policy
 
+_LONGEST_WINDOW_SECONDS = 1800.0
+_REGRETTED_SECONDS = 1800.0
+_MOST_REGRETS = 3
+_NEW_DESCENT_SECONDS = 60.0
 _EVERY_SECONDS = 5.0
 _DEAD_BAND_SHARE = 0.10
 _PORTION_SHARE = 0.25
@@ -51,3 +56,27 @@ def removable(policy: Policy, history: History, at: float, count: int, floor: in
 def rested(history: History, at: float) -> bool:
     """Five seconds or more since the last shrink."""
     return history.shrunk_at is None or at - history.shrunk_at >= _EVERY_SECONDS
+
+
+def window_seconds(policy: Policy, history: History) -> float:
+    """How long a need is remembered: the setting, doubled by each regret to half an hour at most."""
+    wanted = policy.scale_down_window_seconds
+    return max(wanted, min(_LONGEST_WINDOW_SECONDS, wanted * 2.0**history.regrets))
+
+
+def regretted(history: History, at: float, count: int) -> History:
+    """`history` after growing from `count`: was that capacity here within the last half hour?
+
+    uWSGI's busyness lengthens its hold in the same way when a worker comes back too soon (cheaper_busyness.c).
+    """
+    if history.shrunk_at is None or count >= history.shrunk_from:
+        return history
+    if at - history.shrunk_at > _REGRETTED_SECONDS:
+        return replace(history, regrets=0, shrunk_from=0)
+    return replace(history, regrets=min(_MOST_REGRETS, history.regrets + 1), shrunk_from=0)
+
+
+def shrunk(history: History, at: float, count: int) -> History:
+    """`history` after a slow shrink from `count`; steps less than a minute apart are one descent."""
+    begins = history.shrunk_at is None or at - history.shrunk_at > _NEW_DESCENT_SECONDS
+    return replace(history, shrunk_at=at, shrunk_from=count if begins else max(count, history.shrunk_from))

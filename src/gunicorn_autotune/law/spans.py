@@ -40,16 +40,18 @@ class Span:
     load: float
     cpu: float | None
     """Mean cores used by ready workers."""
+    boot_cpu: float
+    """Mean cores used by boots."""
 
 
-def mark_of(snapshot: Snapshot, waiting: float | None, load_seconds: float = 0.0) -> Mark:
+def mark_of(snapshot: Snapshot, waiting: float | None, ready: int) -> Mark:
     """The counters of `snapshot`, cut to a sane range; None where missing or not a finite number."""
     totals = snapshot.totals
     return Mark(
         at=snapshot.at,
         waiting=waiting,
         busy_seconds=_finite(totals.busy_seconds),
-        load_seconds=load_seconds,
+        load_seconds=0.0,
         started=min(totals.requests_started, _HUGE),
         finished=min(totals.requests_finished, _HUGE),
         service_seconds=_finite(totals.service_seconds) or 0.0,
@@ -57,6 +59,8 @@ def mark_of(snapshot: Snapshot, waiting: float | None, load_seconds: float = 0.0
         cpu_seconds=_finite(totals.cpu_seconds),
         run_delay_seconds=_finite(totals.run_delay_seconds),
         queue_time_counts=totals.queue_time_counts,
+        ready=ready,
+        boot_cpu_seconds=_finite(totals.boot_cpu_seconds) or 0.0,
     )
 
 
@@ -78,6 +82,7 @@ def between(older: Mark, newer: Mark) -> Span:
         useful=None if busy is None else useful_slots(busy, cpu or 0.0, delay or 0.0),
         load=max(0.0, newer.load_seconds - older.load_seconds) / seconds,
         cpu=cpu,
+        boot_cpu=max(0.0, newer.boot_cpu_seconds - older.boot_cpu_seconds) / seconds,
     )
 
 

@@ -26,6 +26,8 @@ class Reason(str, Enum):
     ALL_BUSY = "all_busy"
     DEMAND = "demand"
     BELOW_MIN = "below_min"
+    QUEUE_TIME = "queue_time"
+    PROBE = "probe"
     LOAD_FELL = "load_fell"
     MEMORY = "memory"
     CPU = "cpu"
@@ -36,6 +38,8 @@ class Reason(str, Enum):
     AT_MEMORY_CAP = "at_memory_cap"
     AT_PIDS_CAP = "at_pids_cap"
     BOOTING = "booting"
+    VERIFYING = "verifying"
+    NO_GAIN = "no_gain"
     COOLING = "cooling"
     OPERATOR = "operator"
     FROZEN = "frozen"
@@ -49,6 +53,8 @@ PAIRS: tuple[tuple[Action, Reason], ...] = (
     (Action.GROW, Reason.ALL_BUSY),
     (Action.GROW, Reason.DEMAND),
     (Action.GROW, Reason.BELOW_MIN),
+    (Action.GROW, Reason.QUEUE_TIME),
+    (Action.GROW, Reason.PROBE),
     (Action.SHRINK, Reason.LOAD_FELL),
     (Action.SHRINK, Reason.MEMORY),
     (Action.SHRINK, Reason.CPU),
@@ -59,11 +65,14 @@ PAIRS: tuple[tuple[Action, Reason], ...] = (
     (Action.HOLD, Reason.AT_MEMORY_CAP),
     (Action.HOLD, Reason.AT_PIDS_CAP),
     (Action.HOLD, Reason.BOOTING),
+    (Action.HOLD, Reason.VERIFYING),
+    (Action.HOLD, Reason.NO_GAIN),
     (Action.HOLD, Reason.COOLING),
     (Action.HOLD, Reason.OPERATOR),
     (Action.HOLD, Reason.FROZEN),
     (Action.HOLD, Reason.BOOT_BACKOFF),
     (Action.HOLD, Reason.MISSING),
+    (Action.ROLLBACK, Reason.NO_GAIN),
     (Action.ROLLBACK, Reason.BOOT_FAILED),
 )
 """Every pair that can occur; all are exported at 0 from the start so that increase() sees the first event."""
@@ -102,6 +111,9 @@ class Decision:
     """Largest count each limit allows; a limit that allows any number is absent."""
     floor: int = 1
     bottleneck: Bottleneck = Bottleneck.NONE
+    scale_out_pressure: Reading[float] = Missing("no load measured yet")
+    """demand / cap: above 1 this host is too small. Depends on load and limits only, never on the present count;
+    keeps its value while the bottleneck is downstream, because more hosts would not help."""
     facts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """The figures behind the reason, with units in their names (`arrivals_per_second`, `busy_share`), for the log."""
 
@@ -110,12 +122,3 @@ def cap(decision: Decision) -> int | None:
     """The smallest of the caps, None where nothing limits."""
     return min(decision.caps.values(), default=None)
 
-
-def scale_out_pressure(decision: Decision) -> Reading[float]:
-    """demand / cap: above 1 this host is too small. Depends on load and limits only, never on the present count."""
-    limit = cap(decision)
-    if isinstance(decision.demand, Missing):
-        return decision.demand
-    if not limit:
-        return Missing("no cap known")
-    return decision.demand / limit

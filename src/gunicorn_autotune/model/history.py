@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gunicorn_autotune.model.decisions import Bottleneck
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -22,6 +24,9 @@ class Mark:
     cpu_seconds: float | None
     run_delay_seconds: float | None
     queue_time_counts: tuple[int, ...]
+    boot_cpu_seconds: float = 0.0
+    ready: int = 0
+    """Ready workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,35 @@ class Learned:
     """Busy time without the time spent waiting for a core."""
     service_seconds: float = 0.0
     service_seconds_squared: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A stretch of saturation with one count of ready workers: what that count can do."""
+
+    ready: int
+    born_at: float
+    first: Mark
+    """Where the measurement begins: when the youngest workers had traffic and one service time had passed."""
+    last: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """More workers did not raise throughput: how many are allowed until that is tried again."""
+
+    workers: int
+    good: int
+    """The least count known to reach `best`."""
+    best: float
+    """Requests per second that must not be lost."""
+    verdict: Bottleneck
+    until: float
+    hold_seconds: float
+    set_at: float
+    """When `workers` was last changed; only what is measured after that judges it."""
+    trimming: bool
+    """Whether fewer workers are still being tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +87,12 @@ class History:
     stepped_at: float | None = None
     """Last growth beyond the trusted model."""
     shrunk_at: float | None = None
+    shrunk_from: int = 0
+    """The count before the latest descent began; growing back to it soon after is regretted."""
+    regrets: int = 0
+    """How often: each doubles the window within which needs are remembered."""
+    levels: tuple[Level, ...] = ()
+    """Of the present run of pressure, oldest first."""
+    ceiling: Ceiling | None = None
+    pressure: float | None = None
+    """scale_out_pressure before the bottleneck was found downstream."""

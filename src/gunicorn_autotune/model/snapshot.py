@@ -46,6 +46,8 @@ class WorkerReading:
     """Age of the longest running request."""
     requests: int = 0
     """Requests finished in the slot, all its processes together."""
+    served: int = 0
+    """Requests finished by this process: tells whether a new worker gets any traffic yet."""
     busy_seconds: float = 0.0
     """Time integral of in-flight for the slot, running requests included."""
     cpu_seconds: Reading[float] = Missing("not read")

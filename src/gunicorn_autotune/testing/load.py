@@ -13,10 +13,13 @@ DAY_PROFILE = (
 )  # fmt: skip
 """A working day by the hour, peak 1: the shape of the NASA-HTTP log of July 1995 (ita.ee.lbl.gov), smoothed."""
 
+_CLUMP_AT = 0.03
+"""Seconds into each second; a tick of 0.25 s comes much later."""
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Mean arrivals of each second; `clumped`: all of a second come at its beginning."""
+    """Mean arrivals of each second; `clumped`: all of a second come at once, between two ticks."""
 
     rates: tuple[float, ...]
     clumped: bool = False
@@ -31,7 +34,7 @@ class Load:
         times: list[float] = []
         for second, rate in enumerate(self.rates):
             count = poisson(random, rate)
-            times += [float(second)] * count if self.clumped else sorted(second + random.random() for _ in range(count))
+            times += [second + _CLUMP_AT] * count if self.clumped else sorted(second + random.random() for _ in range(count))
         return times
 
 

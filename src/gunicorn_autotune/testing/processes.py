@@ -62,6 +62,7 @@ class Worker:
             in_flight=self.in_flight,
             queued=len(self.queued),
             requests=self.requests,
+            served=self.requests,
             rss_bytes=HIDDEN if memory_hidden else self.private_bytes + shared_bytes,
             memory=HIDDEN
             if memory_hidden
