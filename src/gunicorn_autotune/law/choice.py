@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gunicorn_autotune.law.caps import boots_allowed, memory_budget
+from gunicorn_autotune.law.caps import boots_allowed
 from gunicorn_autotune.law.cores import cores_full
 from gunicorn_autotune.law.demand import Need
+from gunicorn_autotune.law.memory import memory_budget
+from gunicorn_autotune.law.recycle import given_up, replacement_ready
 from gunicorn_autotune.law.shrink import excess, removable, rested
 from gunicorn_autotune.law.verify import allowed
 from gunicorn_autotune.law.view import View
@@ -32,6 +34,8 @@ class Choice:
     action: Action
     reason: Reason
     target: int
+    victim: int | None = None
+    """Age of the worker that leaves, where it matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ def choose(ask: Question) -> Choice:
         _ordered(ask.policy, ask.view.snapshot)
         or _out_of_memory(ask)
         or _roll_back(ask)
+        or _recycle(ask)
         or _grow(ask)
         or _shrink(ask)
         or hold(ask.view.snapshot, _why_hold(ask))
@@ -120,12 +125,32 @@ def _ordered(policy: Policy, snapshot: Snapshot) -> Choice | None:
 
 
 def _out_of_memory(ask: Question) -> Choice | None:
-    """One worker fewer every 5 s while memory is over the reserve: one OOM kill takes requests with it."""
-    if not ask.over_memory or ask.count <= ask.policy.min_workers:
+    """After an OOM kill at once to what fits; over the reserve one worker fewer every 5 s, unless one is recycled."""
+    at, least = ask.view.mark.at, ask.policy.min_workers
+    oom = ask.history.oom
+    if oom is not None and at < oom[0] and ask.count > max(least, oom[1]):
+        return Choice(Action.SHRINK, Reason.MEMORY, max(least, oom[1]))
+    if not ask.over_memory or ask.count <= least or ask.history.recycling is not None:
         return None
-    if not rested(ask.history, ask.view.mark.at):
+    if not rested(ask.history, at):
         return hold(ask.view.snapshot, Reason.AT_MEMORY_CAP)
     return Choice(Action.SHRINK, Reason.MEMORY, ask.count - 1)
+
+
+def _recycle(ask: Question) -> Choice | None:
+    """One more worker; when it is ready, the one it replaces leaves. Given up, the replacement does."""
+    under_way, count = ask.history.recycling, ask.count
+    if under_way is None or ask.view.pressed is not None:
+        return None
+    if count == under_way.workers:
+        if _backing_off(ask.view.snapshot):
+            return None
+        return Choice(Action.GROW, Reason.RECYCLE, count + 1)
+    if replacement_ready(under_way, ask.view):
+        return Choice(Action.SHRINK, Reason.RECYCLE, under_way.workers, victim=under_way.age)
+    if given_up(under_way, ask.view):
+        return Choice(Action.SHRINK, Reason.RECYCLE, under_way.workers)
+    return hold(ask.view.snapshot, Reason.RECYCLE)
 
 
 def _roll_back(ask: Question) -> Choice | None:

@@ -18,7 +18,8 @@ from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.readings import Missing, Reading
 
 _DRAIN_SECONDS = 0.5
-"""A queue should be gone this long after the workers for it are up."""
+_DRAIN_BOOTS = 3.0
+"""A queue should be gone in this time: workers that take long to boot should also be of use for long."""
 _PROBE_SECONDS = 5.0
 _MISSES_SECONDS, _MISSES_REQUESTS = 10.0, 50
 _STEP_SECONDS = 1.0
@@ -91,12 +92,12 @@ def pressed_need(policy: Policy, history: History, view: View) -> Need:
         # Nothing waits, so what is in service is not a drain: long requests arrive too rarely for a rate.
         load = max(load, view.fast.load)
     keep = _staffed(policy, view, load, service)
-    if _unexplained(policy, history, view):
-        return _more(view, keep, Reason.PROBE)
     want = _staffed(policy, view, load + _drain(view, load, service.seconds), cautious)
     need = Need(want, keep, float(keep))
     seconds = saturated_seconds(view.run) or 0.0
-    return need if seconds <= _TOLERANCE * service.seconds else _grown(policy, history, view, need, seconds)
+    if seconds > _TOLERANCE * service.seconds:
+        need = _grown(policy, history, view, need, seconds)
+    return _more(view, keep, Reason.PROBE) if _unexplained(policy, history, view, need) else need
 
 
 def _misses_goal(policy: Policy, history: History, view: View) -> bool:
@@ -114,10 +115,12 @@ def _misses_goal(policy: Policy, history: History, view: View) -> bool:
     return late is not None and late > policy.queue_time_goal_seconds
 
 
-def _unexplained(policy: Policy, history: History, view: View) -> bool:
-    """Five seconds of pressure, and by the figures there are workers enough: the figures must be wrong."""
+def _unexplained(policy: Policy, history: History, view: View, need: Need) -> bool:
+    """Five seconds of pressure, the queue does not shrink, and by the figures there are workers enough: they err."""
     onset = history.pressed_from
     if onset is None or view.mark.at - onset.at < _PROBE_SECONDS or view.crew.booting:
+        return False
+    if need.want > view.snapshot.target or view.fast.drained > 0.0:
         return False
     return _may_go_beyond(policy, history, view, _PROBE_SECONDS)
 
@@ -161,9 +164,9 @@ def _unknown_service_need(policy: Policy, history: History, view: View) -> Need:
 
 
 def _drain(view: View, load: float, service_seconds: float) -> float:
-    """Extra slots that serve what waits within 0.5 s of the boot they need; at most as many as the load itself."""
+    """Extra slots that serve what waits within 0.5 s and three boots; at most as many as the load itself."""
     waiting = view.crew.waiting or 0.0
-    return min(load, waiting * service_seconds / (_DRAIN_SECONDS + view.crew.boot_seconds))
+    return min(load, waiting * service_seconds / (_DRAIN_SECONDS + _DRAIN_BOOTS * view.crew.boot_seconds))
 
 
 def _staffed(policy: Policy, view: View, load: float, service: Service) -> int:

@@ -11,11 +11,13 @@ from __future__ import annotations
 from dataclasses import replace
 from types import MappingProxyType
 
-from gunicorn_autotune.law.caps import caps, memory_cap, pids_cap
+from gunicorn_autotune.law.caps import caps, pids_cap
 from gunicorn_autotune.law.choice import Choice, Question, choose, choose_without_need
 from gunicorn_autotune.law.demand import Need, calm_need, kernel_need, pressed_need
 from gunicorn_autotune.law.facts import bottleneck, facts
 from gunicorn_autotune.law.look import look, start
+from gunicorn_autotune.law.memory import memory_cap, oom_seen
+from gunicorn_autotune.law.recycle import recycling
 from gunicorn_autotune.law.shrink import regretted, remember, shrunk, window_seconds
 from gunicorn_autotune.law.verify import verified
 from gunicorn_autotune.law.view import View
@@ -41,8 +43,8 @@ def decide(policy: Policy, history: History, snapshot: Snapshot) -> tuple[Decisi
     if view is None or need is None:
         decision = _without_need(policy, snapshot)
         return decision, history if history is before else _with_needed(policy, history, snapshot, snapshot.target)
-    history = verified(policy, history, view)
-    limits = caps(policy, view)
+    history = recycling(policy, oom_seen(policy, verified(policy, history, view), snapshot), view)
+    limits = caps(policy, history, view)
     question = Question(policy, history, view, need, MappingProxyType(limits))
     history = _with_needed(policy, history, snapshot, min(need.keep, question.limit))
     question = replace(question, history=history)
@@ -57,6 +59,7 @@ def decide(policy: Policy, history: History, snapshot: Snapshot) -> tuple[Decisi
         caps=question.limits,
         floor=policy.min_workers,
         bottleneck=named,
+        victim=choice.victim,
         scale_out_pressure=Missing("demand is missing") if pressure is None else pressure,
         facts=facts(view),
     )

@@ -27,6 +27,7 @@ _JUDGED_SECONDS, _JUDGED_HIGH, _JUDGED_LOW = 3.0, 30, 10
 _LOW_SECONDS = 10.0
 _SOLID_FINISHED = 100
 _KEPT_SHARE = 0.95
+_RECOVERED_SHARE = 1.3
 _TRIM_SHARE = 0.8
 _TRIM_SECONDS, _TRIM_FINISHED, _TRIM_PATIENCE_SECONDS = 5.0, 200, 15.0
 _HOLD_SECONDS, _LONGEST_HOLD_SECONDS = 60.0, 900.0
@@ -45,7 +46,7 @@ def verified(policy: Policy, history: History, view: View) -> History:
         return replace(history, ceiling=_trimmed(history, ceiling, view))
     if ceiling is not None and view.crew.ready <= ceiling.workers:
         return history
-    passed = _passed(history.levels)
+    passed = _passed(history.levels) if ceiling is None else _passed_again(history.levels)
     if passed is None:
         return history
     if passed:
@@ -79,6 +80,14 @@ def _passed(levels: tuple[Level, ...]) -> bool | None:
     return ratio - 1.0 + luck >= PASS_SHARE * (growth - 1.0)
 
 
+def _passed_again(levels: tuple[Level, ...]) -> bool | None:
+    """A second trial has to show its gain, where the first had to show its lack."""
+    high, low = _samples(levels)
+    if high.seconds < _TRIM_PATIENCE_SECONDS and (high.seconds < _JUDGED_SECONDS or high.finished < _TRIM_FINISHED):
+        return None
+    return low.finished > 0 and high.per_second > low.per_second * (1.0 + PASS_SHARE * (high.ready / low.ready - 1.0))
+
+
 def _samples(levels: tuple[Level, ...]) -> tuple[Throughput, Throughput]:
     """(now, before): the latest levels near the present count, and before them 10 s with clearly fewer workers."""
     if not levels:
@@ -97,10 +106,10 @@ def _samples(levels: tuple[Level, ...]) -> tuple[Throughput, Throughput]:
 def _best(levels: tuple[Level, ...]) -> tuple[int, float]:
     """(workers, requests per second): the least count that was measured to do as much as any."""
     measured = [(level.ready, throughput([level])) for level in levels]
-    solid = [(ready, one.per_second) for ready, one in measured if one.finished >= _SOLID_FINISHED]
+    solid = [(ready, one.per_second, one.finished) for ready, one in measured if one.finished >= _SOLID_FINISHED]
     high, _ = _samples(levels)
-    best = max([high.per_second, *(rate for _, rate in solid)])
-    return min([ready for ready, rate in solid if rate >= _KEPT_SHARE * best] or [levels[-1].ready]), best
+    best = max([high.per_second, *(rate * (1.0 - 2.0 / math.sqrt(finished)) for _, rate, finished in solid)])
+    return min([ready for ready, rate, _ in solid if rate >= _KEPT_SHARE * best] or [levels[-1].ready]), best
 
 
 def _ceiling(policy: Policy, history: History, view: View) -> Ceiling:
@@ -144,16 +153,21 @@ def _verdict(policy: Policy, view: View) -> Bottleneck:
     return Bottleneck.CPU if cores is not None and used > _CPU_SHARE * cores else Bottleneck.DOWNSTREAM
 
 
-def _trimmed(history: History, ceiling: Ceiling, view: View) -> Ceiling:
-    """A fifth fewer at a time, as long as throughput stays: the least count on the plateau, or the top of the hill."""
-    if not ceiling.trimming:
-        return ceiling
+def _trimmed(history: History, ceiling: Ceiling, view: View) -> Ceiling | None:
+    """A fifth fewer at a time, as long as throughput stays: the least count on the plateau, or the top of the hill.
+
+    Throughput that rises without a worker more means that what was slow is so no longer: no ceiling.
+    """
     level = history.levels[-1]
     since = throughput([level])
     enough = since.seconds >= _TRIM_SECONDS and since.finished >= _TRIM_FINISHED
     if level.ready > ceiling.workers or level.first.at < ceiling.set_at:
         return ceiling
     if not enough and since.seconds < _TRIM_PATIENCE_SECONDS:
+        return ceiling
+    if since.per_second > _RECOVERED_SHARE * ceiling.best:
+        return None
+    if not ceiling.trimming:
         return ceiling
     if since.per_second < _KEPT_SHARE * ceiling.best:
         return replace(ceiling, workers=ceiling.good, set_at=view.mark.at, trimming=False)

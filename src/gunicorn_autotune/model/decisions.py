@@ -28,6 +28,7 @@ class Reason(str, Enum):
     BELOW_MIN = "below_min"
     QUEUE_TIME = "queue_time"
     PROBE = "probe"
+    RECYCLE = "recycle"
     LOAD_FELL = "load_fell"
     MEMORY = "memory"
     CPU = "cpu"
@@ -55,7 +56,9 @@ PAIRS: tuple[tuple[Action, Reason], ...] = (
     (Action.GROW, Reason.BELOW_MIN),
     (Action.GROW, Reason.QUEUE_TIME),
     (Action.GROW, Reason.PROBE),
+    (Action.GROW, Reason.RECYCLE),
     (Action.SHRINK, Reason.LOAD_FELL),
+    (Action.SHRINK, Reason.RECYCLE),
     (Action.SHRINK, Reason.MEMORY),
     (Action.SHRINK, Reason.CPU),
     (Action.SHRINK, Reason.ABOVE_MAX),
@@ -67,6 +70,7 @@ PAIRS: tuple[tuple[Action, Reason], ...] = (
     (Action.HOLD, Reason.BOOTING),
     (Action.HOLD, Reason.VERIFYING),
     (Action.HOLD, Reason.NO_GAIN),
+    (Action.HOLD, Reason.RECYCLE),
     (Action.HOLD, Reason.COOLING),
     (Action.HOLD, Reason.OPERATOR),
     (Action.HOLD, Reason.FROZEN),
@@ -114,6 +118,8 @@ class Decision:
     scale_out_pressure: Reading[float] = Missing("no load measured yet")
     """demand / cap: above 1 this host is too small. Depends on load and limits only, never on the present count;
     keeps its value while the bottleneck is downstream, because more hosts would not help."""
+    victim: int | None = None
+    """Age of the worker that should leave in a shrink; None: idle first, then the fattest."""
     facts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """The figures behind the reason, with units in their names (`arrivals_per_second`, `busy_share`), for the log."""
 
@@ -121,4 +127,3 @@ class Decision:
 def cap(decision: Decision) -> int | None:
     """The smallest of the caps, None where nothing limits."""
     return min(decision.caps.values(), default=None)
-

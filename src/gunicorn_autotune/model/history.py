@@ -27,6 +27,7 @@ class Mark:
     boot_cpu_seconds: float = 0.0
     ready: int = 0
     """Ready workers."""
+    oom_kills: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,17 @@ class Ceiling:
 
 
 @dataclass(frozen=True, slots=True)
+class Recycling:
+    """One worker is being replaced: its replacement boots first."""
+
+    age: int
+    """Of the worker that leaves."""
+    workers: int
+    """The target before, and after."""
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """Start one with `law.start(snapshot)`; an empty one is filled from the first snapshot it meets."""
 
@@ -94,5 +106,8 @@ class History:
     levels: tuple[Level, ...] = ()
     """Of the present run of pressure, oldest first."""
     ceiling: Ceiling | None = None
+    recycling: Recycling | None = None
+    oom: tuple[float, int] | None = None
+    """(until, workers): the cap after the kernel killed for memory."""
     pressure: float | None = None
     """scale_out_pressure before the bottleneck was found downstream."""

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from gunicorn_autotune.model.decisions import Action, Decision, Reason
-from gunicorn_autotune.model.status import Mode, decision_record
+from gunicorn_autotune.model.status import ExitReason, Mode, decision_record
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune, Tracked
 from gunicorn_autotune.scoreboard import board, layout
@@ -36,7 +36,15 @@ def act(server: Any, tune: Autotune, decision: Decision) -> None:
         return
     record(server, tune, decision, before)
     if tune.mode is Mode.ACTIVE:
+        _name_victim(tune, decision)
         set_target(server, tune, decision.target)
+
+
+def _name_victim(tune: Autotune, decision: Decision) -> None:
+    """The law names the worker to recycle; mark_victims takes it before all others."""
+    tracked = tune.tracked.get(decision.victim) if decision.victim is not None else None
+    if tracked is not None:
+        tracked.exit_reason = ExitReason.RECYCLE_MEMORY
 
 
 def record(server: Any, tune: Autotune, decision: Decision, before: int) -> None:
@@ -54,12 +62,15 @@ def record(server: Any, tune: Autotune, decision: Decision, before: int) -> None
 def choose_victims(tracked: list[Tracked], count: int) -> list[Tracked]:
     """Who leaves when `count` must: idle before busy, then the fattest (its own memory, else RSS), then the oldest.
 
-    A worker that still boots goes before all: it serves nobody and its import is not paid for yet.
+    Before all these the one the law recycles, and then one that still boots: it serves nobody and its import is not
+    paid for yet.
     """
 
     def rank(one: Tracked) -> tuple[int, int, int]:
         words = one.row.tolist() if one.row is not None else None
         ready = words is None or words[layout.READY_NS] > 0
+        if one.exit_reason is ExitReason.RECYCLE_MEMORY:
+            return (-2, 0, one.age)
         running = board.activity(words, 0).in_flight + words[layout.QUEUED] if words else 1
         fat = getattr(one.memory, "uss_bytes", 0)
         return (running if ready else -1, -fat, one.age)

@@ -19,13 +19,13 @@ from gunicorn_autotune.testing.builders import (
     some_workers,
 )
 from gunicorn_autotune.testing.host import Autotuned, Controller, SimulatedHost, autotuned
-from gunicorn_autotune.testing.load import Load, at_once, bursts, day, noisy, steps
+from gunicorn_autotune.testing.load import Load, Trace, at_once, bursts, day, noisy, steps
 from gunicorn_autotune.testing.outcome import Outcome, Second
 from gunicorn_autotune.testing.world import Application, Change, Machine
 
 __all__ = [
     "Application", "Machine", "Change", "SimulatedHost", "Outcome", "Second",
     "Controller", "Autotuned", "autotuned",
-    "Load", "steps", "bursts", "day", "noisy", "at_once",
+    "Load", "Trace", "steps", "bursts", "day", "noisy", "at_once",
     "MIB", "NOT_READ", "a_policy", "a_worker", "some_workers", "a_host", "a_snapshot",
 ]  # fmt: skip

@@ -20,15 +20,15 @@ from gunicorn_autotune.model.decisions import Decision
 from gunicorn_autotune.model.history import History
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.snapshot import QUEUE_TIME_BOUNDS_SECONDS, Snapshot
-from gunicorn_autotune.testing.load import Load, scales
+from gunicorn_autotune.testing.load import Load, Trace, scales
 from gunicorn_autotune.testing.outcome import LATE_SECONDS, Outcome, Second
 from gunicorn_autotune.testing.processes import Request, Worker
 from gunicorn_autotune.testing.reading import Counters, snapshot_of
 from gunicorn_autotune.testing.sharing import FOREVER, Sharing
 from gunicorn_autotune.testing.world import Application, Change, Machine
 
-Controller = Callable[[Snapshot], int]
-"""From what the sensors read to the worker count it wants."""
+Controller = Callable[[Snapshot], "int | Decision"]
+"""From what the sensors read to the worker count it wants, or a decision of the law, which may name who leaves."""
 _BACKOFF_SECONDS = 10.0
 
 
@@ -40,12 +40,12 @@ class Autotuned:
     history: History | None = None
     decisions: list[tuple[float, Decision]] = field(default_factory=list)
 
-    def __call__(self, snapshot: Snapshot) -> int:
-        """The target the law decides on."""
+    def __call__(self, snapshot: Snapshot) -> Decision:
+        """What the law decides."""
         history = start(snapshot) if self.history is None else self.history
         decision, self.history = decide(self.policy, history, snapshot)
         self.decisions.append((snapshot.at, decision))
-        return decision.target
+        return decision
 
     @property
     def verdicts(self) -> set[str]:
@@ -62,8 +62,8 @@ class SimulatedHost:
     """One run of one server. Build it, `run` it once, read the outcome."""
 
     def __init__(
-        self, application: Application, load: Load, machine: Machine | None = None, *, workers: int = 2, seed: int = 1,
-        changes: Sequence[Change] = (),
+        self, application: Application, load: Load | Trace, machine: Machine | None = None, *,
+        workers: int = 2, seed: int = 1, changes: Sequence[Change] = (),
     ) -> None:  # fmt: skip
         self.application, self.machine, self.load = application, machine or Machine(), load
         self.at = 0.0
@@ -83,7 +83,7 @@ class SimulatedHost:
         self._order = self._ages = self._booting_jobs = 0
         self._free_slots: list[int] = []
         self._random = Random(f"{seed} who accepts")
-        self._requests = _requests(application, load, seed)
+        self.requests = _requests(application, load, seed)
         self._changes = sorted(changes, key=lambda one: one.at)
         self._second = [0, 0, 0]
         for _ in range(workers):
@@ -95,7 +95,7 @@ class SimulatedHost:
 
     def run(self, controller: Controller, tick_seconds: float = 0.25) -> Outcome:
         """Serve the whole load, asking `controller` every tick."""
-        arrivals = iter(self._requests)
+        arrivals = iter(self.requests)
         arrival = next(arrivals, None)
         ticks, tick_at, end = 0, tick_seconds, float(self.load.seconds)
         while True:
@@ -120,7 +120,7 @@ class SimulatedHost:
                 tick_at = (ticks + 1) * tick_seconds
                 self._tick(controller, tick_seconds)
         self._advance(end)
-        self.outcome.left_waiting = [end - request.arrived_at for request in self.queue]
+        self.outcome.left_waiting = [end - request.arrived_at for request in self.waiting()]
         return self.outcome
 
     def _advance(self, at: float) -> None:
@@ -144,10 +144,11 @@ class SimulatedHost:
         self.machine = change.machine or self.machine
         self.cpu.retime()
         self.database.retime()
+        self._lend()
 
     def _core_share(self, wanting: int) -> float:
         machine = self.machine
-        return min(1.0, machine.cores / max(1, wanting + machine.neighbours))
+        return min(1.0, (machine.cores - machine.taken_cores) / max(1, wanting + machine.neighbours))
 
     def _database_rate(self, waits: int) -> float:
         others, application = max(0, waits - 1), self.application
@@ -185,8 +186,12 @@ class SimulatedHost:
         counters.in_service += 1
         counters.queue_times[bisect_left(QUEUE_TIME_BOUNDS_SECONDS, waited)] += 1
         request.started_at, request.worker = self.at, worker
-        request.cpu_seconds = application.cpu_seconds * request.scale
-        request.wait_seconds = application.wait_seconds * request.scale
+        if request.work is None:
+            request.cpu_seconds = application.cpu_seconds * request.scale
+            request.wait_seconds = application.wait_seconds * request.scale
+        else:
+            request.cpu_seconds, request.wait_seconds = request.work
+        request.cpu_seconds += application.overhead_cpu_seconds
         worker.in_flight += 1
         self._retake(worker)
         if request.cpu_seconds <= 0.0:
@@ -216,7 +221,7 @@ class SimulatedHost:
             self._finish(request)
         elif not request.pooled or not self._limited():
             self._at(self.at + request.wait_seconds, self._finish, request)
-        elif self.application.pool is not None and self.pooled >= self.application.pool:
+        elif self._pool_empty():
             self.pool_queue.append(request)
         else:
             self.pooled += 1
@@ -228,18 +233,26 @@ class SimulatedHost:
 
     def _answered(self, request: Request) -> None:
         self.pooled -= 1
-        while self.pool_queue and self.pooled < (self.application.pool or 0):
+        self._lend()
+        self._finish(request)
+
+    def _lend(self) -> None:
+        """Connections that are free to those that wait for one."""
+        while self.pool_queue and not self._pool_empty():
             following = self.pool_queue.popleft()
             if following.worker is not None and following.worker.alive:
                 self.pooled += 1
                 self.database.add(following.wait_seconds, following)
-        self._finish(request)
+
+    def _pool_empty(self) -> bool:
+        return self.application.pool is not None and self.pooled >= self.application.pool
 
     def _finish(self, request: Request) -> None:
         worker, outcome, counters = request.worker, self.outcome, self.counters
         if worker is None or not worker.alive:
             return
         took, response = self.at - request.started_at, self.at - request.arrived_at
+        request.finished_at = self.at
         outcome.finished += 1
         self._second[1] += 1
         outcome.responses.append(response)
@@ -338,10 +351,12 @@ class SimulatedHost:
     def _tick(self, controller: Controller, seconds: float) -> None:
         self._reap_over_limit()
         before = self.target
-        self.target = max(1, controller(snapshot_of(self)))
+        answer = controller(snapshot_of(self))
+        wanted, victim = (answer.target, answer.victim) if isinstance(answer, Decision) else (answer, None)
+        self.target = max(1, wanted)
         if self.target != before:
             self.outcome.actions.append((self.at, before, self.target))
-        self._resize()
+        self._resize(victim)
         memory = self.memory_bytes()
         self.outcome.worker_seconds += len(self.workers) * seconds
         self.outcome.gb_seconds += memory / 1e9 * seconds
@@ -353,18 +368,26 @@ class SimulatedHost:
         self._second = [0, 0, 0]
         ready = sum(1 for one in self.workers if one.ready_at is not None and not one.draining)
         self.outcome.history.append(
-            Second(self.at, arrived, finished, late, self.target, ready, len(self.queue), self.counters.in_service,
+            Second(self.at, arrived, finished, late, self.target, ready, len(self.waiting()), self.counters.in_service,
                    memory_bytes)
         )  # fmt: skip
 
-    def _resize(self) -> None:
+    def _resize(self, victim: int | None) -> None:
         serving = [worker for worker in self.workers if not worker.draining]
         for number in range(self.target - len(serving)):
             self._spawn(number * self.machine.fork_seconds)
         if len(serving) > self.target:
-            serving.sort(key=lambda one: (-1 if one.ready_at is None else one.in_flight, -one.private_bytes, one.age))
+            serving.sort(
+                key=lambda one: (
+                    one.age != victim, -1 if one.ready_at is None else one.in_flight, -one.private_bytes, one.age
+                )
+            )  # fmt: skip
             for worker in serving[: len(serving) - self.target]:
                 self._drain(worker)
+
+    def waiting(self) -> list[Request]:
+        """Requests that wait for a worker: in the backlog, or accepted ahead of a free thread."""
+        return [*self.queue, *(request for worker in self.workers for request in worker.queued)]
 
     def memory_bytes(self) -> int:
         """Private memory of all workers, and what they share, once."""
@@ -384,8 +407,10 @@ class SimulatedHost:
             self._leave(victim)
 
 
-def _requests(application: Application, load: Load, seed: int) -> list[Request]:
+def _requests(application: Application, load: Load | Trace, seed: int) -> list[Request]:
     """The same for every controller: drawn before anything runs."""
+    if isinstance(load, Trace):
+        return [Request(at, 1.0, True, (cpu, wait)) for at, cpu, wait in load.requests]
     random = Random(seed)
     times = load.arrivals(random)
     drawn = scales(random, application.spread, len(times))

@@ -34,8 +34,19 @@ class Load:
         times: list[float] = []
         for second, rate in enumerate(self.rates):
             count = poisson(random, rate)
-            times += [second + _CLUMP_AT] * count if self.clumped else sorted(second + random.random() for _ in range(count))
+            times += (
+                [second + _CLUMP_AT] * count if self.clumped else sorted(second + random.random() for _ in range(count))
+            )
         return times
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Requests as somebody else sent them, in order of arrival."""
+
+    seconds: int
+    requests: tuple[tuple[float, float, float], ...]
+    """(arrived at, CPU seconds, seconds of waiting); the application's own means do not count."""
 
 
 def steps(*parts: tuple[float, float]) -> Load:

@@ -47,7 +47,7 @@ class Outcome:
     excesses: list[float] = field(default_factory=list)
     """The same less what the request would have taken alone."""
     left_waiting: list[float] = field(default_factory=list)
-    """Seconds waited by those still in the queue at the end."""
+    """Seconds waited by those not started at the end."""
     actions: list[tuple[float, int, int]] = field(default_factory=list)
     """(at, before, after) of every change of the target."""
     history: list[Second] = field(default_factory=list)
@@ -97,7 +97,8 @@ class Outcome:
 
     def recovered_after(self, step_at: float, window_seconds: float = 60.0) -> float:
         """Seconds from `step_at` to the arrival of the last late request of the window; 0 when none was late."""
-        late = [at for at, wait in self.waits if wait > LATE_SECONDS and 0.0 <= at - step_at <= window_seconds]
+        waits = self.waits + [(self.seconds - wait, wait) for wait in self.left_waiting]
+        late = [at for at, wait in waits if wait > LATE_SECONDS and 0.0 <= at - step_at <= window_seconds]
         return max(late, default=step_at) - step_at
 
 

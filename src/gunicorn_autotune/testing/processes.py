@@ -11,13 +11,18 @@ HIDDEN = Missing("hidden in this simulation")
 class Request:
     """One request on its way."""
 
-    __slots__ = ("arrived_at", "cpu_seconds", "pooled", "scale", "started_at", "wait_seconds", "worker")
+    __slots__ = (
+        "arrived_at", "cpu_seconds", "finished_at", "pooled", "scale", "started_at", "wait_seconds", "work", "worker",
+    )  # fmt: skip
 
-    def __init__(self, arrived_at: float, scale: float, pooled: bool) -> None:
+    def __init__(self, arrived_at: float, scale: float, pooled: bool, work: tuple[float, float] | None = None) -> None:
         self.arrived_at = arrived_at
         self.scale = scale
         self.pooled = pooled
+        self.work = work
+        """CPU seconds and seconds of waiting of its own, whatever the application's means are."""
         self.started_at = 0.0
+        self.finished_at: float | None = None
         self.cpu_seconds = 0.0
         self.wait_seconds = 0.0
         self.worker: Worker | None = None

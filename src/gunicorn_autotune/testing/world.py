@@ -18,6 +18,8 @@ class Application:
     slow_share: float = 0.0
     """Share of requests that take `slow_factor` times as long."""
     slow_factor: float = 100.0
+    overhead_cpu_seconds: float = 0.0
+    """CPU of the server itself for each request: accept, parse, answer; the same for all."""
     boot_cpu_seconds: float = 0.8
     """CPU of one import; boots compete for the cores with requests and with each other."""
     boot_wait_seconds: float = 0.2
@@ -43,6 +45,8 @@ class Machine:
     """min(quota, cores); below one core the quota is shared like a slower core."""
     neighbours: int = 0
     """Processes of others that always want a core."""
+    taken_cores: float = 0.0
+    """Cores that others use on average, such as a load generator; no limit the sensors read tells of them."""
     memory_limit_bytes: int = 8192 * MIB
     threads: int = 1
     accepts_ahead: int = 0

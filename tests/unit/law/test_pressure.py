@@ -20,7 +20,7 @@ def counted(**buckets):
 
 def p95(counts):
     """p95 of `counts` since the start."""
-    older, newer = (mark_of(a_snapshot(queue_time_counts=one), None) for one in (EMPTY, counts))
+    older, newer = (mark_of(a_snapshot(queue_time_counts=one), None, 2) for one in (EMPTY, counts))
     return queue_p95(older, newer)
 
 

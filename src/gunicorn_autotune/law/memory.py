@@ -1,0 +1,133 @@
+"""Memory: how many workers fit, what they will still take, and who should be recycled before it runs out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from gunicorn_autotune.model.history import History
+from gunicorn_autotune.model.policy import Policy
+from gunicorn_autotune.model.readings import HostReading, Missing, Unlimited, known
+from gunicorn_autotune.model.snapshot import Snapshot, WorkerReading, WorkerState
+
+_MARGIN = 1.15
+"""A worker is taken to grow this much above the largest seen (VPA's margin, control.md 2.3)."""
+_YOUNG_SECONDS = 60.0
+_FAT_SHARE = 0.25
+"""Recycling gives back less than this share of a fresh worker: not worth a boot."""
+_RECYCLE_SECONDS = 5.0
+"""A recycle takes a boot and about this long."""
+_AFTER_OOM_SECONDS = 600.0
+_SURGE_SHARE = 0.5
+"""Share of the reserve that a replacement may use until the worker it replaces has left."""
+
+
+def memory_budget(policy: Policy, host: HostReading) -> float | None:
+    """Bytes still free below the reserve; negative when over it, None where limit or use is unknown."""
+    limit = _limit_bytes(policy, host)
+    used = host.memory_used_bytes
+    if limit is None or isinstance(used, Missing):
+        return None
+    return (1.0 - policy.memory_reserve_share) * limit - min(used, 10**18)
+
+
+def _limit_bytes(policy: Policy, host: HostReading) -> int | None:
+    limit = policy.memory_limit_bytes or host.memory_limit_bytes
+    return None if isinstance(limit, (Missing, Unlimited)) else min(limit, 10**18)
+
+
+def memory_cap(policy: Policy, snapshot: Snapshot) -> int | None:
+    """n + floor((budget - growth still due) / mature); mature is the largest worker plus 15 %.
+
+    Sizes are proportional (PSS) or unique (USS); RSS only where neither was read, and never summed. What young
+    workers have yet to grow is kept free (VPA margin, control.md 2.2).
+    """
+    budget = memory_budget(policy, snapshot.host)
+    if budget is None:
+        return None
+    drains = WorkerState.DRAINING
+    workers = [worker for worker in snapshot.workers if worker.state is not drains]
+    sizes = [_size_bytes(worker) for worker in workers]
+    largest = max(sizes, default=0)
+    if not largest:
+        sizes = [known(worker.rss_bytes, 0) for worker in workers]
+        largest = max(sizes, default=0)
+    if largest <= 0:
+        return len(workers) if budget < 0.0 else None
+    mature = _MARGIN * min(largest, 10**18)
+    young, boots = snapshot.at - _YOUNG_SECONDS, WorkerState.BOOTING
+    due = 0.0
+    for worker, size in zip(workers, sizes, strict=True):
+        if worker.spawned_at >= young or worker.state is boots:
+            due += _due_bytes(worker, size, mature)
+    return len(workers) + math.floor((budget - due) / mature)
+
+
+def _size_bytes(worker: WorkerReading) -> int:
+    """Proportional size, or the unique one where that is larger; 0 when neither was read."""
+    memory = worker.memory
+    if isinstance(memory, Missing):
+        return 0
+    return memory.pss_bytes if memory.pss_bytes > memory.uss_bytes else memory.uss_bytes
+
+
+def _due_bytes(worker: WorkerReading, size: int, mature: float) -> float:
+    """What a young worker will still take: everything while it boots, later what it lacks of a mature one."""
+    if worker.state is WorkerState.BOOTING:
+        return mature
+    return max(0.0, mature - (size or known(worker.rss_bytes, 0)))
+
+
+def after_oom(history: History, at: float, limit: int | None) -> int | None:
+    """The memory cap, and for ten minutes after an OOM kill not more than fitted then."""
+    if history.oom is None or at >= history.oom[0]:
+        return limit
+    return history.oom[1] if limit is None else min(limit, history.oom[1])
+
+
+def oom_seen(policy: Policy, history: History, snapshot: Snapshot) -> History:
+    """`history` with the cap lowered to what fits now, if the kernel killed since the last snapshot."""
+    if len(history.marks) < 2:
+        return history
+    before, now = history.marks[-2].oom_kills, history.marks[-1].oom_kills
+    if before is None or now is None or now <= before:
+        return history
+    alive = sum(1 for worker in snapshot.workers if worker.ready_at is not None)
+    fits = memory_cap(policy, snapshot)
+    workers = max(1, alive - 1 if fits is None else min(fits, alive))
+    return replace(history, oom=(snapshot.at + _AFTER_OOM_SECONDS, workers))
+
+
+def runs_out(policy: Policy, snapshot: Snapshot, boot_seconds: float) -> WorkerReading | None:
+    """The worker to recycle now, if memory would run out before all of them could be recycled one by one.
+
+    budget < growth * n * (boot + 5 s); growth is each worker's size above the smallest one's, by its age.
+    """
+    budget = memory_budget(policy, snapshot.host)
+    ready = [worker for worker in snapshot.workers if worker.state in (WorkerState.IDLE, WorkerState.BUSY)]
+    sizes = [_own_bytes(worker) for worker in ready]
+    fresh = min(sizes, default=0)
+    if budget is None or len(ready) < 2 or not fresh:
+        return None
+    growth = sum(
+        (size - fresh) / max(1.0, snapshot.at - (worker.ready_at or snapshot.at))
+        for worker, size in zip(ready, sizes, strict=True)
+    )
+    fattest = max(range(len(ready)), key=sizes.__getitem__)
+    if sizes[fattest] - fresh < _FAT_SHARE * fresh:
+        return None
+    return ready[fattest] if budget < growth * len(ready) * (boot_seconds + _RECYCLE_SECONDS) else None
+
+
+def surge_fits(policy: Policy, snapshot: Snapshot) -> bool:
+    """Whether one more fresh worker fits into the budget and half the reserve, for as long as a recycle takes."""
+    budget, limit = memory_budget(policy, snapshot.host), _limit_bytes(policy, snapshot.host)
+    fresh = min((_own_bytes(worker) for worker in snapshot.workers if worker.ready_at is not None), default=0)
+    if budget is None or limit is None:
+        return False
+    return _MARGIN * fresh <= budget + _SURGE_SHARE * policy.memory_reserve_share * limit
+
+
+def _own_bytes(worker: WorkerReading) -> int:
+    """What recycling the worker would give back at most; 0 when it was not read."""
+    return 0 if isinstance(worker.memory, Missing) else min(worker.memory.uss_bytes, 10**18)
