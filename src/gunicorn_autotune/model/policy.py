@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gunicorn_autotune.model.readings import HostReading, known
+
 ENVIRONMENT_PREFIX = "GUNICORN_AUTOTUNE_"
 
 
@@ -85,6 +87,12 @@ class Policy:
     cpu_limit_cores: float = setting(
         0.0, "Cores the server may use; 0: what quota, cpuset and affinity grant, read again every second.",
         unit="cores", low=0.0)  # fmt: skip
+    flight_record: str = setting(
+        "", "File (an absolute path) that keeps what every tick saw and decided, for `gunicorn-autotune replay`. "
+            "Empty: none.")  # fmt: skip
+    flight_record_bytes: int = setting(
+        64 << 20, "The record and the one before it (`.1`) never take more than this together.",
+        unit="bytes", low=1 << 20)  # fmt: skip
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):
@@ -97,6 +105,9 @@ class Policy:
             raise PolicyError(
                 f"autotune setting metrics_cert_file = {self.metrics_cert_file!r}: goes together with metrics_key_file"
             )
+        if self.flight_record and not self.flight_record.startswith("/"):
+            # Gunicorn changes its folder (chdir), so a relative path would not lead where its writer stood.
+            raise PolicyError(f"autotune setting flight_record = {self.flight_record!r}: must be an absolute path")
 
 
 def _check_bounds(spec: dataclasses.Field[Any], written: str, value: Any) -> None:
@@ -165,3 +176,10 @@ def with_automatic_max(policy: Policy, cores: float, memory_bytes: int | None) -
     by_memory = memory_bytes // (32 << 20) if memory_bytes else 512
     automatic = max(policy.min_workers, 4, min(int(16 * cores + 8), by_memory, 512))
     return dataclasses.replace(policy, max_workers=automatic)
+
+
+def for_host(policy: Policy, host: HostReading) -> Policy:
+    """`policy` as the law wants it, max_workers filled in from this host's limits; one core where none can be read."""
+    cores = policy.cpu_limit_cores or known(host.cpu_limit_cores, 1.0)
+    memory_bytes = policy.memory_limit_bytes or known(host.memory_limit_bytes, 0)
+    return with_automatic_max(policy, cores, memory_bytes or None)

@@ -33,7 +33,7 @@ def settings_page() -> str:
 def _range(low: float | None, high: float | None) -> str:
     if low is None:
         return ""
-    return f"{low:g} to {high:g}" if high is not None else f"at least {low:g}"
+    return f"{low:.10g} to {high:.10g}" if high is not None else f"at least {low:.10g}"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from gunicorn_autotune.model.decisions import PAIRS, Decision, cap, scale_out_pressure
+from gunicorn_autotune.model.decisions import PAIRS, Decision, cap
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.readings import Missing, Unlimited
 from gunicorn_autotune.model.snapshot import Snapshot
@@ -53,6 +53,8 @@ class Stage(str, Enum):
     READ = "read"
     DECIDE = "decide"
     APPLY = "apply"
+    RECORD = "record"
+    """The flight record; the tick itself went well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ def status_document(
         "cap": cap(decision),
         "caps": plain(decision.caps),
         "floor": decision.floor,
-        "scale_out_pressure": plain(scale_out_pressure(decision)),
+        "scale_out_pressure": plain(decision.scale_out_pressure),
         "bottleneck": decision.bottleneck.value,
         "decision": decision_record(decision, snapshot.target, unix_seconds),
         "recent_decisions": recent[-RECENT_DECISIONS:],

@@ -8,10 +8,9 @@ import time
 from typing import Any
 
 import gunicorn_autotune
-from gunicorn_autotune.model.policy import Policy, with_automatic_max
-from gunicorn_autotune.model.readings import known
+from gunicorn_autotune.model.policy import Policy, for_host, with_automatic_max
 from gunicorn_autotune.model.status import Identity, Mode
-from gunicorn_autotune.runtime import compat
+from gunicorn_autotune.runtime import compat, flight
 from gunicorn_autotune.runtime.exporter_process import ExporterProcess
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune
@@ -38,6 +37,7 @@ def new_autotune(server: Any, policy: Policy) -> Autotune:
         free_slots=list(range(shape.rows)),
     )
     tune.exporter = new_exporter(server, policy, scoreboard)
+    tune.flight = flight.writer_for(server, tune)
     return tune
 
 
@@ -53,14 +53,11 @@ def resolved_max(policy: Policy) -> int:
     """max_workers, or what the host suggests when it is left at 0; a host that cannot be read counts as one core."""
     if policy.max_workers:
         return policy.max_workers
-    cores, memory_bytes = policy.cpu_limit_cores or 1.0, None
     try:
-        host = cgroup.read_host(cgroup.find_cgroup())
-        cores = policy.cpu_limit_cores or known(host.cpu_limit_cores, cores)
-        memory_bytes = policy.memory_limit_bytes or known(host.memory_limit_bytes, 0) or None
+        return for_host(policy, cgroup.read_host(cgroup.find_cgroup())).max_workers
     except Exception:
-        pass  # the first tick meets the same fault, counts it and logs it
-    return with_automatic_max(policy, cores, memory_bytes).max_workers
+        # The first tick meets the same fault, counts it and logs it.
+        return with_automatic_max(policy, policy.cpu_limit_cores or 1.0, policy.memory_limit_bytes or None).max_workers
 
 
 def identity_of(server: Any) -> Identity:

@@ -10,6 +10,7 @@ from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.readings import HostReading, MemoryReading, Missing, ProcessReading, Reading
 from gunicorn_autotune.model.status import ExitReason, Identity, Mode, Tally
 from gunicorn_autotune.runtime.exporter_process import ExporterProcess
+from gunicorn_autotune.runtime.flight import FlightWriter
 from gunicorn_autotune.scoreboard.board import Board
 
 
@@ -77,6 +78,7 @@ class Autotune:
     decision: Decision | None = None
     recent: list[dict[str, Any]] = field(default_factory=list)
     exporter: ExporterProcess | None = None
+    flight: FlightWriter | None = None
     frozen: str | None = None
     held_until: float | None = None
     boot_backoff_until: float | None = None

@@ -13,11 +13,10 @@ from typing import Any
 
 from gunicorn_autotune.law import law
 from gunicorn_autotune.model.decisions import Action, Decision
-from gunicorn_autotune.model.policy import with_automatic_max
-from gunicorn_autotune.model.readings import known
+from gunicorn_autotune.model.policy import for_host
 from gunicorn_autotune.model.snapshot import Snapshot
 from gunicorn_autotune.model.status import Mode, Stage, status_document
-from gunicorn_autotune.runtime import actuator, sensing, slots
+from gunicorn_autotune.runtime import actuator, flight, sensing, slots
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune
 
@@ -39,7 +38,9 @@ def tick(server: Any, tune: Autotune) -> None:
             tune.looked_at = started
             snapshot = sensing.look(server, tune)
             stage = Stage.DECIDE
+            before = tune.history
             decision = _decide(tune, snapshot)
+            flight.record(server, tune, before, snapshot, decision)
             stage = Stage.APPLY
             _carry_out(server, tune, snapshot, decision, started)
             tune.faults_in_row = 0
@@ -75,9 +76,7 @@ def frozen_why(server: Any) -> str | None:
 
 
 def _decide(tune: Autotune, snapshot: Snapshot) -> Decision:
-    cores = known(snapshot.host.cpu_limit_cores, 1.0)
-    limit = known(snapshot.host.memory_limit_bytes, 0) or None
-    policy = with_automatic_max(tune.policy, tune.policy.cpu_limit_cores or cores, limit)
+    policy = for_host(tune.policy, snapshot.host)
     if tune.history is None:
         tune.history = law.start(snapshot)
     decision, tune.history = law.decide(policy, tune.history, snapshot)

@@ -25,6 +25,8 @@ def after_fork(tune: Autotune, worker: Any) -> None:
             tracked.probe.close()
     if tune.exporter is not None:
         tune.exporter.forget()
+    if tune.flight is not None:
+        tune.flight.forget()
     os.close(tune.board.fd)
     tracked = worker.autotune
     if tracked.slot is not None:
