@@ -1,4 +1,4 @@
-"""THE COMMAND LINE: `gunicorn-autotune status | doctor | init`.
+"""THE COMMAND LINE: `gunicorn-autotune status | doctor | init | replay | plan`.
 
 Each command answers an exit code and a text; only `main` prints. Gunicorn is never imported in this process.
 """
@@ -12,17 +12,17 @@ import sys
 from collections.abc import Sequence
 
 from gunicorn_autotune import __version__
-from gunicorn_autotune.cli import doctor, init, status
+from gunicorn_autotune.cli import doctor, init, plan, replay, status
 from gunicorn_autotune.cli.style import CommandError, style_of
 
-COMMANDS = {"status": status, "doctor": doctor, "init": init}
+COMMANDS = {"status": status, "doctor": doctor, "init": init, "replay": replay, "plan": plan}
 
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     root = argparse.ArgumentParser(prog="gunicorn-autotune", description="Gunicorn that sizes itself.")
     root.add_argument("--version", action="version", version=f"gunicorn-autotune {__version__}")
-    commands = root.add_subparsers(dest="command", required=True, metavar="status | doctor | init")
+    commands = root.add_subparsers(dest="command", required=True, metavar="status | doctor | init | replay | plan")
     for name, module in COMMANDS.items():
         text = (module.__doc__ or "").strip()
         sub = commands.add_parser(

@@ -25,6 +25,11 @@ PROBES = {"healthy": "not healthy", "ready": "not ready"}
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("--json", action="store_true", help="print /status.json unchanged")
+    add_place(parser)
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """The options that say which server is asked, and with which token."""
     place = parser.add_mutually_exclusive_group()
     place.add_argument(
         "--url", help=f"the exporter: http://HOST:PORT or HOST:PORT (default: {METRICS}, else {Policy().metrics})"
