@@ -7,7 +7,7 @@ NEWEST := 27.0.1
 MATRIX := 22.0.0 23.0.0 25.3.0 26.2.0 27.0.1
 REAL := tests/integration tests/faults
 
-.PHONY: demo test lint quick real docs test-matrix bench-micro fetch clean
+.PHONY: demo test lint quick real docs test-matrix bench-micro bench-sim fetch clean
 
 demo: $(VENV)/.demo ## The example app under a load that goes calm, busy, calm; ends by itself in 90 s
 	@$(BIN)/python -m benchmarks.demo
@@ -23,7 +23,7 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 quick: $(VENV)/.dev
-	$(BIN)/pytest -q tests/unit tests/contract
+	$(BIN)/pytest -q tests/unit tests/scenarios tests/contract
 
 real: $(VENV)/.dev .venv-gunicorn-$(GUNICORN)/.ready fetch ## Real servers on GUNICORN=version
 	AUTOTUNE_TEST_PYTHON=$(CURDIR)/.venv-gunicorn-$(GUNICORN)/bin/python $(BIN)/pytest -q -n 4 $(REAL)
@@ -39,6 +39,9 @@ docs: $(VENV)/.dev ## Write the generated pages again
 bench-micro: $(VENV)/.dev ## What one request, one tick and one scrape cost; prints, decides nothing
 	$(BIN)/python -m benchmarks.micro
 
+bench-sim: $(VENV)/.bench ## The law beside its peers on simulated servers; writes docs/evidence.md, about 20 min
+	$(BIN)/python -m benchmarks.simulation --take
+
 fetch: ## nginx and prometheus from Debian when root; else says what is missing
 	@.ci/fetch
 
@@ -47,6 +50,10 @@ $(VENV)/bin/python:
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+$(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,bench]'
 	@touch $@
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python

@@ -194,7 +194,10 @@ class SimulatedHost:
         request.cpu_seconds += application.overhead_cpu_seconds
         worker.in_flight += 1
         self._retake(worker)
-        if request.cpu_seconds <= 0.0:
+        if request.cpu_seconds <= 0.0 and request.wait_seconds <= 0.0:
+            # Not at once: a backlog of such requests would end in a RecursionError.
+            self._at(self.at, self._finish, request)
+        elif request.cpu_seconds <= 0.0:
             self._wait(request)
         elif worker.computing:
             worker.for_gil.append(request)
