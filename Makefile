@@ -7,7 +7,7 @@ NEWEST := 27.0.1
 MATRIX := 22.0.0 23.0.0 25.3.0 26.2.0 27.0.1
 REAL := tests/integration tests/faults
 
-.PHONY: demo test lint quick real docs test-matrix bench-micro bench-sim fetch clean
+.PHONY: demo test lint quick real docs test-matrix bench-micro bench-sim bench-calibrate fetch clean
 
 demo: $(VENV)/.demo ## The example app under a load that goes calm, busy, calm; ends by itself in 90 s
 	@$(BIN)/python -m benchmarks.demo
@@ -41,6 +41,9 @@ bench-micro: $(VENV)/.dev ## What one request, one tick and one scrape cost; pri
 
 bench-sim: $(VENV)/.bench ## The law beside its peers on simulated servers; writes docs/evidence.md, about 20 min
 	$(BIN)/python -m benchmarks.simulation --take
+
+bench-calibrate: $(VENV)/.bench ## The simulator against real runs on this machine; leave it alone meanwhile, about 30 min
+	$(BIN)/python -m benchmarks.calibration --take
 
 fetch: ## nginx and prometheus from Debian when root; else says what is missing
 	@.ci/fetch
