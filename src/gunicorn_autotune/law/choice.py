@@ -140,7 +140,7 @@ def _out_of_memory(ask: Question) -> Choice | None:
 def _recycle(ask: Question) -> Choice | None:
     """One more worker; when it is ready, the one it replaces leaves. Given up, the replacement does."""
     under_way, count = ask.history.recycling, ask.count
-    if under_way is None or ask.view.pressed is not None:
+    if under_way is None:
         return None
     if count == under_way.workers:
         if _backing_off(ask.view.snapshot):

@@ -24,7 +24,8 @@ _PROBE_SECONDS = 5.0
 _MISSES_SECONDS, _MISSES_REQUESTS = 10.0, 50
 _STEP_SECONDS = 1.0
 _VERDICT_SECONDS = 4.0
-"""A step is judged within this time, if it can be judged at all."""
+"""A step is judged within this time or three service times, if it can be judged at all."""
+_LONGEST_VERDICT_SECONDS = 30.0
 _TOLERANCE = 1.25
 """Service times this much above the learned one count as grown (Envoy's buffer)."""
 _UNREPORTED = Missing("this worker class does not report its requests")
@@ -91,12 +92,13 @@ def pressed_need(policy: Policy, history: History, view: View) -> Need:
     if not view.crew.waiting:
         # Nothing waits, so what is in service is not a drain: long requests arrive too rarely for a rate.
         load = max(load, view.fast.load)
-    keep = _staffed(policy, view, load, service)
+    smooth = max(load - (view.arrivals_per_second - view.arrivals_mean_per_second) * service.seconds, 0.0)
+    keep = _staffed(policy, view, smooth, service)
     want = _staffed(policy, view, load + _drain(view, load, service.seconds), cautious)
-    need = Need(want, keep, float(keep))
+    need = Need(want, keep, float(_staffed(policy, view, load, service)))
     seconds = saturated_seconds(view.run) or 0.0
     if seconds > _TOLERANCE * service.seconds:
-        need = _grown(policy, history, view, need, seconds)
+        return _grown(policy, history, view, need, seconds)
     return _more(view, keep, Reason.PROBE) if _unexplained(policy, history, view, need) else need
 
 
@@ -187,16 +189,17 @@ def _cpu_cores(view: View) -> float:
 def _step(policy: Policy, history: History, view: View) -> int:
     """x1.5 + 1 of the workers that are up, so slow boots slow it down by themselves (control.md 2.3, growth).
 
-    0, so no step, within a second of the last one, within three unless that one is seen to pay, and while the cores
+    0, so no step, within a second of the last one, within four unless that one is seen to pay, and while the cores
     are full: then it is they that are slow.
     """
-    if not _rested(history, view.mark.at) or cores_full(policy, view):
+    if not _rested(history, view) or cores_full(policy, view):
         return 0
     return math.ceil(1.5 * view.crew.ready) + 1
 
 
-def _rested(history: History, at: float) -> bool:
+def _rested(history: History, view: View) -> bool:
     if history.stepped_at is None:
         return True
-    since = at - history.stepped_at
-    return since >= _STEP_SECONDS and (pays(history) is not False or since >= _VERDICT_SECONDS)
+    since = view.mark.at - history.stepped_at
+    verdict_seconds = min(_LONGEST_VERDICT_SECONDS, 3.0 * (saturated_seconds(view.run) or 0.0))
+    return since >= _STEP_SECONDS and (pays(history) is True or since >= max(_VERDICT_SECONDS, verdict_seconds))

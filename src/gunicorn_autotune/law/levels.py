@@ -10,7 +10,7 @@ from gunicorn_autotune.law.spans import back
 from gunicorn_autotune.model.history import History, Level, Mark
 
 _REMEMBERED_SECONDS = 60.0
-_SETTLES_SECONDS = 5.0
+_SETTLES_SECONDS = 30.0
 _LONGEST_SECONDS = 20.0
 _USED_SHARE = 0.9
 

@@ -15,9 +15,11 @@ _MARGIN = 1.15
 _YOUNG_SECONDS = 60.0
 _FAT_SHARE = 0.25
 """Recycling gives back less than this share of a fresh worker: not worth a boot."""
-_RECYCLE_SECONDS = 5.0
+_RECYCLE_SECONDS = 2.0
 """A recycle takes a boot and about this long."""
+_FRESH_SECONDS = 10.0
 _AFTER_OOM_SECONDS = 600.0
+_AHEAD_RECYCLES = 4.0
 _SURGE_SHARE = 0.5
 """Share of the reserve that a replacement may use until the worker it replaces has left."""
 
@@ -98,31 +100,38 @@ def oom_seen(policy: Policy, history: History, snapshot: Snapshot) -> History:
     return replace(history, oom=(snapshot.at + _AFTER_OOM_SECONDS, workers))
 
 
-def runs_out(policy: Policy, snapshot: Snapshot, boot_seconds: float) -> WorkerReading | None:
-    """The worker to recycle now, if memory would run out before all of them could be recycled one by one.
+def fresh_bytes(history: History, snapshot: Snapshot) -> int:
+    """What a worker takes that has just booted: the smallest ever, unless younger ones say that it has changed."""
+    sizes = [(worker.ready_at, _own_bytes(worker)) for worker in snapshot.workers if worker.ready_at is not None]
+    young = [size for ready_at, size in sizes if size and snapshot.at - ready_at < _FRESH_SECONDS]
+    if young:
+        return min(young)
+    return min([size for _, size in sizes if size] + ([history.fresh_bytes] if history.fresh_bytes else []), default=0)
 
-    budget < growth * n * (boot + 5 s); growth is each worker's size above the smallest one's, by its age.
+
+def runs_out(policy: Policy, snapshot: Snapshot, fresh: int, boot_seconds: float) -> WorkerReading | None:
+    """The fattest worker, if memory would run out within the time of the next few recycles.
+
+    budget < 4 * growth * (boot + 2 s): one recycle gives back more than all grow meanwhile, or none would help; growth is each worker's size above a fresh one's, by its age.
     """
     budget = memory_budget(policy, snapshot.host)
     ready = [worker for worker in snapshot.workers if worker.state in (WorkerState.IDLE, WorkerState.BUSY)]
     sizes = [_own_bytes(worker) for worker in ready]
-    fresh = min(sizes, default=0)
     if budget is None or len(ready) < 2 or not fresh:
         return None
     growth = sum(
-        (size - fresh) / max(1.0, snapshot.at - (worker.ready_at or snapshot.at))
+        max(0, size - fresh) / max(1.0, snapshot.at - (worker.ready_at or snapshot.at))
         for worker, size in zip(ready, sizes, strict=True)
     )
     fattest = max(range(len(ready)), key=sizes.__getitem__)
     if sizes[fattest] - fresh < _FAT_SHARE * fresh:
         return None
-    return ready[fattest] if budget < growth * len(ready) * (boot_seconds + _RECYCLE_SECONDS) else None
+    return ready[fattest] if budget < _AHEAD_RECYCLES * growth * (boot_seconds + _RECYCLE_SECONDS) else None
 
 
-def surge_fits(policy: Policy, snapshot: Snapshot) -> bool:
+def surge_fits(policy: Policy, snapshot: Snapshot, fresh: int) -> bool:
     """Whether one more fresh worker fits into the budget and half the reserve, for as long as a recycle takes."""
     budget, limit = memory_budget(policy, snapshot.host), _limit_bytes(policy, snapshot.host)
-    fresh = min((_own_bytes(worker) for worker in snapshot.workers if worker.ready_at is not None), default=0)
     if budget is None or limit is None:
         return False
     return _MARGIN * fresh <= budget + _SURGE_SHARE * policy.memory_reserve_share * limit

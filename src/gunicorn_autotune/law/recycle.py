@@ -1,10 +1,10 @@
-"""Recycling for memory: replacement first, one at a time, never under pressure."""
+"""Recycling for memory: replacement first, one at a time, under pressure only if memory forces it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from gunicorn_autotune.law.memory import runs_out, surge_fits
+from gunicorn_autotune.law.memory import fresh_bytes, memory_cap, runs_out, surge_fits
 from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.history import History, Recycling
 from gunicorn_autotune.model.policy import Policy
@@ -19,10 +19,13 @@ def recycling(policy: Policy, history: History, view: View) -> History:
     under_way, snapshot = history.recycling, view.snapshot
     if under_way is not None:
         return history if _goes_on(under_way, view) else replace(history, recycling=None)
-    if view.pressed is not None or view.crew.booting or view.crew.serving != snapshot.target:
+    fresh = fresh_bytes(history, snapshot)
+    history = replace(history, fresh_bytes=fresh)
+    forced = (memory_cap(policy, snapshot) or snapshot.target + 1) <= snapshot.target
+    if (view.pressed is not None and not forced) or view.crew.booting or view.crew.serving != snapshot.target:
         return history
-    victim = runs_out(policy, snapshot, view.crew.boot_seconds)
-    if victim is None or snapshot.target >= policy.max_workers or not surge_fits(policy, snapshot):
+    victim = runs_out(policy, snapshot, fresh, view.crew.boot_seconds)
+    if victim is None or snapshot.target >= policy.max_workers or not surge_fits(policy, snapshot, fresh):
         return history
     return replace(history, recycling=Recycling(victim.age, snapshot.target, view.mark.at))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from gunicorn_autotune.law.cores import cores_of
+from gunicorn_autotune.law.cores import cores_full, cores_of
 from gunicorn_autotune.law.levels import Throughput, throughput, with_level
 from gunicorn_autotune.law.service import saturated_seconds
 from gunicorn_autotune.law.staffing import workers_for
@@ -26,12 +26,15 @@ _NEAR = 0.9
 _JUDGED_SECONDS, _JUDGED_HIGH, _JUDGED_LOW = 3.0, 30, 10
 _LOW_SECONDS = 10.0
 _SOLID_FINISHED = 100
-_KEPT_SHARE = 0.95
+_KEPT_SHARE = 0.98
+_SOME_GAIN = 1.04
+"""A second trial that brings this much keeps its workers, though they bring too little to go on growing."""
 _RECOVERED_SHARE = 1.3
 _TRIM_SHARE = 0.8
-_TRIM_SECONDS, _TRIM_FINISHED, _TRIM_PATIENCE_SECONDS = 5.0, 200, 15.0
+_TRIM_SECONDS, _TRIM_FINISHED, _TRIM_PATIENCE_SECONDS = 8.0, 400, 20.0
 _HOLD_SECONDS, _LONGEST_HOLD_SECONDS = 60.0, 900.0
 _LIFTED_AFTER_SECONDS = 15.0
+_STUCK_SECONDS, _SLOWER, _DOUBT_SECONDS = 15.0, 2.0, 300.0
 _CPU_SHARE = 0.9
 
 
@@ -43,9 +46,11 @@ def verified(policy: Policy, history: History, view: View) -> History:
     history = replace(history, levels=with_level(history, view.crew, view.mark, seconds))
     ceiling = history.ceiling
     if ceiling is not None and view.mark.at < ceiling.until:
-        return replace(history, ceiling=_trimmed(history, ceiling, view))
+        return replace(history, ceiling=_trimmed(policy, history, ceiling, view))
     if ceiling is not None and view.crew.ready <= ceiling.workers:
         return history
+    if ceiling is None and _doubtful(policy, history, view):
+        return replace(history, ceiling=_trial(policy, history, view), doubted_at=view.mark.at)
     passed = _passed(history.levels) if ceiling is None else _passed_again(history.levels)
     if passed is None:
         return history
@@ -70,6 +75,42 @@ def pays(history: History) -> bool | None:
     return high.per_second / low.per_second > 1.0 + PASS_SHARE * (high.ready / low.ready - 1.0)
 
 
+def _doubtful(policy: Policy, history: History, view: View) -> bool:
+    """Saturated for 20 s at one count, requests take twice what they take in calm, and not for want of cores.
+
+    Then either requests have really become long, or so many at once are what slows them; no count to compare with is
+    remembered, so the only way to know is to try fewer.
+    """
+    level = history.levels[-1]
+    rested = history.doubted_at is None or view.mark.at - history.doubted_at >= _DOUBT_SECONDS
+    if not rested or level.last.at - level.first.at < _STUCK_SECONDS or view.crew.booting or view.service is None:
+        return False
+    _, low = _samples(history.levels)
+    slower = (saturated_seconds(view.run) or 0.0) > _SLOWER * view.service.seconds
+    return slower and low.finished < _JUDGED_LOW and not cores_full(policy, view) and level.ready > _floor(history)
+
+
+def _trial(policy: Policy, history: History, view: View) -> Ceiling:
+    """A first step down; the verdict is still open."""
+    level = history.levels[-1]
+    now = throughput([level])
+    return Ceiling(
+        workers=max(policy.min_workers, _floor(history), math.ceil(_trim_share(now.finished) * level.ready)),
+        good=level.ready,
+        best=now.per_second,
+        verdict=Bottleneck.WORKERS,
+        until=view.mark.at + _HOLD_SECONDS,
+        hold_seconds=_HOLD_SECONDS,
+        set_at=view.mark.at,
+        trimming=True,
+    )
+
+
+def _trim_share(finished: int) -> float:
+    """A fifth fewer; half where so few requests finish that a fifth could not be told from chance."""
+    return _TRIM_SHARE if finished >= _TRIM_FINISHED else 0.5
+
+
 def _passed(levels: tuple[Level, ...]) -> bool | None:
     """r - 1 + 2 r sqrt(1/lo + 1/hi) < 0.4 (g - 1) fails: even two sigma up, less than 40 % of linear gain."""
     high, low = _samples(levels)
@@ -81,9 +122,9 @@ def _passed(levels: tuple[Level, ...]) -> bool | None:
 
 
 def _passed_again(levels: tuple[Level, ...]) -> bool | None:
-    """A second trial has to show its gain, where the first had to show its lack."""
+    """A second trial takes longer and has to show its gain, where the first had to show its lack."""
     high, low = _samples(levels)
-    if high.seconds < _TRIM_PATIENCE_SECONDS and (high.seconds < _JUDGED_SECONDS or high.finished < _TRIM_FINISHED):
+    if high.seconds < _TRIM_PATIENCE_SECONDS and (high.seconds < _TRIM_SECONDS or high.finished < _TRIM_FINISHED):
         return None
     return low.finished > 0 and high.per_second > low.per_second * (1.0 + PASS_SHARE * (high.ready / low.ready - 1.0))
 
@@ -97,7 +138,7 @@ def _samples(levels: tuple[Level, ...]) -> tuple[Throughput, Throughput]:
         start -= 1
     fewer, seconds = [], 0.0
     for level in reversed(levels[:start]):
-        if level.ready * _APART <= now and seconds < _LOW_SECONDS:
+        if 0 < level.ready * _APART <= now and seconds < _LOW_SECONDS:
             fewer.append(level)
             seconds += level.last.at - level.first.at
     return throughput(levels[start:]), throughput(fewer)
@@ -116,9 +157,12 @@ def _ceiling(policy: Policy, history: History, view: View) -> Ceiling:
     """Back to the least count that was measured to do as much, or at once to what the work takes by Little's law."""
     levels, before = history.levels, history.ceiling
     good, best = _best(levels)
-    hold = _HOLD_SECONDS if before is None else min(_LONGEST_HOLD_SECONDS, 2.0 * before.hold_seconds)
+    hold = _HOLD_SECONDS
     if before is not None:
-        good = workers = before.workers
+        high, low = _samples(levels)
+        some = high.per_second > _SOME_GAIN * low.per_second
+        good = workers = levels[-1].ready if some else before.workers
+        hold = before.hold_seconds if some else min(_LONGEST_HOLD_SECONDS, 2.0 * before.hold_seconds)
     else:
         workers = max(_floor(history), min(good, _by_little(view, best)))
     return Ceiling(
@@ -142,6 +186,12 @@ def _by_little(view: View, per_second: float) -> int:
     return workers_for(math.ceil(1.25 * per_second * seconds) + 1, view.snapshot.threads)
 
 
+def _least(view: View, per_second: float) -> int:
+    """X s + 1: fewer could not do what is done now, even if requests took what they take in calm."""
+    seconds = view.service.seconds if view.service else 0.0
+    return workers_for(math.ceil(per_second * seconds) + 1, view.snapshot.threads)
+
+
 def _floor(history: History) -> int:
     """Workers there were when the pressure began: never below them (control.md 2.2 a)."""
     return history.pressed_from.ready if history.pressed_from is not None else 1
@@ -153,7 +203,7 @@ def _verdict(policy: Policy, view: View) -> Bottleneck:
     return Bottleneck.CPU if cores is not None and used > _CPU_SHARE * cores else Bottleneck.DOWNSTREAM
 
 
-def _trimmed(history: History, ceiling: Ceiling, view: View) -> Ceiling | None:
+def _trimmed(policy: Policy, history: History, ceiling: Ceiling, view: View) -> Ceiling | None:
     """A fifth fewer at a time, as long as throughput stays: the least count on the plateau, or the top of the hill.
 
     Throughput that rises without a worker more means that what was slow is so no longer: no ceiling.
@@ -163,19 +213,21 @@ def _trimmed(history: History, ceiling: Ceiling, view: View) -> Ceiling | None:
     enough = since.seconds >= _TRIM_SECONDS and since.finished >= _TRIM_FINISHED
     if level.ready > ceiling.workers or level.first.at < ceiling.set_at:
         return ceiling
-    if not enough and since.seconds < _TRIM_PATIENCE_SECONDS:
+    if not enough and since.seconds < max(_TRIM_PATIENCE_SECONDS, saturated_seconds(view.run) or 0.0):
         return ceiling
-    if since.per_second > _RECOVERED_SHARE * ceiling.best:
-        return None
     if not ceiling.trimming:
-        return ceiling
-    if since.per_second < _KEPT_SHARE * ceiling.best:
+        return None if since.per_second > _RECOVERED_SHARE * ceiling.best else ceiling
+    share = _trim_share(since.finished)
+    kept = _KEPT_SHARE if share == _TRIM_SHARE else 0.5 + 0.5 * share
+    if since.per_second < kept * ceiling.best:
+        if ceiling.verdict is Bottleneck.WORKERS:
+            return None
         return replace(ceiling, workers=ceiling.good, set_at=view.mark.at, trimming=False)
-    best = max(ceiling.best, since.per_second)
-    fewer = max(_floor(history), math.ceil(_TRIM_SHARE * ceiling.workers))
-    good = ceiling.workers
+    good, fewer = ceiling.workers, max(_least(view, since.per_second), math.ceil(share * ceiling.workers))
     return replace(
-        ceiling, workers=min(fewer, good), good=good, best=best, set_at=view.mark.at, trimming=fewer < good
+        ceiling, workers=min(max(policy.min_workers, fewer), good), good=good, best=max(ceiling.best, since.per_second),
+        verdict=Bottleneck.DOWNSTREAM if ceiling.verdict is Bottleneck.WORKERS else ceiling.verdict,
+        set_at=view.mark.at, trimming=max(policy.min_workers, fewer) < good,
     )  # fmt: skip
 
 

@@ -35,6 +35,9 @@ class View:
     service: Service | None
     """None: no request has ever finished."""
     arrivals_per_second: float
+    """The latest that is more than chance: what to answer to."""
+    arrivals_mean_per_second: float
+    """Over 3 s or two service times: what to remember."""
     queue_p95_seconds: float | None
 
 
@@ -43,6 +46,8 @@ def view_of(
     service: Service | None, queue_p95_seconds: float | None,
 ) -> View:  # fmt: skip
     """The view of `snapshot` from `history`, which does not hold its mark yet."""
+    service_seconds = service.seconds if service else 0.0
+    mean, latest = arrival_rates(history, mark, service_seconds)
     fast = between(back(history.marks, mark.at - FAST_SECONDS), mark)
     slow = between(back(history.marks, mark.at - SLOW_SECONDS), mark)
     return View(
@@ -55,26 +60,27 @@ def view_of(
         run=_run(history, mark, fast) or (slow, fast),
         pressed=pressed,
         service=service,
-        arrivals_per_second=arrival_rate(history, mark, service.seconds if service else 0.0),
+        arrivals_per_second=latest,
+        arrivals_mean_per_second=mean,
         queue_p95_seconds=queue_p95_seconds,
     )
 
 
-def arrival_rate(history: History, mark: Mark, service_seconds: float) -> float:
-    """Requests per second: lambda = A + dQ/dt (control.md 2.2), so that a step counts at once and a clump does not.
+def arrival_rates(history: History, mark: Mark, service_seconds: float) -> tuple[float, float]:
+    """(mean, latest) requests per second: lambda = A + dQ/dt (control.md 2.2), so that a step counts at once and a clump does not.
 
-    The mean over 3 s (two service times if longer), or over the newest second or interval where that one holds more
-    than chance explains: 2 sigma of a Poisson count, and one more.
+    The mean is over 3 s (two service times if longer); the latest is that of the newest second or interval where that
+    one holds more than chance explains: 2 sigma of a Poisson count, and one more.
     """
     window = min(max(FAST_SECONDS, 2.0 * service_seconds), SLOW_SECONDS)
     arrived, seconds = arrived_between(back(history.marks, mark.at - window), mark)
-    rate = arrived / seconds
+    mean = rate = arrived / seconds
     for older in (back(history.marks, mark.at - 1.0), history.marks[-1]):
         arrived, seconds = arrived_between(older, mark)
         expected = rate * seconds
         if arrived > expected + _SIGMAS * math.sqrt(expected) + 1.0:
             rate = arrived / seconds
-    return rate
+    return mean, rate
 
 
 def _run(history: History, mark: Mark, fast: Span) -> tuple[Span, Span] | None:

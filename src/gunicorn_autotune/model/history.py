@@ -106,7 +106,11 @@ class History:
     levels: tuple[Level, ...] = ()
     """Of the present run of pressure, oldest first."""
     ceiling: Ceiling | None = None
+    doubted_at: float | None = None
+    """When fewer workers were last tried because saturation made requests slow."""
     recycling: Recycling | None = None
+    fresh_bytes: int = 0
+    """Private memory of a worker that has just booted; 0: not seen yet."""
     oom: tuple[float, int] | None = None
     """(until, workers): the cap after the kernel killed for memory."""
     pressure: float | None = None
