@@ -71,6 +71,10 @@ def words(record: dict[str, Any]) -> str:
         "above_max": "more than max_workers",
         "memory": "memory reaches into the reserve",
         "cpu": "the cores cannot feed so many",
+        "queue_time": _and("bursts between two looks wait too long", work),
+        "probe": _and("enough by the figures, but requests wait: a few more are tried", work),
+        "recycle": "a worker that grew is replaced before memory runs out",
+        "no_gain": "more workers did not raise throughput",
         "boot_failed": "a new worker could not start",
     }
     return f"{record['reason']}: {said.get(record['reason'], work or 'see docs/how-it-decides.md')}"

@@ -41,7 +41,7 @@ class Connection:
         """Send request number `index`; over loopback the connection is there already, save when its queue is full."""
         self.index, self.late = index, late
         self.reader = ResponseReader()
-        self.unsent = self.generator.message
+        self.unsent = self.generator.message_of(index)
         self._write()
 
     def _write(self) -> None:

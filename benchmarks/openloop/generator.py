@@ -123,6 +123,10 @@ class Generator:
         """Seconds since the start of the schedule."""
         return self.loop.time() - self.began
 
+    def message_of(self, index: int) -> bytes:
+        """What request number `index` sends: the same for all here."""
+        return self.message
+
     def record(self, index: int, late: float, status: int | None, error: str | None) -> None:
         """Note how request number `index` ended, at this moment."""
         moment = self.moments[index]

@@ -3,7 +3,7 @@
 It knows the mean rate of every second (not the single arrivals), mean and spread of the service time in every second,
 boots, cores, pool and database. Each second it takes what is needed (`needs`): Erlang-C staffing for 50 ms and 2 %
 (law.staffing) of rate x service time, the service time stretched by the expected wait for a core (M/M/K); clumped
-arrivals are staffed for the clump. Above the CPU formula (1.25 K s/c + K sqrt(v), control.md 2.2) it never goes; a
+arrivals are staffed for the clump. Above the CPU formula (1.25 K s/c + K sqrt(v)) it never goes; a
 database that slows down is never given more than the count with the highest throughput.
 It starts with what second 0 needs, boots for second t as early as boots on the cores left over take, plus 5 s, and
 shrinks to what the next 60 s need. It is no optimum: it does not drain queues, and its means are not the arrivals.

@@ -20,7 +20,7 @@ CPU_MARGIN = 1.25
 CPU_IDLE_SHARE = 0.05
 """Below this share of the cores the CPU says nothing about how many workers fit."""
 POOLING_SHARE = 0.85
-"""Threads of one worker cannot take over the queue of another (control.md 2.4)."""
+"""Threads of one worker cannot take over the queue of another."""
 GIL_SHARE = 0.7
 MOST_THREADS = 16
 THREADED, PLAIN = "gthread", "sync"
@@ -114,7 +114,7 @@ def caps_of(observed: Observed, threads: int) -> dict[Bound, int]:
 
 
 def cpu_cap(observed: Observed, threads: int) -> int | None:
-    """1.25 * K * Y/C + K * sqrt(v) slots, in workers: 2K + 1 for CPU-bound work (control.md 0.2, 2.3)."""
+    """1.25 * K * Y/C + K * sqrt(v) slots, in workers: 2K + 1 for CPU-bound work."""
     slots = cpu_slots(observed)
     if slots is None:
         return None

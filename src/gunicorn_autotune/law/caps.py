@@ -40,7 +40,7 @@ def caps(policy: Policy, history: History, view: View) -> dict[CapName, int]:
 def cpu_cap(policy: Policy, view: View) -> int | None:
     """1.25 * K * Y/C + K * sqrt(v): the most slots whose CPU work K cores can do, plus room for uneven requests.
 
-    Asymptotic bound K * (1 + W/C) of a closed system; equals 2K + 1 for CPU-bound work (control.md 0.2, 2.3).
+    Asymptotic bound K * (1 + W/C) of a closed system; equals 2K + 1 for CPU-bound work.
     Under pressure only the present run counts, so yesterday's load caps nothing.
     """
     cores = cores_of(policy, view.snapshot.host)
@@ -75,7 +75,7 @@ def pids_cap(snapshot: Snapshot) -> int | None:
 
 def boots_allowed(policy: Policy, view: View) -> int:
     """Boots that may start now: as many as the idle cores finish in a second, at least half the cores, less those
-    under way. k boots on K cores all finish at k * boot / K, so more of them only finish later (control.md 2.3).
+    under way. k boots on K cores all finish at k * boot / K, so more of them only finish later.
     """  # fmt: skip
     cores = cores_of(policy, view.snapshot.host) or 1.0
     idle = max(cores / 2.0, cores - (view.fast.cpu or 0.0))

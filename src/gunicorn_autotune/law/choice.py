@@ -205,7 +205,7 @@ def _why_hold(ask: Question) -> Reason:
             return Reason.NO_GAIN if ask.at_ceiling else _AT_CAP[ask.binding]
         if ask.cores_full:
             return Reason.AT_CPU_CAP
-        return Reason.BOOTING if ask.view.crew.booting else Reason.STEADY
+        return Reason.BOOTING if ask.view.crew.booting else Reason.VERIFYING
     kept = max(ask.policy.min_workers, min(ask.need.keep, ask.limit))
     return Reason.COOLING if excess(ask.count, kept) else Reason.STEADY
 

@@ -50,7 +50,7 @@ def load_of(span: Span, pressed: bool, running: bool, service: Service | None) -
     """Offered load of one interval, in busy slots; `running` until a run of pressure has been over for 3 s.
 
     Calm: B, all that is busy. Under pressure B is cut off at the slots there are, so arrivals x service time counts
-    where it is higher; while a queue drains B is too high, so the lower counts (control.md 2.2, load_t).
+    where it is higher; while a queue drains B is too high, so the lower counts.
     """
     if span.useful is None or service is None:
         return span.busy or 0.0
@@ -187,7 +187,7 @@ def _cpu_cores(view: View) -> float:
 
 
 def _step(policy: Policy, history: History, view: View) -> int:
-    """x1.5 + 1 of the workers that are up, so slow boots slow it down by themselves (control.md 2.3, growth).
+    """x1.5 + 1 of the workers that are up, so slow boots slow it down by themselves.
 
     0, so no step, within a second of the last one, within four unless that one is seen to pay, and while the cores
     are full: then it is they that are slow.
@@ -201,5 +201,7 @@ def _rested(history: History, view: View) -> bool:
     if history.stepped_at is None:
         return True
     since = view.mark.at - history.stepped_at
+    if view.newest.busy is None:
+        return since >= _STEP_SECONDS
     verdict_seconds = min(_LONGEST_VERDICT_SECONDS, 3.0 * (saturated_seconds(view.run) or 0.0))
     return since >= _STEP_SECONDS and (pays(history) is True or since >= max(_VERDICT_SECONDS, verdict_seconds))

@@ -63,7 +63,7 @@ def decide(policy: Policy, history: History, snapshot: Snapshot) -> tuple[Decisi
         scale_out_pressure=Missing("demand is missing") if pressure is None else pressure,
         facts=facts(view),
     )
-    return decision, replace(_acted(history, snapshot, choice, need), pressure=pressure)
+    return decision, replace(_acted(policy, history, snapshot, choice, need), pressure=pressure)
 
 
 def _pressure(history: History, need: Need, limit: int, named: Bottleneck) -> float | None:
@@ -104,10 +104,12 @@ def _without_need(policy: Policy, snapshot: Snapshot) -> Decision:
     )
 
 
-def _acted(history: History, snapshot: Snapshot, choice: Choice, need: Need) -> History:
+def _acted(policy: Policy, history: History, snapshot: Snapshot, choice: Choice, need: Need) -> History:
     if choice.action is Action.SHRINK and choice.reason in _SLOW_SHRINKS:
         return shrunk(history, snapshot.at, snapshot.target)
     if choice.action is Action.GROW:
-        history = regretted(history, snapshot.at, snapshot.target)
-        return replace(history, stepped_at=snapshot.at) if need.stepped else history
+        after = regretted(history, snapshot.at, snapshot.target)
+        if after.regrets > history.regrets:
+            after = _with_needed(policy, after, snapshot, choice.target)
+        return replace(after, stepped_at=snapshot.at) if need.stepped else after
     return history

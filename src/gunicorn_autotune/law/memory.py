@@ -11,7 +11,7 @@ from gunicorn_autotune.model.readings import HostReading, Missing, Unlimited, kn
 from gunicorn_autotune.model.snapshot import Snapshot, WorkerReading, WorkerState
 
 _MARGIN = 1.15
-"""A worker is taken to grow this much above the largest seen (VPA's margin, control.md 2.3)."""
+"""A worker is taken to grow this much above the largest seen (VPA's margin)."""
 _YOUNG_SECONDS = 60.0
 _FAT_SHARE = 0.25
 """Recycling gives back less than this share of a fresh worker: not worth a boot."""
@@ -42,7 +42,7 @@ def memory_cap(policy: Policy, snapshot: Snapshot) -> int | None:
     """n + floor((budget - growth still due) / mature); mature is the largest worker plus 15 %.
 
     Sizes are proportional (PSS) or unique (USS); RSS only where neither was read, and never summed. What young
-    workers have yet to grow is kept free (VPA margin, control.md 2.2).
+    workers have yet to grow is kept free (VPA margin).
     """
     budget = memory_budget(policy, snapshot.host)
     if budget is None:
@@ -112,7 +112,8 @@ def fresh_bytes(history: History, snapshot: Snapshot) -> int:
 def runs_out(policy: Policy, snapshot: Snapshot, fresh: int, boot_seconds: float) -> WorkerReading | None:
     """The fattest worker, if memory would run out within the time of the next few recycles.
 
-    budget < 4 * growth * (boot + 2 s): one recycle gives back more than all grow meanwhile, or none would help; growth is each worker's size above a fresh one's, by its age.
+    budget < 4 * growth * (boot + 2 s); growth is the sum over workers of size above a fresh one's, by age. One recycle
+    gives back more than all grow meanwhile, or recycling would not help at all.
     """
     budget = memory_budget(policy, snapshot.host)
     ready = [worker for worker in snapshot.workers if worker.state in (WorkerState.IDLE, WorkerState.BUSY)]

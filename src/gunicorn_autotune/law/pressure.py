@@ -12,6 +12,8 @@ from gunicorn_autotune.model.snapshot import QUEUE_TIME_BOUNDS_SECONDS
 
 _ALL_BUSY_SHARE = 0.9
 _HALF_BUSY_SHARE = 0.5
+_LUCKY_SHARE = 0.2
+_LUCKY_SLOTS = 16
 _FEWEST_REQUESTS = 5
 _STANDING_SECONDS = 0.2
 
@@ -26,7 +28,14 @@ def pressure(
     late = queue_p95 is not None and queue_p95 > policy.queue_time_goal_seconds and busy_share >= _HALF_BUSY_SHARE
     # Every slot taken at the instant we look is chance at small counts; it must do where no backlog can be read.
     full = crew.full and crew.waiting is None
-    if busy_share >= _ALL_BUSY_SHARE or full or late:
+    # All busy at once and yet nobody waited: chance, which is what Erlang's spare slots are for.
+    lucky = (
+        queue_p95 is not None
+        and queue_p95 < _LUCKY_SHARE * policy.queue_time_goal_seconds
+        and crew.slots >= _LUCKY_SLOTS
+        and not crew.waiting
+    )
+    if (busy_share >= _ALL_BUSY_SHARE and not lucky) or full or late:
         return Reason.BACKLOG if crew.waiting else Reason.ALL_BUSY
     return None
 

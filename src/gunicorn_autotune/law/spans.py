@@ -101,7 +101,7 @@ def arrived_between(older: Mark, newer: Mark) -> tuple[float, float]:
 
 
 def useful_slots(busy: float, cpu: float, delay: float) -> float:
-    """Y = clamp(B - D, C, B): busy slots less those runnable and waiting for a core (control.md 0.2, 2.1)."""
+    """Y = clamp(B - D, C, B): busy slots less those runnable and waiting for a core."""
     return min(busy, max(cpu, busy - delay))
 
 

@@ -7,9 +7,9 @@ import math
 _EXACT_UP_TO = 100.0
 """Erlangs up to which the recursion runs (one step per slot); above, the square-root law is within one slot."""
 _POOLING_SHARE = 0.85
-"""Threads of one worker cannot take over the queue of another: gunicorn#3433, puma#2079 (control.md 2.4)."""
+"""Threads of one worker cannot take over the queue of another: gunicorn#3433, puma#2079."""
 _GIL_SHARE = 0.7
-"""Cores one Python process can use before its threads wait for the GIL (control.md 2.1)."""
+"""Cores one Python process can use before its threads wait for the GIL."""
 
 
 def erlang_c(slots: int, load: float) -> float:
@@ -31,7 +31,7 @@ def staff(load: float, service_seconds: float, goal_seconds: float, miss_share: 
     """The least n > load with ErlangC(n, load) * exp(-(n - load) * goal / (s * v)) <= miss_share; 0 for no load.
 
     P(wait > t) of the M/M/n queue; `variability` v = (1 + squared CV of service time) / 2 stretches the waits of
-    M/G/n (Allen-Cunneen). Constants and their effect: control.md 2.2, 2.3.
+    M/G/n (Allen-Cunneen).
     """
     if load <= 1e-9:
         return 0

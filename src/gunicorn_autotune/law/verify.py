@@ -1,7 +1,7 @@
 """Did the last growth raise throughput? If not, more workers are the wrong cure: go back, hold off, try again later.
 
 Saturated is compared with saturated, never with the time before the pressure: a database that became slow would make
-every step look useless (control.md 2.2 a). The idea of judging a controller's own step is .NET's hill climbing and
+every step look useless. The idea of judging a controller's own step is .NET's hill climbing and
 Uber's Cinnamon; here it only ever vetoes.
 """
 
@@ -20,7 +20,7 @@ from gunicorn_autotune.model.history import Ceiling, History, Level
 from gunicorn_autotune.model.policy import Policy
 
 PASS_SHARE = 0.4
-"""A growth must bring this share of its linear gain (.NET's bias is 0.15; a bottleneck brings 0; control.md 2.3)."""
+"""A growth must bring this share of its linear gain (.NET's bias is 0.15; a bottleneck brings 0)."""
 _APART = 1.3
 _NEAR = 0.9
 _JUDGED_SECONDS, _JUDGED_HIGH, _JUDGED_LOW = 3.0, 30, 10
@@ -193,7 +193,7 @@ def _least(view: View, per_second: float) -> int:
 
 
 def _floor(history: History) -> int:
-    """Workers there were when the pressure began: never below them (control.md 2.2 a)."""
+    """Workers there were when the pressure began: never below them."""
     return history.pressed_from.ready if history.pressed_from is not None else 1
 
 

@@ -67,7 +67,7 @@ def view_of(
 
 
 def arrival_rates(history: History, mark: Mark, service_seconds: float) -> tuple[float, float]:
-    """(mean, latest) requests per second: lambda = A + dQ/dt (control.md 2.2), so that a step counts at once and a clump does not.
+    """(mean, latest) requests per second: lambda = A + dQ/dt, so a step counts at once and a clump not.
 
     The mean is over 3 s (two service times if longer); the latest is that of the newest second or interval where that
     one holds more than chance explains: 2 sigma of a Poisson count, and one more.

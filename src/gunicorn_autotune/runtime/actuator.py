@@ -109,10 +109,13 @@ def ready_count(server: Any, tune: Autotune) -> int:
 
 def roll_back_boot(server: Any, tune: Autotune, why: str) -> None:
     """An added worker could not start: go back to the workers that do serve, and wait before trying again."""
-    tune.boot_failures_in_row += 1
+    now = time.monotonic()
+    if tune.boot_backoff_until is None or now >= tune.boot_backoff_until:
+        # Workers that were forked together fail together: one failure, not eight in a row.
+        tune.boot_failures_in_row += 1
     backoff = tune.policy.boot_backoff_seconds * 2 ** min(tune.boot_failures_in_row - 1, 20)
     backoff = min(backoff, max(MAX_BOOT_BACKOFF_SECONDS, tune.policy.boot_backoff_seconds))
-    tune.boot_backoff_until = time.monotonic() + backoff
+    tune.boot_backoff_until = now + backoff
     before = server.num_workers
     target = max(1, min(before, ready_count(server, tune)))
     decision = Decision(

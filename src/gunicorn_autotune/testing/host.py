@@ -301,8 +301,9 @@ class SimulatedHost:
             self.outcome.failed_boots += 1
             self._leave(worker)
             self.target = max(1, min(self.target, ready))
-            self.backoff_until = self.at + self._backoff_seconds
-            self._backoff_seconds = min(600.0, 2.0 * self._backoff_seconds)
+            if self.backoff_until is None or self.at >= self.backoff_until:
+                self.backoff_until = self.at + self._backoff_seconds
+                self._backoff_seconds = min(600.0, 2.0 * self._backoff_seconds)
         else:
             self._backoff_seconds = _BACKOFF_SECONDS
             self.counters.boots += 1

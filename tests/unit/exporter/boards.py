@@ -51,7 +51,13 @@ def a_snapshot(monotonic: float = 1000.0, host: HostReading | None = None, froze
 def a_document(monotonic: float = 1000.0, host: HostReading | None = None, frozen: str | None = None) -> dict[str, Any]:
     """What the arbiter publishes, gone through JSON as it does on the way to the exporter."""
     decision = Decision(
-        Action.HOLD, Reason.STEADY, 3, demand=2.5, caps={CapName.CPU: 8, CapName.CONFIG_MAX: 4}, floor=2
+        Action.HOLD,
+        Reason.STEADY,
+        3,
+        demand=2.5,
+        caps={CapName.CPU: 8, CapName.CONFIG_MAX: 4},
+        floor=2,
+        scale_out_pressure=0.625,
     )
     tally = Tally(spawns=5, unmeasured_workers=1, ticks=4000, tick_seconds=2.25, exporter_spawns=1)
     tally.exits = Counter({ExitReason.RECYCLE_MEMORY: 2})

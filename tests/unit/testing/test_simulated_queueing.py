@@ -123,7 +123,7 @@ def test_one_process_never_uses_more_than_one_core():
 
 
 def test_a_gil_turn_is_not_run_queue_delay():
-    """Waiting for the GIL is sleep to the kernel: busy 8, cpu 1, delay 0 (control.md 2.1)."""
+    """Waiting for the GIL is sleep to the kernel: busy 8, cpu 1, delay 0."""
     seen = []
     application = Application(cpu_seconds=0.02, wait_seconds=0.0, spread="constant")
     host = SimulatedHost(application, steps((20, 200.0)), Machine(cores=4.0, threads=8), workers=1)
