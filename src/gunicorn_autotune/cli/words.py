@@ -11,7 +11,7 @@ REASONS: dict[str, str] = {
     Reason.DEMAND: "nobody waits yet, but the load measured needs more workers",
     Reason.BELOW_MIN: "fewer workers than min_workers",
     Reason.QUEUE_TIME: "calm on average, yet requests wait longer than the goal: bursts between two looks",
-    Reason.PROBE: "requests wait though by the figures there are workers enough, so a few more are tried",
+    Reason.PROBE: "requests wait, though by the figures there are workers enough: a few more are tried",
     Reason.RECYCLE: "a worker that grew is replaced before memory runs out, its replacement first",
     Reason.LOAD_FELL: "calm, and fewer workers were enough for the whole window",
     Reason.MEMORY: "the workers outgrow the memory limit",

@@ -36,7 +36,7 @@ def test_first_line_tells_mode_counts_cap_and_bottleneck():
 
 def test_second_line_says_why():
     """The decision in words."""
-    assert shown(a_whole_document())[1] == "Holding at 3: the count is right, or a step was just taken."
+    assert shown(a_whole_document())[1] == "Holding at 3: the count is right."
 
 
 def test_limits_show_use_limit_and_queues():
