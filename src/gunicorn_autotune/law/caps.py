@@ -82,3 +82,8 @@ def boots_allowed(policy: Policy, view: View) -> int:
     batch = math.ceil(idle * max(1.0, _BOOT_BATCH_SECONDS / view.crew.boot_cpu_seconds))
     asked_for = max(0, view.snapshot.target - view.crew.serving)
     return max(0, batch - view.crew.booting - asked_for)
+
+
+def backing_off(snapshot: Snapshot) -> bool:
+    """A worker failed to boot, and the pause after that is not over."""
+    return snapshot.boot_backoff_until is not None and snapshot.boot_backoff_until > snapshot.at

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gunicorn_autotune.law.caps import boots_allowed
+from gunicorn_autotune.law.caps import backing_off, boots_allowed
 from gunicorn_autotune.law.cores import cores_full
 from gunicorn_autotune.law.demand import Need
 from gunicorn_autotune.law.memory import memory_budget
@@ -52,6 +52,12 @@ class Question:
     def count(self) -> int:
         """Workers asked of the arbiter now."""
         return self.view.snapshot.target
+
+    @property
+    def staying(self) -> int:
+        """The same without a replacement, which one of the others makes room for."""
+        under_way = self.history.recycling
+        return self.count if under_way is None else min(self.count, under_way.workers)
 
     @property
     def limit(self) -> int:
@@ -116,7 +122,7 @@ def _ordered(policy: Policy, snapshot: Snapshot) -> Choice | None:
     if count > policy.max_workers:
         return Choice(Action.SHRINK, Reason.ABOVE_MAX, policy.max_workers)
     if count < policy.min_workers:
-        if _backing_off(snapshot):
+        if backing_off(snapshot):
             return hold(snapshot, Reason.BOOT_BACKOFF)
         return Choice(Action.GROW, Reason.BELOW_MIN, policy.min_workers)
     if policy.min_workers == policy.max_workers:
@@ -128,7 +134,7 @@ def _out_of_memory(ask: Question) -> Choice | None:
     """After an OOM kill at once to what fits; over the reserve one worker fewer every 5 s, unless one is recycled."""
     at, least = ask.view.mark.at, ask.policy.min_workers
     oom = ask.history.oom
-    if oom is not None and at < oom[0] and ask.count > max(least, oom[1]):
+    if oom is not None and at < oom[0] and ask.staying > max(least, oom[1]):
         return Choice(Action.SHRINK, Reason.MEMORY, max(least, oom[1]))
     if not ask.over_memory or ask.count <= least or ask.history.recycling is not None:
         return None
@@ -138,19 +144,21 @@ def _out_of_memory(ask: Question) -> Choice | None:
 
 
 def _recycle(ask: Question) -> Choice | None:
-    """One more worker; when it is ready, the one it replaces leaves. Given up, the replacement does."""
+    """One more worker; when it is ready, the one it replaces leaves. Given up, the replacement does.
+
+    Growth for the load goes first and ends the recycle: the replacement stays as one more.
+    """
     under_way, count = ask.history.recycling, ask.count
     if under_way is None:
         return None
-    if count == under_way.workers:
-        if _backing_off(ask.view.snapshot):
-            return None
-        return Choice(Action.GROW, Reason.RECYCLE, count + 1)
-    if replacement_ready(under_way, ask.view):
+    begun = count > under_way.workers
+    if begun and replacement_ready(under_way, ask.view):
         return Choice(Action.SHRINK, Reason.RECYCLE, under_way.workers, victim=under_way.age)
-    if given_up(under_way, ask.view):
+    if begun and given_up(under_way, ask.view):
         return Choice(Action.SHRINK, Reason.RECYCLE, under_way.workers)
-    return hold(ask.view.snapshot, Reason.RECYCLE)
+    if count < min(ask.need.want, ask.limit):
+        return None
+    return hold(ask.view.snapshot, Reason.RECYCLE) if begun else Choice(Action.GROW, Reason.RECYCLE, count + 1)
 
 
 def _roll_back(ask: Question) -> Choice | None:
@@ -159,7 +167,7 @@ def _roll_back(ask: Question) -> Choice | None:
     if ceiling is None or ask.view.mark.at >= ceiling.until or ask.view.pressed is None:
         return None
     target = max(ask.policy.min_workers, ceiling.workers)
-    return Choice(Action.ROLLBACK, Reason.NO_GAIN, target) if target < ask.count else None
+    return Choice(Action.ROLLBACK, Reason.NO_GAIN, target) if target < ask.staying else None
 
 
 def _grow(ask: Question) -> Choice | None:
@@ -167,7 +175,7 @@ def _grow(ask: Question) -> Choice | None:
     snapshot = ask.view.snapshot
     if ask.need.want <= ask.count:
         return None
-    if _backing_off(snapshot):
+    if backing_off(snapshot):
         return hold(snapshot, Reason.BOOT_BACKOFF)
     if ask.limit <= ask.count:
         return hold(snapshot, Reason.NO_GAIN if ask.at_ceiling else _AT_CAP[ask.binding])
@@ -196,7 +204,7 @@ def _shrink(ask: Question) -> Choice | None:
 
 
 def _why_hold(ask: Question) -> Reason:
-    if _backing_off(ask.view.snapshot):
+    if backing_off(ask.view.snapshot):
         return Reason.BOOT_BACKOFF
     if ask.over_memory:
         return Reason.AT_MEMORY_CAP
@@ -208,7 +216,3 @@ def _why_hold(ask: Question) -> Reason:
         return Reason.BOOTING if ask.view.crew.booting else Reason.VERIFYING
     kept = max(ask.policy.min_workers, min(ask.need.keep, ask.limit))
     return Reason.COOLING if excess(ask.count, kept) else Reason.STEADY
-
-
-def _backing_off(snapshot: Snapshot) -> bool:
-    return snapshot.boot_backoff_until is not None and snapshot.boot_backoff_until > snapshot.at

@@ -29,6 +29,7 @@ from gunicorn_autotune.model.snapshot import Snapshot
 
 __all__ = ["decide", "start"]
 
+_NOT_FOR_THE_LOAD = (Reason.RECYCLE, Reason.BELOW_MIN)
 _SLOW_SHRINKS = (Reason.LOAD_FELL, Reason.CPU, Reason.MEMORY)
 
 
@@ -107,8 +108,9 @@ def _without_need(policy: Policy, snapshot: Snapshot) -> Decision:
 def _acted(policy: Policy, history: History, snapshot: Snapshot, choice: Choice, need: Need) -> History:
     if choice.action is Action.SHRINK and choice.reason in _SLOW_SHRINKS:
         return shrunk(history, snapshot.at, snapshot.target)
-    if choice.action is Action.GROW:
-        after = regretted(history, snapshot.at, snapshot.target)
+    if choice.action is Action.GROW and choice.reason not in _NOT_FOR_THE_LOAD:
+        missed = choice.reason in (Reason.BACKLOG, Reason.ALL_BUSY)
+        after = regretted(history, snapshot.at, snapshot.target) if missed else history
         if after.regrets > history.regrets:
             after = _with_needed(policy, after, snapshot, choice.target)
         return replace(after, stepped_at=snapshot.at) if need.stepped else after

@@ -7,7 +7,7 @@ from dataclasses import replace
 from gunicorn_autotune.law.crew import crew_of
 from gunicorn_autotune.law.demand import load_of
 from gunicorn_autotune.law.pressure import backlog_from, backlog_stands, pressure, queue_p95
-from gunicorn_autotune.law.service import learn, service_of
+from gunicorn_autotune.law.service import learn, least_mean, service_of
 from gunicorn_autotune.law.spans import LONGEST_SECONDS, SHORTEST_SECONDS, Span, back, between, mark_of, trimmed
 from gunicorn_autotune.law.view import View, view_of
 from gunicorn_autotune.model.decisions import Reason
@@ -35,14 +35,17 @@ def look(policy: Policy, history: History, snapshot: Snapshot) -> tuple[View | N
     That is the first snapshot, one less than 20 ms after the last, and one after a gap of more than 60 s.
     """
     if not history.marks or not 0.0 <= snapshot.at - history.marks[-1].at <= LONGEST_SECONDS:
-        return None, replace(start(snapshot), learned=history.learned)
+        kept = {"learned": history.learned, "fresh_bytes": history.fresh_bytes, "oom": history.oom}
+        return None, replace(start(snapshot), **kept)
     if snapshot.at - history.marks[-1].at < SHORTEST_SECONDS:
         return None, history
     crew = crew_of(snapshot)
     mark = mark_of(snapshot, crew.waiting, crew.ready)
     last = history.marks[-1]
     newest = between(last, mark)
-    service = service_of(history.learned, snapshot.totals, newest)
+    service = service_of(history.learned, snapshot.totals, newest, history.least_mean_seconds)
+    least = least_mean(history.learned, snapshot.totals, service, history.least_mean_seconds)
+    history = replace(history, least_mean_seconds=least)
     p95 = queue_p95(back(history.marks, mark.at - 1.0), mark)
     if newest.busy is None:
         pressed = Reason.BACKLOG if backlog_stands(history, mark) else None

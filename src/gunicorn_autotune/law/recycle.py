@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gunicorn_autotune.law.caps import backing_off, pids_cap
 from gunicorn_autotune.law.memory import fresh_bytes, memory_cap, runs_out, surge_fits
 from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.history import History, Recycling
 from gunicorn_autotune.model.policy import Policy
-from gunicorn_autotune.model.snapshot import WorkerState
+from gunicorn_autotune.model.snapshot import Snapshot, WorkerState
 
 _PATIENCE_SECONDS = 60.0
 """A replacement that is not ready by then, and twice its boot, is given up."""
@@ -18,14 +19,15 @@ def recycling(policy: Policy, history: History, view: View) -> History:
     """`history` with a recycle begun when one is due, and ended when it can no longer be carried through."""
     under_way, snapshot = history.recycling, view.snapshot
     if under_way is not None:
-        return history if _goes_on(under_way, view) else replace(history, recycling=None)
+        return history if _goes_on(policy, under_way, view) else replace(history, recycling=None)
     fresh = fresh_bytes(history, snapshot)
     history = replace(history, fresh_bytes=fresh)
-    forced = (memory_cap(policy, snapshot) or snapshot.target + 1) <= snapshot.target
+    fits = memory_cap(policy, snapshot)
+    forced = fits is not None and fits <= snapshot.target
     if (view.pressed is not None and not forced) or view.crew.booting or view.crew.serving != snapshot.target:
         return history
     victim = runs_out(policy, snapshot, fresh, view.crew.boot_seconds)
-    if victim is None or snapshot.target >= policy.max_workers or not surge_fits(policy, snapshot, fresh):
+    if victim is None or not _one_more_may_start(policy, snapshot) or not surge_fits(policy, snapshot, fresh):
         return history
     return replace(history, recycling=Recycling(victim.age, snapshot.target, view.mark.at))
 
@@ -40,9 +42,19 @@ def given_up(under_way: Recycling, view: View) -> bool:
     return view.mark.at - under_way.since > max(_PATIENCE_SECONDS, 2.0 * view.crew.boot_seconds)
 
 
-def _goes_on(under_way: Recycling, view: View) -> bool:
-    """As long as the victim lives and nobody else has changed the count."""
+def _goes_on(policy: Policy, under_way: Recycling, view: View) -> bool:
+    """As long as the victim lives, nobody else has changed the count, and the replacement can be had."""
+    added = view.snapshot.target - under_way.workers
     victim = any(
         worker.age == under_way.age and worker.state is not WorkerState.DRAINING for worker in view.snapshot.workers
     )
-    return victim and view.snapshot.target - under_way.workers in (0, 1)
+    waits = added == 0 and _one_more_may_start(policy, view.snapshot) and not given_up(under_way, view)
+    return victim and (added == 1 or waits)
+
+
+def _one_more_may_start(policy: Policy, snapshot: Snapshot) -> bool:
+    """Below the maximum and the pids limit, no boot has failed just now, and nobody has asked to leave the count."""
+    pids = pids_cap(snapshot)
+    free = snapshot.target < policy.max_workers and (pids is None or snapshot.target < pids)
+    held = snapshot.held_until is not None and snapshot.held_until > snapshot.at
+    return free and not held and snapshot.frozen is None and not backing_off(snapshot)

@@ -26,6 +26,11 @@ class Service:
     """(1 + squared coefficient of variation) / 2, within 0.5 (all equal) and 10."""
 
 
+def trusted(learned: Learned) -> bool:
+    """Whether calm has taught a service time."""
+    return learned.finished >= _TRUSTED_FROM
+
+
 def learn(learned: Learned, span: Span, older: Mark, newer: Mark) -> Learned:
     """`learned` with a calm interval added; it forgets over 50 s or 200 completions, whichever is slower."""
     if span.useful is None:
@@ -40,18 +45,31 @@ def learn(learned: Learned, span: Span, older: Mark, newer: Mark) -> Learned:
     )
 
 
-def service_of(learned: Learned, totals: Totals, newest: Span) -> Service | None:
+def service_of(learned: Learned, totals: Totals, newest: Span, least_seconds: float | None = None) -> Service | None:
     """s0 = sum(Y) / sum(X) over calm time; None before the first request has finished.
 
-    Before 20 calm completions: the mean of all, less the share of busy time now spent waiting for a core.
+    Before 20 calm completions: the mean of all, less the share of busy time now spent waiting for a core, and never
+    more than `least_seconds`, what that mean has been at its least.
     """
-    if learned.finished >= _TRUSTED_FROM:
+    if trusted(learned):
         seconds = learned.useful_seconds / learned.finished
         return Service(_bounded(seconds), _variability(learned))
     if totals.requests_finished <= 0:
         return None
     useful_share = newest.useful / newest.busy if newest.useful is not None and newest.busy else 1.0
-    return Service(_bounded(useful_share * totals.service_seconds / min(totals.requests_finished, 10**15)))
+    mean = _bounded(useful_share * totals.service_seconds / min(totals.requests_finished, 10**15))
+    return Service(mean if least_seconds is None else min(mean, least_seconds))
+
+
+def least_mean(learned: Learned, totals: Totals, service: Service | None, before: float | None) -> float | None:
+    """The least mean so far; None once a service time is learned, and before 20 requests have finished.
+
+    A server that starts into a crowd has no calm to learn in: its mean rises with every worker that is added for it
+    (envoy#11579), so only a lower one is believed.
+    """
+    if service is None or trusted(learned) or totals.requests_finished < _TRUSTED_FROM:
+        return None
+    return service.seconds if before is None else min(before, service.seconds)
 
 
 def saturated_seconds(run: tuple[Span, Span]) -> float | None:

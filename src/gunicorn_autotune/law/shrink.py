@@ -65,7 +65,7 @@ def window_seconds(policy: Policy, history: History) -> float:
 
 
 def regretted(history: History, at: float, count: int) -> History:
-    """`history` after growing from `count`: was that capacity here within the last half hour?
+    """`history` after growing under pressure from `count`: was that capacity here within the last half hour?
 
     uWSGI's busyness lengthens its hold in the same way when a worker comes back too soon (cheaper_busyness.c).
     """

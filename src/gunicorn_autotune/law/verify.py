@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from gunicorn_autotune.law.cores import cores_full, cores_of
 from gunicorn_autotune.law.levels import Throughput, throughput, with_level
-from gunicorn_autotune.law.service import saturated_seconds
+from gunicorn_autotune.law.service import saturated_seconds, trusted
 from gunicorn_autotune.law.staffing import workers_for
 from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.decisions import Bottleneck
@@ -76,26 +76,29 @@ def pays(history: History) -> bool | None:
 
 
 def _doubtful(policy: Policy, history: History, view: View) -> bool:
-    """Saturated for 20 s at one count, requests take twice what they take in calm, and not for want of cores.
+    """Saturated for 15 s at one count, requests take twice what they take in calm, and not for want of cores.
 
-    Then either requests have really become long, or so many at once are what slows them; no count to compare with is
-    remembered, so the only way to know is to try fewer.
+    Then either requests have really become long, or so many at once are what slows them. Where no smaller count on
+    record shows that workers pay, the only way to know is to try fewer.
     """
     level = history.levels[-1]
     rested = history.doubted_at is None or view.mark.at - history.doubted_at >= _DOUBT_SECONDS
-    if not rested or level.last.at - level.first.at < _STUCK_SECONDS or view.crew.booting or view.service is None:
+    if not rested or level.last.at - level.first.at < _STUCK_SECONDS or view.crew.booting:
         return False
-    _, low = _samples(history.levels)
+    if view.service is None or not trusted(history.learned):
+        return False
     slower = (saturated_seconds(view.run) or 0.0) > _SLOWER * view.service.seconds
-    return slower and low.finished < _JUDGED_LOW and not cores_full(policy, view) and level.ready > _floor(history)
+    fewest = max(policy.min_workers, _floor(history))
+    return slower and pays(history) is not True and not cores_full(policy, view) and level.ready > fewest
 
 
 def _trial(policy: Policy, history: History, view: View) -> Ceiling:
     """A first step down; the verdict is still open."""
     level = history.levels[-1]
     now = throughput([level])
+    fewer = min(level.ready - 1, math.ceil(_trim_share(now.finished) * level.ready))
     return Ceiling(
-        workers=max(policy.min_workers, _floor(history), math.ceil(_trim_share(now.finished) * level.ready)),
+        workers=max(policy.min_workers, _floor(history), fewer),
         good=level.ready,
         best=now.per_second,
         verdict=Bottleneck.WORKERS,

@@ -88,6 +88,8 @@ class History:
     marks: tuple[Mark, ...] = ()
     """Oldest first, about 30 s."""
     learned: Learned = Learned()
+    least_mean_seconds: float | None = None
+    """Of the service time, until calm has taught one."""
     needed: tuple[tuple[float, int], ...] = ()
     """(at, workers), workers falling: the maxima of what was needed, so the first is the window's maximum."""
     calm_from: float = 0.0
