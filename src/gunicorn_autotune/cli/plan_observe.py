@@ -23,7 +23,7 @@ from gunicorn_autotune.cli.style import CommandError
 from gunicorn_autotune.law.cores import cores_of
 from gunicorn_autotune.law.pressure import queue_p95
 from gunicorn_autotune.law.service import Service, service_of
-from gunicorn_autotune.law.spans import LONGEST_SECONDS, between, mark_of
+from gunicorn_autotune.law.spans import LONGEST_SECONDS, mark_of
 from gunicorn_autotune.model.flight import Tick
 from gunicorn_autotune.model.history import Learned
 from gunicorn_autotune.model.policy import Policy, for_host
@@ -125,7 +125,7 @@ def _service(first: Snapshot, last: Snapshot, windows: Sequence[Window]) -> Serv
         service_seconds=max(0.0, newer.service_seconds - older.service_seconds),
         service_seconds_squared=max(0.0, newer.service_seconds_squared - older.service_seconds_squared),
     )
-    return service_of(learned, last.totals, between(older, newer)) or Service(0.0)
+    return service_of(learned, last.totals) or Service(0.0)
 
 
 def _offered(window: Window, service_seconds: float) -> float:

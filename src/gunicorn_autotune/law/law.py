@@ -68,9 +68,9 @@ def decide(policy: Policy, history: History, snapshot: Snapshot) -> tuple[Decisi
 
 
 def _pressure(history: History, need: Need, limit: int, named: Bottleneck) -> float | None:
-    """demand / cap; as it was while the bottleneck is downstream: more hosts would only make that worse."""
+    """demand / cap; as it was, but 1 at most, while the bottleneck is downstream: more hosts would make that worse."""
     if named is Bottleneck.DOWNSTREAM and history.pressure is not None:
-        return history.pressure
+        return min(1.0, history.pressure)
     return None if isinstance(need.demand, Missing) else need.demand / max(1, limit)
 
 

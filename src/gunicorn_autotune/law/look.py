@@ -35,15 +35,15 @@ def look(policy: Policy, history: History, snapshot: Snapshot) -> tuple[View | N
     That is the first snapshot, one less than 20 ms after the last, and one after a gap of more than 60 s.
     """
     if not history.marks or not 0.0 <= snapshot.at - history.marks[-1].at <= LONGEST_SECONDS:
-        kept = {"learned": history.learned, "fresh_bytes": history.fresh_bytes, "oom": history.oom}
-        return None, replace(start(snapshot), **kept)
+        begun = start(snapshot)
+        return None, replace(begun, learned=history.learned, fresh_bytes=history.fresh_bytes, oom=history.oom)
     if snapshot.at - history.marks[-1].at < SHORTEST_SECONDS:
         return None, history
     crew = crew_of(snapshot)
     mark = mark_of(snapshot, crew.waiting, crew.ready)
     last = history.marks[-1]
     newest = between(last, mark)
-    service = service_of(history.learned, snapshot.totals, newest, history.least_mean_seconds)
+    service = service_of(history.learned, snapshot.totals, history.least_mean_seconds)
     least = least_mean(history.learned, snapshot.totals, service, history.least_mean_seconds)
     history = replace(history, least_mean_seconds=least)
     p95 = queue_p95(back(history.marks, mark.at - 1.0), mark)

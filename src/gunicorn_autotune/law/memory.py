@@ -113,7 +113,7 @@ def runs_out(policy: Policy, snapshot: Snapshot, fresh: int, boot_seconds: float
     """The fattest worker, if memory would run out within the time of the next few recycles.
 
     budget < 4 * growth * (boot + 2 s); growth is the sum over workers of size above a fresh one's, by age. One recycle
-    gives back more than all grow meanwhile, or recycling would not help at all. What leaves now counts as free.
+    gives back more than all grow meanwhile, or recycling would not help at all.
     """
     budget = memory_budget(policy, snapshot.host)
     ready = [worker for worker in snapshot.workers if worker.state in (WorkerState.IDLE, WorkerState.BUSY)]
@@ -127,8 +127,6 @@ def runs_out(policy: Policy, snapshot: Snapshot, fresh: int, boot_seconds: float
     fattest = max(range(len(ready)), key=sizes.__getitem__)
     if sizes[fattest] - fresh < _FAT_SHARE * fresh:
         return None
-    drains = WorkerState.DRAINING
-    budget += sum(_own_bytes(worker) for worker in snapshot.workers if worker.state is drains)
     return ready[fattest] if budget < _AHEAD_RECYCLES * growth * (boot_seconds + _RECYCLE_SECONDS) else None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gunicorn_autotune.law.spans import Span
 from gunicorn_autotune.model.history import Learned, Mark
+from gunicorn_autotune.model.readings import known
 from gunicorn_autotune.model.snapshot import Totals
 
 _TRUSTED_FROM = 20.0
@@ -45,19 +46,20 @@ def learn(learned: Learned, span: Span, older: Mark, newer: Mark) -> Learned:
     )
 
 
-def service_of(learned: Learned, totals: Totals, newest: Span, least_seconds: float | None = None) -> Service | None:
+def service_of(learned: Learned, totals: Totals, least_seconds: float | None = None) -> Service | None:
     """s0 = sum(Y) / sum(X) over calm time; None before the first request has finished.
 
-    Before 20 calm completions: the mean of all, less the share of busy time now spent waiting for a core, and never
-    more than `least_seconds`, what that mean has been at its least.
+    Before 20 calm completions: the mean of all, less what was spent waiting for a core, and never more than
+    `least_seconds`, what that mean has been at its least.
     """
     if trusted(learned):
         seconds = learned.useful_seconds / learned.finished
         return Service(_bounded(seconds), _variability(learned))
     if totals.requests_finished <= 0:
         return None
-    useful_share = newest.useful / newest.busy if newest.useful is not None and newest.busy else 1.0
-    mean = _bounded(useful_share * totals.service_seconds / min(totals.requests_finished, 10**15))
+    waited = max(0.0, known(totals.run_delay_seconds, 0.0))
+    useful_seconds = max(known(totals.cpu_seconds, 0.0), totals.service_seconds - waited)
+    mean = _bounded(min(useful_seconds, totals.service_seconds) / min(totals.requests_finished, 10**15))
     return Service(mean if least_seconds is None else min(mean, least_seconds))
 
 

@@ -117,7 +117,7 @@ class Decision:
     bottleneck: Bottleneck = Bottleneck.NONE
     scale_out_pressure: Reading[float] = Missing("no load measured yet")
     """demand / cap: above 1 this host is too small. Depends on load and limits only, never on the present count;
-    keeps its value while the bottleneck is downstream, because more hosts would not help."""
+    keeps its value, 1 at most, while the bottleneck is downstream, because more hosts would not help."""
     victim: int | None = None
     """Age of the worker that should leave in a shrink; None: idle first, then the fattest."""
     facts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
