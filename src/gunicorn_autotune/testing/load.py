@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -96,24 +95,3 @@ def poisson(random: Random, mean: float) -> int:
         product *= random.random()
         count += 1
     return count
-
-
-def scales(random: Random, spread: str, count: int) -> Sequence[float]:
-    """How long each request is against the mean: mean 1."""
-    if spread == "constant":
-        return [1.0] * count
-    if spread == "exponential":
-        return [random.expovariate(1.0) for _ in range(count)]
-    if spread == "heavy":
-        return [_heavy(random) for _ in range(count)]
-    raise ValueError(f"spread = {spread!r}: must be constant, exponential or heavy")
-
-
-_HEAVY_SHARE = (1.0 - math.sqrt(3.0 / 5.0)) / 2.0
-"""Hyperexponential of two branches with balanced means and squared CV c = 4: p = (1 - sqrt((c-1)/(c+1))) / 2."""
-_HEAVY_LONG = 2.0 * _HEAVY_SHARE
-_HEAVY_SHORT = 2.0 * (1.0 - _HEAVY_SHARE)
-
-
-def _heavy(random: Random) -> float:
-    return random.expovariate(_HEAVY_LONG if random.random() < _HEAVY_SHARE else _HEAVY_SHORT)
