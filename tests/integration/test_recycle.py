@@ -36,7 +36,7 @@ def limited() -> Iterator[Path]:
 
 
 def test_growing_workers_are_recycled_and_nobody_notices(tmp_path: Path, limited: Path) -> None:
-    """Requests keep memory for good: workers are replaced one by one, every request is answered, nobody is OOM killed."""
+    """Requests keep memory for good: workers are replaced, every request is answered, nobody is OOM killed."""
     config = JOIN.format(procs=str(limited / "cgroup.procs"))
     with serving(tmp_path, config, app="leaking:app", max_workers=6) as server:
         server.wait_for_ready(2)
