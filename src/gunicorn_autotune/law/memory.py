@@ -19,6 +19,8 @@ _RECYCLE_SECONDS = 2.0
 """A recycle takes a boot and about this long."""
 _FRESH_SECONDS = 10.0
 _AFTER_OOM_SECONDS = 600.0
+_WARM_SECONDS = 30.0
+"""Caches and lazy imports fill within this time: not taken for a leak that goes on at that rate."""
 _AHEAD_RECYCLES = 4.0
 _SURGE_SHARE = 0.5
 """Share of the reserve that a replacement may use until the worker it replaces has left."""
@@ -112,21 +114,21 @@ def fresh_bytes(history: History, snapshot: Snapshot) -> int:
 def runs_out(policy: Policy, snapshot: Snapshot, fresh: int, boot_seconds: float) -> WorkerReading | None:
     """The fattest worker, if memory would run out within the time of the next few recycles.
 
-    budget < 4 * growth * (boot + 2 s); growth is the sum over workers of size above a fresh one's, by age. One recycle
-    gives back more than all grow meanwhile, or recycling would not help at all.
+    budget < 4 * growth * (boot + 2 s); growth is the sum over workers of size above a fresh one's, by age,
+    30 s at least. One recycle gives back more than all grow meanwhile, or recycling would not help at all.
     """
     budget = memory_budget(policy, snapshot.host)
     ready = [worker for worker in snapshot.workers if worker.state in (WorkerState.IDLE, WorkerState.BUSY)]
     sizes = [_own_bytes(worker) for worker in ready]
     if budget is None or len(ready) < 2 or not fresh:
         return None
-    growth = sum(
-        max(0, size - fresh) / max(1.0, snapshot.at - (worker.ready_at or snapshot.at))
-        for worker, size in zip(ready, sizes, strict=True)
-    )
     fattest = max(range(len(ready)), key=sizes.__getitem__)
     if sizes[fattest] - fresh < _FAT_SHARE * fresh:
         return None
+    growth = sum(
+        max(0, size - fresh) / max(_WARM_SECONDS, snapshot.at - (worker.ready_at or snapshot.at))
+        for worker, size in zip(ready, sizes, strict=True)
+    )
     return ready[fattest] if budget < _AHEAD_RECYCLES * growth * (boot_seconds + _RECYCLE_SECONDS) else None
 
 

@@ -22,12 +22,12 @@ def recycling(policy: Policy, history: History, view: View) -> History:
         return history if _goes_on(policy, under_way, view) else replace(history, recycling=None)
     fresh = fresh_bytes(history, snapshot)
     history = replace(history, fresh_bytes=fresh)
-    fits = memory_cap(policy, snapshot)
-    forced = fits is not None and fits <= snapshot.target
-    if (view.pressed is not None and not forced) or view.crew.booting or view.crew.serving != snapshot.target:
+    if view.crew.booting or view.crew.serving != snapshot.target or not _one_more_may_start(policy, snapshot):
+        return history
+    if view.pressed is not None and not _forced(policy, snapshot):
         return history
     victim = runs_out(policy, snapshot, fresh, view.crew.boot_seconds)
-    if victim is None or not _one_more_may_start(policy, snapshot) or not surge_fits(policy, snapshot, fresh):
+    if victim is None or not surge_fits(policy, snapshot, fresh):
         return history
     return replace(history, recycling=Recycling(victim.age, snapshot.target, view.mark.at))
 
@@ -50,6 +50,12 @@ def _goes_on(policy: Policy, under_way: Recycling, view: View) -> bool:
     )
     waits = added == 0 and _one_more_may_start(policy, view.snapshot) and not given_up(under_way, view)
     return victim and (added == 1 or waits)
+
+
+def _forced(policy: Policy, snapshot: Snapshot) -> bool:
+    """Memory allows no worker more, so it will not wait for calm."""
+    fits = memory_cap(policy, snapshot)
+    return fits is not None and fits <= snapshot.target
 
 
 def _one_more_may_start(policy: Policy, snapshot: Snapshot) -> bool:

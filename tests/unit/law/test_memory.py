@@ -1,0 +1,207 @@
+"""How many workers fit into memory, and what follows an OOM kill."""
+
+from dataclasses import replace
+
+import pytest
+from tests.unit.law.plant import Plant, scaling
+
+from gunicorn_autotune.law import decide, start
+from gunicorn_autotune.law.memory import fresh_bytes, memory_budget, memory_cap, runs_out, surge_fits
+from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Reason
+from gunicorn_autotune.model.history import History
+from gunicorn_autotune.model.readings import UNLIMITED, Missing
+from gunicorn_autotune.model.snapshot import WorkerState
+from gunicorn_autotune.testing import MIB, a_host, a_policy, a_snapshot, a_worker
+
+POLICY = a_policy(max_workers=64)
+GONE = Missing("taken away by the test")
+
+
+def of(mib, slot=0, **fields):
+    """A worker of `mib` MiB."""
+    return a_worker(slot, uss_bytes=mib * MIB, pss_bytes=mib * MIB, **fields)
+
+
+def at_use(used_mib, workers, *, limit_mib=1000, at=0.0, **host):
+    """A snapshot with so much of the limit in use."""
+    limit = host.pop("memory_limit_bytes", limit_mib * MIB)
+    used = host.pop("memory_used_bytes", used_mib * MIB)
+    return a_snapshot(at, workers=workers, host=a_host(memory_limit_bytes=limit, memory_used_bytes=used, **host))
+
+
+def test_the_budget_leaves_the_reserve_free():
+    """10 % of 1000 MiB are not to be used."""
+    assert 400 * MIB == pytest.approx(memory_budget(POLICY, at_use(500, 2).host))
+
+
+@pytest.mark.parametrize(
+    ("hidden", "reading"),
+    [("memory_limit_bytes", GONE), ("memory_limit_bytes", UNLIMITED), ("memory_used_bytes", GONE)],
+)
+def test_an_unknown_limit_or_use_has_no_budget(hidden, reading):
+    """None, so nothing is done for memory; unlimited is no limit either."""
+    assert memory_budget(POLICY, at_use(500, 2, **{hidden: reading}).host) is None
+
+
+def test_the_largest_worker_counts_for_all():
+    """100 MiB and 15 % each, 230 MiB left: two more than the two there are."""
+    assert 4 == memory_cap(POLICY, at_use(670, [of(20), of(100, 1)]))
+
+
+def test_a_booting_worker_will_take_as_much():
+    """One more of 115 MiB is already on its way: of two that fit, one is left."""
+    workers = [of(100), of(100, 1), of(0, 2, state=WorkerState.BOOTING)]
+
+    assert 4 == memory_cap(POLICY, at_use(670, workers))
+
+
+def test_a_leaving_worker_is_not_counted():
+    """It will be gone; what it holds still counts as used."""
+    workers = [of(100), of(100, 1), of(100, 2, state=WorkerState.DRAINING)]
+
+    assert 4 == memory_cap(POLICY, at_use(670, workers))
+
+
+def test_over_the_reserve_the_cap_is_below_the_count():
+    """100 MiB too much is one worker of 115 too many."""
+    assert 3 == memory_cap(POLICY, at_use(1000, [of(100, slot) for slot in range(4)]))
+
+
+def test_the_smallest_of_the_young_is_fresh():
+    """Booted a second ago; an old one may have been smaller before the application changed."""
+    young = [of(60, 1, spawned_at=-1.0), of(50, 2, spawned_at=-1.0)]
+
+    assert 50 * MIB == fresh_bytes(History(fresh_bytes=20 * MIB), at_use(500, [of(90), *young]))
+
+
+def test_without_young_workers_the_smallest_ever_is_fresh():
+    """Nobody has booted for long."""
+    assert 20 * MIB == fresh_bytes(History(fresh_bytes=20 * MIB), at_use(500, [of(90), of(80, 1)]))
+
+
+def test_unread_memory_of_workers_is_not_fresh():
+    """0 bytes is not a reading."""
+    assert 0 == fresh_bytes(History(), at_use(500, [a_worker(0, memory=GONE), a_worker(1, memory=GONE)]))
+
+
+def grown(mib, slot):
+    """A worker that has grown to `mib` within 100 s."""
+    return of(mib, slot, spawned_at=-100.0, boot_seconds=0.0)
+
+
+def test_the_fattest_is_recycled_when_memory_runs_out():
+    """1.5 MiB/s in all: 10 MiB of budget would not last for four recycles of 3 s."""
+    snapshot = at_use(890, [grown(70, 0), grown(120, 1), grown(60, 2)])
+
+    assert 2 == runs_out(POLICY, snapshot, 30 * MIB, boot_seconds=1.0).age
+
+
+def test_nobody_is_recycled_while_memory_lasts():
+    """400 MiB of budget last for minutes."""
+    assert runs_out(POLICY, at_use(500, [grown(70, 0), grown(120, 1)]), 30 * MIB, 1.0) is None
+
+
+def test_workers_that_do_not_grow_are_not_recycled():
+    """All as fresh as new ones: a boot would give nothing back."""
+    assert runs_out(POLICY, at_use(899, [grown(33, 0), grown(36, 1)]), 30 * MIB, 1.0) is None
+
+
+@pytest.mark.parametrize("hidden", ["memory_limit_bytes", "memory_used_bytes"])
+def test_nobody_is_recycled_for_memory_that_cannot_be_read(hidden):
+    """Neither limit nor use may be guessed."""
+    snapshot = at_use(890, [grown(70, 0), grown(120, 1)], **{hidden: GONE})
+
+    assert (None, False) == (runs_out(POLICY, snapshot, 30 * MIB, 1.0), surge_fits(POLICY, snapshot, 30 * MIB))
+
+
+def test_nobody_is_recycled_for_the_size_of_others():
+    """A worker whose memory was not read is never the fattest."""
+    blind = [replace(grown(0, slot), memory=GONE) for slot in range(2)]
+
+    assert runs_out(POLICY, at_use(890, blind), 30 * MIB, 1.0) is None
+
+
+def test_the_last_worker_is_not_recycled():
+    """With one alone there is nobody to compare with, and min_workers may be 1."""
+    assert runs_out(POLICY, at_use(890, [grown(120, 0)]), 30 * MIB, 1.0) is None
+
+
+def test_a_worker_that_warms_up_is_no_leak():
+    """50 MiB in its first moment, caches and imports: not taken for 50 MiB a second."""
+    workers = [of(60, slot, spawned_at=0.0, boot_seconds=0.0) for slot in range(4)]
+
+    assert runs_out(POLICY, at_use(700, workers), 10 * MIB, boot_seconds=1.0) is None
+
+
+@pytest.mark.parametrize(("used", "fits"), [(890, True), (930, False)])
+def test_a_replacement_may_use_half_the_reserve(used, fits):
+    """30 MiB and 15 % beside 890 or 930 of 1000 MiB."""
+    assert fits is surge_fits(POLICY, at_use(used, 2), 30 * MIB)
+
+
+def killed(kills=1, alive=9, before=0, **host):
+    """The decision on the first look after the kernel killed one of ten, and its history."""
+    calm = at_use(500, [of(50, slot) for slot in range(10)], oom_kills=before)
+    reborn = of(0, 10, state=WorkerState.BOOTING)
+    after = at_use(500, [*(of(50, slot) for slot in range(alive)), reborn], at=1.0, oom_kills=kills, **host)
+    return decide(POLICY, start(calm), replace(after, target=10))
+
+
+def test_an_oom_kill_shrinks_at_once_to_what_fits():
+    """Another limit than the one that can be read was hit: one fewer than before."""
+    decision, _ = killed(memory_limit_bytes=GONE)
+
+    assert (Action.SHRINK, Reason.MEMORY, 8) == (decision.action, decision.reason, decision.target)
+
+
+def test_an_oom_kill_names_the_memory():
+    """Whatever else is the matter."""
+    assert Bottleneck.MEMORY is killed(memory_limit_bytes=GONE)[0].bottleneck
+
+
+def test_an_oom_kill_caps_the_count_for_ten_minutes():
+    """(until, workers)."""
+    assert (601.0, 9) == killed()[1].oom
+
+
+def test_a_leaving_worker_does_not_count_as_alive_after_an_oom_kill():
+    """Eight serve, one drains, one boots: eight is what fits."""
+    calm = at_use(500, [of(50, slot) for slot in range(10)])
+    serving = [of(50, slot) for slot in range(8)]
+    others = [of(50, 8, state=WorkerState.DRAINING), of(0, 9, state=WorkerState.BOOTING)]
+    after = at_use(500, [*serving, *others], at=1.0, oom_kills=1)
+
+    assert 8 == decide(POLICY, start(calm), after)[1].oom[1]
+
+
+@pytest.mark.parametrize(("before", "kills"), [(0, 0), (3, 3), (3, 2), (GONE, 3), (3, GONE), (GONE, GONE)])
+def test_without_a_new_kill_nothing_is_capped(before, kills):
+    """The same count, one that went down, or one that could not be read."""
+    assert killed(kills, before=before)[1].oom is None
+
+
+def test_the_cap_after_an_oom_kill_is_over_after_ten_minutes():
+    """Then the memory itself is what counts."""
+    _, history = killed()
+    history = replace(history, oom=(1.5, 9))
+
+    decision, _ = decide(POLICY, history, at_use(500, 9, at=2.0))
+
+    assert 9 < decision.caps[CapName.MEMORY]
+
+
+def test_the_cap_after_an_oom_kill_survives_a_gap_in_time():
+    """The application has not become smaller while nobody looked."""
+    _, history = killed()
+    _, later = decide(POLICY, history, at_use(500, 9, at=101.0))
+
+    assert history.oom == later.oom
+
+
+def test_growth_stops_at_the_cap_after_an_oom_kill():
+    """However long the queue."""
+    plant = Plant(scaling()).serve(20, 5)
+    plant.history = replace(plant.history, oom=(600.0, 6))
+    plant.serve(200, 10)
+
+    assert (6, Reason.AT_MEMORY_CAP) == (plant.target, plant.last().reason)
