@@ -198,7 +198,7 @@ def _shrink(ask: Question) -> Choice | None:
     fewer = removable(policy, ask.history, ask.view.mark.at, count, policy.min_workers)
     if fewer <= 0:
         return None
-    capped = ask.need.keep > ask.limit
+    capped = ask.need.keep > ask.limit and not ask.at_ceiling
     reason = _SHRINK_FOR.get(ask.binding, Reason.LOAD_FELL) if capped else Reason.LOAD_FELL
     return Choice(Action.SHRINK, reason, count - fewer)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import pairwise
 
 from gunicorn_autotune.law.cores import cores_full
 from gunicorn_autotune.law.pressure import queue_p95
@@ -13,9 +15,10 @@ from gunicorn_autotune.law.staffing import processes_for_cpu, staff, workers_for
 from gunicorn_autotune.law.verify import pays
 from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.decisions import Reason
-from gunicorn_autotune.model.history import History
+from gunicorn_autotune.model.history import History, Mark
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.readings import Missing, Reading
+from gunicorn_autotune.model.snapshot import QUEUE_TIME_BOUNDS_SECONDS
 
 _DRAIN_SECONDS = 0.5
 _DRAIN_BOOTS = 3.0
@@ -114,7 +117,22 @@ def _misses_goal(policy: Policy, history: History, view: View) -> bool:
     if view.mark.started - before.started < _MISSES_REQUESTS:
         return False
     late = queue_p95(before, view.mark)
-    return late is not None and late > policy.queue_time_goal_seconds
+    return late is not None and late > policy.queue_time_goal_seconds and _possible(policy, history, view, before, late)
+
+
+def _possible(policy: Policy, history: History, view: View, before: Mark, late_seconds: float) -> bool:
+    """Whether the workers were busy enough for anybody to have waited for one.
+
+    A request that waits w finds every slot busy for w: busy >= slots * w / 2 in each interval with late starts. A clock
+    that is wrong at the proxy, or slow uploads, show waits that no worker can cure.
+    """
+    late_from = bisect_left(QUEUE_TIME_BOUNDS_SECONDS, policy.queue_time_goal_seconds) + 1
+    marks = [mark for mark in history.marks if mark.at >= before.at]
+    lates = [sum(mark.queue_time_counts[late_from:]) for mark in marks]
+    intervals = sum(1 for older, newer in pairwise(lates) if newer > older)
+    seconds = intervals * min(late_seconds, view.newest.seconds)
+    busy = (view.mark.busy_seconds or 0.0) - (before.busy_seconds or 0.0)
+    return busy >= view.crew.slots * seconds / 2.0
 
 
 def _unexplained(policy: Policy, history: History, view: View, need: Need) -> bool:

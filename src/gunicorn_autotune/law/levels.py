@@ -10,6 +10,7 @@ from gunicorn_autotune.law.spans import back
 from gunicorn_autotune.model.history import History, Level, Mark
 
 _REMEMBERED_SECONDS = 60.0
+_MOST_LEVELS = 24
 _SETTLES_SECONDS = 30.0
 _LONGEST_SECONDS = 20.0
 _USED_SHARE = 0.9
@@ -41,7 +42,7 @@ def with_level(history: History, crew: Crew, mark: Mark, service_seconds: float)
     if top is None or top.ready != crew.ready or top.last.at != last.at:
         same = top is not None and top.ready == crew.ready
         born = top.born_at if top is not None and same else mark.at
-        recent = [level for level in levels if mark.at - level.last.at < _REMEMBERED_SECONDS]
+        recent = [level for level in levels[-_MOST_LEVELS:] if mark.at - level.last.at < _REMEMBERED_SECONDS]
         return (*recent, Level(crew.ready, born, mark, mark))
     first = top.first
     settling = mark.at - top.born_at < min(service_seconds, _SETTLES_SECONDS)

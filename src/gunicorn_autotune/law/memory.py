@@ -19,6 +19,7 @@ _RECYCLE_SECONDS = 2.0
 """A recycle takes a boot and about this long."""
 _FRESH_SECONDS = 10.0
 _AFTER_OOM_SECONDS = 600.0
+_RECOVERY_SECONDS, _RECOVERED_SHARE = 30.0, 0.2
 _WARM_SECONDS = 30.0
 """Caches and lazy imports fill within this time: not taken for a leak that goes on at that rate."""
 _AHEAD_RECYCLES = 4.0
@@ -90,25 +91,34 @@ def after_oom(history: History, at: float, limit: int | None) -> int | None:
 
 
 def oom_seen(policy: Policy, history: History, snapshot: Snapshot) -> History:
-    """`history` with the cap lowered to what fits now, if the kernel killed since the last snapshot."""
-    if len(history.marks) < 2:
-        return history
-    before, now = history.marks[-2].oom_kills, history.marks[-1].oom_kills
+    """`history` with the cap lowered to what fits now, if the kernel killed; lifted when a fifth is free again."""
+    before = next((mark.oom_kills for mark in reversed(history.marks[:-1]) if mark.oom_kills is not None), None)
+    now = history.marks[-1].oom_kills if history.marks else None
     if before is None or now is None or now <= before:
-        return history
+        return _after_recovery(policy, history, snapshot)
     alive = sum(1 for worker in snapshot.workers if worker.state in (WorkerState.IDLE, WorkerState.BUSY))
     fits = memory_cap(policy, snapshot)
     workers = max(1, alive - 1 if fits is None else min(fits, alive))
     return replace(history, oom=(snapshot.at + _AFTER_OOM_SECONDS, workers))
 
 
+def _after_recovery(policy: Policy, history: History, snapshot: Snapshot) -> History:
+    """Recycling may have made room long before the ten minutes are over."""
+    if history.oom is None or snapshot.at < history.oom[0] - _AFTER_OOM_SECONDS + _RECOVERY_SECONDS:
+        return history
+    budget, limit = memory_budget(policy, snapshot.host), _limit_bytes(policy, snapshot.host)
+    free = budget is not None and limit is not None and budget >= _RECOVERED_SHARE * limit
+    return replace(history, oom=None) if free else history
+
+
 def fresh_bytes(history: History, snapshot: Snapshot) -> int:
-    """What a worker takes that has just booted: the smallest ever, unless younger ones say that it has changed."""
-    sizes = [(worker.ready_at, _own_bytes(worker)) for worker in snapshot.workers if worker.ready_at is not None]
-    young = [size for ready_at, size in sizes if size and snapshot.at - ready_at < _FRESH_SECONDS]
-    if young:
-        return min(young)
-    return min([size for _, size in sizes if size] + ([history.fresh_bytes] if history.fresh_bytes else []), default=0)
+    """What a worker takes that has just booted: the smallest of the young, else what it was; 0 before one was read."""
+    since = snapshot.at - _FRESH_SECONDS
+    young = [worker for worker in snapshot.workers if worker.ready_at is not None and worker.ready_at > since]
+    if history.fresh_bytes and not young:
+        return history.fresh_bytes
+    sizes = [_own_bytes(worker) for worker in young or snapshot.workers]
+    return min([size for size in sizes if size], default=history.fresh_bytes)
 
 
 def runs_out(policy: Policy, snapshot: Snapshot, fresh: int, boot_seconds: float) -> WorkerReading | None:

@@ -13,13 +13,20 @@ from gunicorn_autotune.model.snapshot import Snapshot, WorkerState
 
 _PATIENCE_SECONDS = 60.0
 """A replacement that is not ready by then, and twice its boot, is given up."""
+_REST_SECONDS = 300.0
+"""Then no recycle is begun for this long: every one costs a boot."""
 
 
 def recycling(policy: Policy, history: History, view: View) -> History:
     """`history` with a recycle begun when one is due, and ended when it can no longer be carried through."""
     under_way, snapshot = history.recycling, view.snapshot
     if under_way is not None:
-        return history if _goes_on(policy, under_way, view) else replace(history, recycling=None)
+        if _goes_on(policy, under_way, view):
+            return history
+        rest = view.mark.at + _REST_SECONDS if given_up(under_way, view) else 0.0
+        return replace(history, recycling=None, no_recycle_before=rest)
+    if view.mark.at < history.no_recycle_before:
+        return history
     fresh = fresh_bytes(history, snapshot)
     history = replace(history, fresh_bytes=fresh)
     if view.crew.booting or view.crew.serving != snapshot.target or not _one_more_may_start(policy, snapshot):

@@ -163,7 +163,7 @@ def _ceiling(policy: Policy, history: History, view: View) -> Ceiling:
     hold = _HOLD_SECONDS
     if before is not None:
         high, low = _samples(levels)
-        some = high.per_second > _SOME_GAIN * low.per_second
+        some = low.finished > 0 and high.per_second > _SOME_GAIN * low.per_second
         good = workers = levels[-1].ready if some else before.workers
         hold = before.hold_seconds if some else min(_LONGEST_HOLD_SECONDS, 2.0 * before.hold_seconds)
     else:

@@ -111,6 +111,8 @@ class History:
     doubted_at: float | None = None
     """When fewer workers were last tried because saturation made requests slow."""
     recycling: Recycling | None = None
+    no_recycle_before: float = 0.0
+    """After a replacement that did not become ready."""
     fresh_bytes: int = 0
     """Private memory of a worker that has just booted; 0: not seen yet."""
     oom: tuple[float, int] | None = None

@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from benchmarks.calibration.__main__ import seeds_of, taken
+from benchmarks.calibration.__main__ import main, seeds_of, taken
 from benchmarks.calibration.apps.burn import app, burn
 from benchmarks.calibration.cells import Plan
 from benchmarks.calibration.page import section
@@ -87,6 +87,17 @@ def test_seeds_that_are_no_range_are_refused(text, capsys):
     with pytest.raises(SystemExit):
         seeds_of(text)
     assert "must be FIRST-LAST" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [(["--cells", "io,none"], "--cells = none, must be of"), (["--quick", "--take"], "must not go with --quick")],
+)
+def test_arguments_that_make_no_sense_are_refused_before_anything_runs(arguments, rule, capsys):
+    """One line: the option, its value, the rule."""
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert rule in capsys.readouterr().err
 
 
 def test_the_app_uses_the_cpu_it_is_told():

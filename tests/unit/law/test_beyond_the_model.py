@@ -109,9 +109,16 @@ def test_queue_times_over_the_goal_in_calm_grow_the_count():
 
 def test_queue_times_grow_the_count_every_ten_seconds_at_most():
     """Each step is given time to show."""
-    times = [at for at, _ in grown(late(40), Reason.QUEUE_TIME)]
+    times = [at for at, _ in grown(late(60, rate=40), Reason.QUEUE_TIME)]
 
     assert min(later - earlier for earlier, later in pairwise(times)) >= 10.0
+
+
+def test_waits_that_no_worker_can_have_caused_do_not_grow_the_count_for_ever():
+    """A clock that is wrong at the proxy makes every request late, and yet most slots are idle."""
+    plant = late(300)
+
+    assert plant.last().target < 20
 
 
 def test_demand_stays_what_the_model_says_while_queue_times_grow_the_count():
