@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gunicorn_autotune.law.caps import backing_off, boots_allowed
+from gunicorn_autotune.law.ceiling import allowed
 from gunicorn_autotune.law.cores import cores_full
 from gunicorn_autotune.law.demand import Need
 from gunicorn_autotune.law.memory import memory_budget
 from gunicorn_autotune.law.recycle import given_up, replacement_ready
 from gunicorn_autotune.law.shrink import excess, removable, rested
-from gunicorn_autotune.law.verify import allowed
 from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.decisions import Action, CapName, Reason
 from gunicorn_autotune.model.history import History

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from gunicorn_autotune.law.cores import cores_full
+from gunicorn_autotune.law.judge import pays
 from gunicorn_autotune.law.pressure import queue_p95
 from gunicorn_autotune.law.service import Service, saturated_seconds
 from gunicorn_autotune.law.spans import Span, back
 from gunicorn_autotune.law.staffing import processes_for_cpu, staff, workers_for
-from gunicorn_autotune.law.verify import pays
 from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.decisions import Reason
 from gunicorn_autotune.model.history import History, Mark

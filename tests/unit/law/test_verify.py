@@ -3,7 +3,8 @@
 import pytest
 from tests.unit.law.plant import Plant, pool_of, scaling
 
-from gunicorn_autotune.law.verify import allowed, pays
+from gunicorn_autotune.law.ceiling import allowed
+from gunicorn_autotune.law.judge import pays
 from gunicorn_autotune.model.decisions import Action, Bottleneck, Reason
 from gunicorn_autotune.model.history import Ceiling, History
 from gunicorn_autotune.model.readings import Missing
