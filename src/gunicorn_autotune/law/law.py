@@ -2,8 +2,9 @@
 
     offered load -> Erlang-C -> caps of the host -> up at once, down slowly
 
-The parts: crew, spans, view (what is known), service, demand, staffing (what is needed), caps (what is allowed),
-pressure, shrink, choice (what is done). Formulas and constants are explained where they stand.
+The parts: crew, spans, view (what is known), service, demand, staffing (what is needed), caps, memory (what is
+allowed), levels, judge, ceiling, verify (did growth pay), pressure, recycle, shrink, choice (what is done). Formulas
+and constants are explained where they stand.
 """
 
 from __future__ import annotations
