@@ -51,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = told.cells.split(",")
     if unknown := [name for name in names if name not in CELLS]:
         parser().error(f"--cells = {','.join(unknown)}, must be of {', '.join(CELLS)}")
+    if told.quick and told.take:
+        parser().error("--take = on, must not go with --quick: such figures are worth nothing")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are ended on the way out
     cells = [shortened(CELLS[name], QUICK_SECONDS) if told.quick else CELLS[name] for name in names]
     seeds = seeds_of(told.seeds)
@@ -58,13 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if told.patience and not wait_for_quiet(QUIET_CORES, told.patience):
             tell("the machine does not become quiet; going on")
         constants = probe.measure(tell)
-        document = run_cells(cells, seeds, constants, tell, told.patience)
+        document: dict[str, Any] = {"machine": machine.describe()}
+        for part in run_cells(cells, seeds, constants, tell, told.patience):
+            document = joined(document, part | {"taken": datetime.now(timezone.utc).isoformat(timespec="seconds")})
+            if told.take:
+                document = taken(document)
     except KeyboardInterrupt:
         tell("interrupted")
         return 130
-    document |= {"taken": datetime.now(timezone.utc).isoformat(timespec="seconds"), "machine": machine.describe()}
-    if told.take:
-        document = taken(document)
     print(json.dumps(document, indent=1) if told.json else section(document))
     return 0
 
@@ -83,12 +86,17 @@ def taken(document: dict[str, Any], results: Path = RESULTS) -> dict[str, Any]:
         before = json.loads(results.read_text())
     except (OSError, ValueError):
         before = {}
-    document = before | document | {"cells": before.get("cells", {}) | document["cells"]}
+    document = joined(before, document)
     results.parent.mkdir(exist_ok=True)
     results.write_text(json.dumps(document, separators=(",", ":")).replace(',"', ',\n"') + "\n")
     if "timelines" in document:
         plots.draw(document, ROOT / "docs")
     return document
+
+
+def joined(before: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """The newer of two documents, with the cells that only the older has."""
+    return before | document | {"cells": before.get("cells", {}) | document["cells"]}
 
 
 def tell(line: str) -> None:

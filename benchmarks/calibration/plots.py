@@ -12,6 +12,8 @@ from typing import Any
 GOOD_MS = 250
 FROM_SECONDS, TO_SECONDS = -3.0, 15.0
 """What is shown around the step; the rest of the minute is calm."""
+LEGENDS = ("center right", "lower right", "upper right")
+"""Where load, workers and response leave room."""
 BLUE, ORANGE, GREEN, GREY = "#1f77b4", "#d95f02", "#1b7837", "#777777"
 
 
@@ -38,11 +40,9 @@ def real_against_simulated(lines: dict[str, Any]) -> Any:
 def law_at_work(line: dict[str, Any]) -> Any:
     """What came, what the law made of it, what users felt."""
     figure, (load, workers, response) = _panels(3)
-    at = [row["second"] + 0.5 - line["step_at"] for row in line["per_second"]]
+    shown = _seconds(line)
     load.step(*_offered(line), where="post", color=GREY, label="offered rate")
-    load.plot(
-        at, [row["arrivals"] for row in line["per_second"]], color=BLUE, marker="o", markersize=3, label="arrivals"
-    )
+    load.plot(*_points(line, shown, "arrivals"), color=BLUE, marker="o", markersize=3, label="arrivals")
     _steps(load, line, "backlog", ORANGE, "backlog (requests)")
     load.set_ylabel("requests/s")
     _steps(workers, line, "demand", GREEN, "demand", ":")
@@ -72,11 +72,21 @@ def _steps(axes: Any, line: dict[str, Any], name: str, color: str, label: str, s
 
 
 def _response(axes: Any, line: dict[str, Any], color: str, label: str, style: str) -> None:
-    rows = [row for row in line["per_second"] if row["p95_seconds"] is not None]
-    at = [row["second"] + 0.5 - line["step_at"] for row in rows]
-    axes.plot(at, [row["p95_seconds"] * 1e3 for row in rows], style, color=color, marker="o", markersize=3, label=label)
+    rows = [row for row in _seconds(line) if row["p95_seconds"] is not None]
+    at, p95 = _points(line, rows, "p95_seconds")
+    axes.plot(at, [value * 1e3 for value in p95], style, color=color, marker="o", markersize=3, label=label)
     axes.set_yscale("log")
     axes.set_ylabel("p95 response, ms")
+
+
+def _seconds(line: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those that are shown."""
+    return [row for row in line["per_second"] if FROM_SECONDS <= row["second"] + 0.5 - line["step_at"] <= TO_SECONDS]
+
+
+def _points(line: dict[str, Any], rows: list[dict[str, Any]], name: str) -> tuple[list[float], list[Any]]:
+    """The middle of each second, and its value."""
+    return [row["second"] + 0.5 - line["step_at"] for row in rows], [row[name] for row in rows]
 
 
 def _offered(line: dict[str, Any]) -> tuple[list[float], list[float]]:
@@ -87,13 +97,15 @@ def _offered(line: dict[str, Any]) -> tuple[list[float], list[float]]:
 
 def _finish(figure: Any, panels: tuple[Any, ...], title: str) -> None:
     panels[-1].axhline(GOOD_MS, color=GREY, linestyle=":", linewidth=1)
-    panels[-1].annotate(f"{GOOD_MS} ms", (TO_SECONDS, GOOD_MS), ha="right", va="bottom", color=GREY)
+    panels[-1].annotate(f"{GOOD_MS} ms", (FROM_SECONDS, GOOD_MS), ha="left", va="bottom", color=GREY)
     panels[-1].set_xlabel("seconds after the step")
+    panels[-1].set_yticks([100, 200, 500, 1000], ["100", "200", "500", "1000"])
+    panels[-1].minorticks_off()
     panels[-1].set_xlim(FROM_SECONDS, TO_SECONDS)
     panels[0].set_title(title, fontsize=10)
-    for panel in panels:
+    for panel, place in zip(panels, LEGENDS[-len(panels) :], strict=True):
         panel.grid(alpha=0.25)
-        panel.legend(loc="upper left", frameon=False, fontsize=8)
+        panel.legend(loc=place, frameon=False, fontsize=8)
 
 
 def _save(figure: Any, path: Path) -> None:

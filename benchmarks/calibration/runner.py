@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,7 +16,7 @@ from benchmarks.calibration.real import real_run
 from benchmarks.calibration.simulated import simulated_run
 from benchmarks.calibration.timeline import timeline
 
-QUIET_CORES = 0.2
+QUIET_CORES = 0.1
 """A run beside which others used more of the machine is made again."""
 TRIES = 3
 START_AND_STOP_SECONDS = 5.0
@@ -28,11 +28,11 @@ Tell = Callable[[str], None]
 
 def run_cells(
     cells: Sequence[Cell], seeds: Sequence[int], constants: Constants, tell: Tell, patience_seconds: float = 0.0
-) -> dict[str, Any]:
-    """The part of the results document that these cells make."""
-    document: dict[str, Any] = {"constants": asdict(constants), "cells": {}}
+) -> Iterator[dict[str, Any]]:
+    """After each cell the part of the results document that it makes, so that an interrupt costs one cell only."""
     left = sum(cell.seconds + START_AND_STOP_SECONDS for cell in cells) * len(seeds)
     for cell in cells:
+        document: dict[str, Any] = {"constants": asdict(constants)}
         real, simulated = [], []
         for seed in seeds:
             tell(f"{cell.name}, seed {seed}; {_minutes(left)} left if nobody disturbs")
@@ -45,8 +45,8 @@ def run_cells(
             left -= cell.seconds + START_AND_STOP_SECONDS
             if cell.name == PLOTTED and seed == seeds[0]:
                 document["timelines"] = {"real": timeline(measured), "simulated": timeline(predicted)}
-        document["cells"][cell.name] = {"title": cell.title, "real": real, "simulated": simulated, "seeds": list(seeds)}
-    return document
+        one = {"title": cell.title, "real": real, "simulated": simulated, "seeds": list(seeds)}
+        yield document | {"cells": {cell.name: one}}
 
 
 def quiet_run(

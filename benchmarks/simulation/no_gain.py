@@ -1,6 +1,6 @@
 """The picture of docs/how-it-decides.md: a database that slows down, what was tried and what was kept.
 
-    python -m benchmarks.simulation.no_gain > docs/how-it-decides-no-gain.svg
+python -m benchmarks.simulation.no_gain > docs/how-it-decides-no-gain.svg
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.calibration.page import section
 from benchmarks.simulation import goals, page_tables, record
 from benchmarks.simulation.page_words import (
     BESIDE_PEERS,
@@ -30,8 +31,8 @@ PAGE = record.ROOT / "docs" / "evidence.md"
 PLOTS = record.ROOT / "docs" / "evidence"
 
 
-def page(found: dict[str, Any]) -> str:
-    """The whole page."""
+def page(found: dict[str, Any], calibration: dict[str, Any] | None = None) -> str:
+    """The whole page; `calibration` is benchmarks/results/calibration.json, where there is one."""
     parts = record.parts_of(found)
     named = parts.pop(record.NAMED, [])
     lines = [HEAD, METHOD, LIMITS, *_goals(parts, named)]
@@ -39,6 +40,8 @@ def page(found: dict[str, Any]) -> str:
         lines += _random(name, plays)
     if named:
         lines += _named(named)
+    if calibration is not None:
+        lines.append(section(calibration))
     lines += [*_reproduce(found)]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -113,11 +116,11 @@ def drawings(found: dict[str, Any]) -> dict[str, str]:
 def write(page_path: Path = PAGE, plots_path: Path = PLOTS) -> None:
     """The page and its plots; plots of other parts are removed."""
     found = record.load()
-    page_path.write_text(page(found))
+    page_path.write_text(page(found, record.calibration()))
     plots_path.mkdir(exist_ok=True)
     drawn = drawings(found)
     for old in plots_path.glob("*.svg"):
-        if old.name not in drawn:
+        if old.name not in drawn and not old.name.startswith("calibration"):
             old.unlink()
     for name, text in drawn.items():
         (plots_path / name).write_text(text)

@@ -16,6 +16,7 @@ from gunicorn_autotune import law, model
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "simulation.json"
+CALIBRATION = RESULTS.with_name("calibration.json")
 NAMED = "named"
 _NOT_OURS = ("wrk", "load_average", "flask", "prometheus-client", "gunicorn")
 
@@ -61,4 +62,12 @@ def dump(found: Mapping[str, Any]) -> str:
 def load() -> dict[str, Any]:
     """The results last taken."""
     found: dict[str, Any] = json.loads(RESULTS.read_text())
+    return found
+
+
+def calibration() -> dict[str, Any] | None:
+    """How far the simulator is from real runs, as last taken; None when it never was."""
+    if not CALIBRATION.exists():
+        return None
+    found: dict[str, Any] = json.loads(CALIBRATION.read_text())
     return found

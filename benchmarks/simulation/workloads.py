@@ -27,7 +27,7 @@ TUNING_SEEDS = (1, 2, 3, 4, 5)
 """Looked at while the law's constants were chosen."""
 FRESH_SEEDS = tuple(range(101, 111))
 """Kept apart: nobody looks at single workloads of these before the constants are final."""
-FRESH_EACH = 12
+FRESH_EACH = 8
 NAMED_SEEDS = tuple(range(201, 211))
 """Arrivals of the named scenarios."""
 

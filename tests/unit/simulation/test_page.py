@@ -25,7 +25,7 @@ def tiny_document() -> dict:
 
 def test_the_evidence_page_is_fresh():
     """Its figures are the ones in benchmarks/results, not typed by hand."""
-    assert page.PAGE.read_text() == page.page(record.load())
+    assert page.PAGE.read_text() == page.page(record.load(), record.calibration())
 
 
 def test_every_plot_of_the_page_is_there_and_small():
