@@ -47,21 +47,15 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Probe, run, print; with --take keep."""
-    told = parser().parse_args(arguments)
-    names = told.cells.split(",")
-    if unknown := [name for name in names if name not in CELLS]:
-        parser().error(f"--cells = {','.join(unknown)}, must be of {', '.join(CELLS)}")
-    if told.quick and told.take:
-        parser().error("--take = on, must not go with --quick: such figures are worth nothing")
+    told = checked(parser().parse_args(arguments))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are ended on the way out
-    cells = [shortened(CELLS[name], QUICK_SECONDS) if told.quick else CELLS[name] for name in names]
-    seeds = seeds_of(told.seeds)
+    cells = [shortened(CELLS[name], QUICK_SECONDS) if told.quick else CELLS[name] for name in told.cells.split(",")]
+    document: dict[str, Any] = {"machine": machine.describe()}
     try:
         if told.patience and not wait_for_quiet(QUIET_CORES, told.patience):
             tell("the machine does not become quiet; going on")
         constants = probe.measure(tell)
-        document: dict[str, Any] = {"machine": machine.describe()}
-        for part in run_cells(cells, seeds, constants, tell, told.patience):
+        for part in run_cells(cells, seeds_of(told.seeds), constants, tell, told.patience):
             document = joined(document, part | {"taken": datetime.now(timezone.utc).isoformat(timespec="seconds")})
             if told.take:
                 document = taken(document)
@@ -70,6 +64,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     print(json.dumps(document, indent=1) if told.json else section(document))
     return 0
+
+
+def checked(told: argparse.Namespace) -> argparse.Namespace:
+    """What was told, if it makes sense; else a line about it, and the end."""
+    seeds_of(told.seeds)
+    if unknown := [name for name in told.cells.split(",") if name not in CELLS]:
+        parser().error(f"--cells = {','.join(unknown)}, must be of {', '.join(CELLS)}")
+    if told.quick and told.take:
+        parser().error("--take = on, must not go with --quick: such figures are worth nothing")
+    return told
 
 
 def seeds_of(text: str) -> list[int]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.calibration.compare import GOAL_POINTS, GOAL_SHARE, JUDGED, SMALL_SHARE, Compared, compared
-from benchmarks.calibration.runner import QUIET_CORES, TRIES
+from benchmarks.calibration.runner import LOOKS, QUIET_CORES, TRIES
 
 HEAD = f"""## The simulator against real runs
 
@@ -18,8 +18,9 @@ probe of its own; nothing is fitted to a cell. Given from the real run is only w
 `late` is the share of requests that waited over 100 ms for a worker, by the server's own histogram; `slow` the share
 answered over 100 ms later than alone; `back` the time from the last change of the load until the p95 of what a
 response takes beyond its own work stays below 150 ms. Real figures are the mean of the seeds and, in brackets, the
-lowest and highest run: an error smaller than that spread says nothing. Goal: late and workers within {GOAL_SHARE:.0%};
-for a late share below {SMALL_SHARE:.0%}, within {GOAL_POINTS * 100:g} points.
+lowest and highest run; simulated ones are those with the ticks of the real runs and, in brackets, the lowest and
+highest when the ticks fall {LOOKS} other ways: an error smaller than either spread is chance. Goal: late and workers
+within {GOAL_SHARE:.0%}; for a late share below {SMALL_SHARE:.0%}, within {GOAL_POINTS * 100:g} points.
 
 """
 PLOT = """![Workers and p95 of each second, real and simulated](evidence/calibration-step.svg)
@@ -108,7 +109,10 @@ def _table(cells: dict[str, Any], figures: tuple[tuple[str, str, Format], ...], 
         fields = [f"`{name}`"]
         for figure, _, form in figures:
             row = compared(figure, cell["real"], cell["simulated"])
-            fields += [_real(row, form), _told(row.simulated, form)] + ([_error(row), _goal(row)] if errors else [])
+            fields += [_real(row, form), _told(row.simulated, form)]
+            if errors:
+                fields[-1] += _range([run[figure] for run in cell["chance"]], form)
+                fields += [_error(row), _goal(row)]
         lines.append(f"| {' | '.join(fields)} |")
     return "\n".join(lines) + "\n\n"
 
@@ -120,14 +124,18 @@ def _told(value: float | None, form: Format) -> str:
 def _real(row: Compared, form: Format) -> str:
     if row.real is None or row.real_low is None or row.real_high is None:
         return "not in every run"
-    return f"{form(row.real)} ({form(row.real_low)} to {form(row.real_high)})"
+    return form(row.real) + _range([row.real_low, row.real_high], form)
+
+
+def _range(values: list[float], form: Format) -> str:
+    return f" ({form(min(values))} to {form(max(values))})"
 
 
 def _error(row: Compared) -> str:
     if row.error is None:
         return "-"
     text = f"{row.error * 100:+.1f} points" if row.absolute else f"{row.error:+.0%}"
-    return text + (", within the spread" if row.within_spread else "")
+    return text + (", within the real spread" if row.within_spread else "")
 
 
 def _goal(row: Compared) -> str:
@@ -146,7 +154,8 @@ def _constants(constants: dict[str, Any]) -> str:
         "\n".join(lines)
         + f"\n\nOn {constants['cores']:g} cores, {constants['fork_seconds'] * 1e3:.1f} ms for each fork. The load"
         f" generator shares them: {constants['generator_cpu_seconds'] * 1e3:.2f} ms of CPU for each request, and"
-        f" {constants['arbiter_cores']:.3f} cores for the arbiter, are taken off the simulated cores.\n\n"
+        f" {constants['arbiter_cores']:.3f} cores for the arbiter, are taken off the simulated cores. A tick"
+        f" comes every {constants['tick_seconds'] * 1e3:.1f} ms.\n\n"
     )
 
 

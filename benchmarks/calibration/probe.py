@@ -20,6 +20,7 @@ from benchmarks.micro import proc
 from benchmarks.openloop import Phase
 
 from gunicorn_autotune.model.readings import known
+from gunicorn_autotune.model.snapshot import Snapshot
 
 AT_START, ONE_BY_ONE = 6, 4
 """Workers forked in a row, which tells what a fork takes; then each on a quiet machine, which tells what a boot takes.
@@ -57,6 +58,8 @@ class Constants:
     """For each request."""
     arbiter_cores: float
     """The ticks, their flight record included."""
+    tick_seconds: float
+    """From one tick to the next: the policy's quarter of a second and the work of the tick."""
     servers: Mapping[str, ServerConstants]
 
     def taken_cores(self, rate: float) -> float:
@@ -73,6 +76,7 @@ class Probed:
     fork_seconds: float
     generator_cpu_seconds: float
     arbiter_cores: float
+    tick_seconds: float
 
 
 def measure(tell: Callable[[str], None]) -> Constants:
@@ -90,6 +94,7 @@ def measure(tell: Callable[[str], None]) -> Constants:
         fork_seconds=min(one.fork_seconds for one in found.values()),
         generator_cpu_seconds=median(one.generator_cpu_seconds for one in found.values()),
         arbiter_cores=median(one.arbiter_cores for one in found.values()),
+        tick_seconds=median(one.tick_seconds for one in found.values()),
         servers={kind: one.server for kind, one in found.items()},
     )
 
@@ -102,19 +107,26 @@ def _probe(kind: str) -> Probed:
             server.process.send_signal(signal.SIGTTIN)
             time.sleep(pause)
         overhead, generator, arbiter = _load(server)
-        workers = sorted(ticks_of(record)[-1].snapshot.workers, key=lambda worker: worker.age)
-        cores = known(ticks_of(record)[-1].snapshot.host.cpu_limit_cores, 0.0)
+        snapshots = [tick.snapshot for tick in ticks_of(record)]
         boot_cpu = median(_boot_cpu_seconds(server.log)[-ONE_BY_ONE:])
-    forked = [worker.spawned_at for worker in workers]
-    boots = [worker.ready_at - worker.spawned_at for worker in workers[-ONE_BY_ONE:] if worker.ready_at is not None]
+    fork, boot = _shortest(snapshots[-1])
     return Probed(
-        # The shortest: what others do on this machine only ever adds.
-        ServerConstants(boot_cpu, max(0.0, min(boots) - boot_cpu), overhead),
-        cores,
-        min(after - before for before, after in itertools.pairwise(forked[:AT_START])),
+        ServerConstants(boot_cpu, max(0.0, boot - boot_cpu), overhead),
+        known(snapshots[-1].host.cpu_limit_cores, 0.0),
+        fork,
         generator,
         arbiter,
+        # An idle server is looked at once a second; under load no tick is left out, so the median is of those.
+        median(after.at - before.at for before, after in itertools.pairwise(snapshots)),
     )
+
+
+def _shortest(snapshot: Snapshot) -> tuple[float, float]:
+    """A fork and a lone boot, in seconds; the shortest, as what others do on this machine only ever adds."""
+    workers = sorted(snapshot.workers, key=lambda worker: worker.age)
+    forked = [worker.spawned_at for worker in workers[:AT_START]]
+    boots = [worker.ready_at - worker.spawned_at for worker in workers[-ONE_BY_ONE:] if worker.ready_at is not None]
+    return min(after - before for before, after in itertools.pairwise(forked)), min(boots)
 
 
 def _load(server: Server) -> tuple[float, float, float]:

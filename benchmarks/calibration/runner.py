@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmarks.calibration.cells import Cell
+from benchmarks.calibration.compare import JUDGED
 from benchmarks.calibration.observed import Observed, figures, first_look_seconds
 from benchmarks.calibration.others import wait_for_quiet
 from benchmarks.calibration.probe import Constants
@@ -16,10 +17,12 @@ from benchmarks.calibration.real import real_run
 from benchmarks.calibration.simulated import simulated_run
 from benchmarks.calibration.timeline import timeline
 
-QUIET_CORES = 0.1
+QUIET_CORES = 0.03
 """A run beside which others used more of the machine is made again."""
 TRIES = 3
 START_AND_STOP_SECONDS = 5.0
+LOOKS = 8
+"""Other moments for the simulator's ticks, to tell how much of any error is chance."""
 PLOTTED = "step"
 """The cell whose first seed is kept over time."""
 
@@ -33,20 +36,26 @@ def run_cells(
     left = sum(cell.seconds + START_AND_STOP_SECONDS for cell in cells) * len(seeds)
     for cell in cells:
         document: dict[str, Any] = {"constants": asdict(constants)}
-        real, simulated = [], []
+        one: dict[str, Any] = {"title": cell.title, "seeds": list(seeds), "real": [], "simulated": [], "chance": []}
         for seed in seeds:
             tell(f"{cell.name}, seed {seed}; {_minutes(left)} left if nobody disturbs")
             measured = quiet_run(cell, seed, tell, patience_seconds)
             predicted = simulated_run(cell, seed, constants, first_look_seconds(measured))
-            real.append(plain(figures(measured)))
-            simulated.append(plain(figures(predicted)))
-            tell(f"    real {told(real[-1])}")
-            tell(f"    sim  {told(simulated[-1])}")
+            for name, run in (("real", measured), ("simulated", predicted)):
+                one[name].append(plain(figures(run)))
+                tell(f"    {name:9} {told(one[name][-1])}")
+            one["chance"] += chance(cell, seed, constants)
             left -= cell.seconds + START_AND_STOP_SECONDS
             if cell.name == PLOTTED and seed == seeds[0]:
                 document["timelines"] = {"real": timeline(measured), "simulated": timeline(predicted)}
-        one = {"title": cell.title, "real": real, "simulated": simulated, "seeds": list(seeds)}
         yield document | {"cells": {cell.name: one}}
+
+
+def chance(cell: Cell, seed: int, constants: Constants) -> list[dict[str, float | None]]:
+    """The judged figures of the simulator when its ticks fall otherwise, spread evenly over a tick."""
+    looks = [constants.tick_seconds * number / LOOKS for number in range(LOOKS)]
+    found = [plain(figures(simulated_run(cell, seed, constants, look))) for look in looks]
+    return [{name: one[name] for name in JUDGED} for one in found]
 
 
 def quiet_run(

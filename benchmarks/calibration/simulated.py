@@ -14,8 +14,6 @@ from gunicorn_autotune.model.snapshot import Snapshot
 from gunicorn_autotune.testing import Application, Change, Machine, SimulatedHost, Trace, a_policy, autotuned
 from gunicorn_autotune.testing.processes import Request as Simulated
 
-TICK_SECONDS = 0.25
-
 
 class Recorded:
     """The law as a controller that keeps what a flight record would hold."""
@@ -31,19 +29,19 @@ class Recorded:
         return target
 
 
-def simulated_run(cell: Cell, seed: int, constants: Constants, first_look_seconds: float = TICK_SECONDS) -> Observed:
+def simulated_run(cell: Cell, seed: int, constants: Constants, first_look_seconds: float = 0.0) -> Observed:
     """The plan of `seed` on a host with this machine's constants; a tick falls so long after the last phase begins.
 
     When the ticks fall is chance in a real run, and up to a quarter of a second of waiting at every step.
     """
-    began = (TICK_SECONDS - first_look_seconds - cell.step_at) % TICK_SECONDS
+    began = -(first_look_seconds + cell.step_at) % constants.tick_seconds
     drawn, law = plan(cell, seed), Recorded()
     machine = machine_of(cell, constants)
     host = SimulatedHost(
         application_of(cell, constants), _trace(cell, drawn, began), machine, workers=MIN_WORKERS, seed=seed,
         changes=_changes(cell, machine, constants, began),
     )  # fmt: skip
-    host.run(law, TICK_SECONDS)
+    host.run(law, constants.tick_seconds)
     answers = tuple(_answer(request, began) for request in host.requests[1:])
     return Observed(cell, began, tuple(law.ticks), answers, tuple(cpu + wait for cpu, wait in drawn.work))
 

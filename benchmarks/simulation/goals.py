@@ -36,9 +36,10 @@ def of_set(summaries: dict[str, Summary]) -> list[Verdict]:
     if ours is None:
         return []
     excess, ratio = ours.excess_late.value, ours.p95_ratio
+    slow = f"by the whole answer (slow) {ours.excess_slow.value * 100:.1f}"
     return [
         Verdict("mean excess of late requests, points", f"<= {EXCESS * 100:g}", f"{excess * 100:.1f}",
-                excess <= EXCESS, PROTOTYPE),
+                excess <= EXCESS, f"{slow}; {PROTOTYPE}"),
         Verdict("median p95 response / best controller's", f"<= {P95_RATIO:g}", f"{ratio:.3f}", ratio <= P95_RATIO),
         Verdict("actions per 10 min", f"<= {ACTIONS:g}", f"{ours.actions:.1f}", ours.actions <= ACTIONS),
     ]  # fmt: skip

@@ -50,8 +50,11 @@ def _pareto(summaries: Mapping[str, Summary]) -> Any:
 def _point(axis: Axes, name: str, memory: Mean, felt: Mean) -> None:
     look = LOOKS[name]
     x, y = memory.value, 100 * felt.value
+    # A static count's interval is a point, and rounding may put an end of it on the wrong side.
+    across = [[max(0.0, x - memory.low)], [max(0.0, memory.high - x)]]
+    up = [[max(0.0, y - 100 * felt.low)], [max(0.0, 100 * felt.high - y)]]
     axis.errorbar(
-        x, y, xerr=[[x - memory.low], [memory.high - x]], yerr=[[y - 100 * felt.low], [100 * felt.high - y]],
+        x, y, xerr=across, yerr=up,
         color=look.colour, elinewidth=0.8, marker="none",
     )  # fmt: skip
     size = 15 if name == OURS else 7

@@ -18,11 +18,13 @@ SERVER = {"boot_cpu_seconds": 0.002, "boot_wait_seconds": 0.003, "overhead_cpu_s
 RESULTS = {
     "taken": "2026-01-02T03:04:05+00:00",
     "machine": {"cpu": "a processor", "python": "CPython 3.11", "gunicorn": "27.0.1"},
-    "constants": {"cores": 2.0, "fork_seconds": 0.001, "generator_cpu_seconds": 0.0005, "arbiter_cores": 0.007,
+    "constants": {"cores": 2.0, "fork_seconds": 0.001, "generator_cpu_seconds": 0.0005,
+                  "arbiter_cores": 0.007, "tick_seconds": 0.2512,
                   "servers": {"sync": SERVER}},
     "cells": {
         "io": {"title": "waiting", "real": [RUN, RUN | {"late_share": 0.07, "others_cores": 0.9}],
-               "simulated": [RUN | {"mean_workers": 13.0}] * 2},
+               "simulated": [RUN | {"mean_workers": 13.0}] * 2,
+               "chance": [{"late_share": 0.01, "mean_workers": 11.0}, {"late_share": 0.08, "mean_workers": 14.0}]},
     },
 }  # fmt: skip
 LINE = {
@@ -40,8 +42,8 @@ def test_the_section_shows_means_spread_errors_and_misses():
 
     assert text.startswith("## The simulator against real runs\n")
     assert "0 of 2 meet the goal; not: io late share, io mean workers." in text
-    assert "| `io` | 6.0 % (5.0 % to 7.0 %) | 5.0 % | -17%, within the spread | missed |" in text
-    assert "10.0 (10.0 to 10.0) | 13.0 | +30% | missed |" in text
+    assert "| `io` | 6.0 % (5.0 % to 7.0 %) | 5.0 % (1.0 % to 8.0 %) | -17%, within the real spread | missed |" in text
+    assert "10.0 (10.0 to 10.0) | 13.0 (11.0 to 14.0) | +30% | missed |" in text
     assert "not in every run" in text
     assert "1 stayed disturbed" in text
     assert "calibration-step.svg" not in text

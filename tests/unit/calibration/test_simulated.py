@@ -4,6 +4,7 @@ import pytest
 from benchmarks.calibration.cells import CELLS, plan, shortened
 from benchmarks.calibration.observed import figures, first_look_seconds
 from benchmarks.calibration.probe import Constants, ServerConstants
+from benchmarks.calibration.runner import LOOKS, chance
 from benchmarks.calibration.server import KINDS
 from benchmarks.calibration.simulated import application_of, machine_of, simulated_run
 
@@ -11,12 +12,9 @@ from gunicorn_autotune.testing import Application, Machine, SimulatedHost, Trace
 
 SERVER = ServerConstants(boot_cpu_seconds=0.003, boot_wait_seconds=0.002, overhead_cpu_seconds=0.001)
 CONSTANTS = Constants(
-    cores=2.0,
-    fork_seconds=0.001,
-    generator_cpu_seconds=0.0005,
-    arbiter_cores=0.01,
+    cores=2.0, fork_seconds=0.001, generator_cpu_seconds=0.0005, arbiter_cores=0.01, tick_seconds=0.251,
     servers=dict.fromkeys(KINDS, SERVER),
-)
+)  # fmt: skip
 
 
 def two_workers(_snapshot: object) -> int:
@@ -58,7 +56,7 @@ def test_every_cell_runs_in_fake_time(name):
     assert 0 == figures(once)["failed"]
 
 
-@pytest.mark.parametrize("seconds", [0.01, 0.13, 0.249])
+@pytest.mark.parametrize("seconds", [0.01, 0.13, 0.25])
 def test_the_ticks_of_the_simulator_fall_as_told(seconds):
     """When the ticks of a real run fall is chance, so it is given."""
     run = simulated_run(shortened(CELLS["step"], 3.0), 1, CONSTANTS, seconds)
@@ -72,3 +70,13 @@ def test_what_the_probe_measured_is_what_the_simulator_gets():
     assert 0.001 == application_of(CELLS["io"], CONSTANTS).overhead_cpu_seconds
     ahead = {name: machine_of(cell, CONSTANTS).accepts_ahead for name, cell in CELLS.items()}
     assert {"gthread_ahead": 996} == {name: count for name, count in ahead.items() if count}
+
+
+def test_chance_is_told_by_other_ticks():
+    """One run for each moment, the judged figures only, and the same again."""
+    cell = shortened(CELLS["io"], 3.0)
+    found = chance(cell, 1, CONSTANTS)
+
+    assert LOOKS == len(found)
+    assert {"late_share", "mean_workers"} == set(found[0])
+    assert found == chance(cell, 1, CONSTANTS)
