@@ -10,7 +10,7 @@ from benchmarks.simulation.jobs import play_all
 from benchmarks.simulation.kept import Kept
 from benchmarks.simulation.peers import CONTENDERS, OURS
 from benchmarks.simulation.workload import Workload
-from benchmarks.simulation.workloads import FRESH_SEEDS, TUNING_SEEDS
+from benchmarks.simulation.workloads import FRESH_EACH, FRESH_SEEDS, TUNING_SEEDS
 
 from gunicorn_autotune.testing import Application, Machine, steps
 
@@ -90,8 +90,8 @@ def test_without_take_nobody_looks_at_fresh_seeds():
 
     assert {"named", "tuning"} == set(parts)
     assert {"named", "fresh"} == set(taken)
-    assert len(TUNING_SEEDS) * 12 == len(parts["tuning"])
-    assert len(FRESH_SEEDS) * 12 == len(taken["fresh"])
+    assert len(TUNING_SEEDS) * FRESH_EACH == len(parts["tuning"])
+    assert len(FRESH_SEEDS) * FRESH_EACH == len(taken["fresh"])
 
 
 def test_explain_tells_what_was_decided_and_why(capsys):
