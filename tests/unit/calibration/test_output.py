@@ -65,7 +65,6 @@ def test_what_is_taken_keeps_other_cells(tmp_path):
 
 def test_the_plots_are_the_same_for_the_same_results(tmp_path):
     """No date and no chance in them; both panels take a missing demand and a second without answers."""
-    pytest.importorskip("matplotlib")
     from benchmarks.calibration.plots import draw
 
     written = []

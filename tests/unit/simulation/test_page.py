@@ -64,7 +64,6 @@ def test_results_of_other_fields_are_refused():
 
 def test_the_same_results_give_the_same_plots():
     """No date, no chance in an SVG."""
-    pytest.importorskip("matplotlib")
     found = tiny_document()
 
     one, two = page.drawings(found), page.drawings(found)
