@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
         "--seeds", default="1-3", metavar="FIRST-LAST", help="one run of each cell for each (default: 1-3)"
     )
     line.add_argument("--take", action="store_true", help="write benchmarks/results/calibration.json and the plots")
+    line.add_argument("--note", default="", help="a line put before the figures, such as what disturbed the run")
     line.add_argument("--json", action="store_true", help="print JSON instead of the section of docs/evidence.md")
     line.add_argument("--quick", action="store_true", help="see that it runs; the figures are worth nothing")
     line.add_argument(
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     told = checked(parser().parse_args(arguments))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are ended on the way out
     cells = [shortened(CELLS[name], QUICK_SECONDS) if told.quick else CELLS[name] for name in told.cells.split(",")]
-    document: dict[str, Any] = {"machine": machine.describe()}
+    document: dict[str, Any] = {"machine": machine.describe(), "quiet_cores": QUIET_CORES, "note": told.note}
     try:
         if told.patience and not wait_for_quiet(QUIET_CORES, told.patience):
             tell("the machine does not become quiet; going on")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.calibration.compare import GOAL_POINTS, GOAL_SHARE, JUDGED, SMALL_SHARE, Compared, compared
-from benchmarks.calibration.runner import LOOKS, QUIET_CORES, TRIES
+from benchmarks.calibration.runner import LOOKS, TRIES
 
 HEAD = f"""## The simulator against real runs
 
@@ -26,15 +26,15 @@ within {GOAL_SHARE:.0%}; for a late share below {SMALL_SHARE:.0%}, within {GOAL_
 PLOT = """![Workers and p95 of each second, real and simulated](evidence/calibration-step.svg)
 
 """
-LIMITS = """What the simulator leaves out, and where it shows:
+LIMITS = """What the simulator leaves out:
 
 - **Which gthread worker accepts.** With Gunicorn's `worker_connections` of 1000 a worker takes connections for which it
-  has no thread, and the kernel goes on waking the same ones: hundreds wait in one worker while others have free
-  threads. The simulator spreads them at random, so its late share is far too low. With `worker_connections` equal to
-  `threads` nobody takes what it cannot serve, and the two agree.
+  has no thread, while others have free threads (`gthread_ahead`). Real workers share them unevenly, the more so the
+  busier the machine; why the kernel wakes the ones it does was not found out. The simulator draws one at random.
 - **Wake-ups for nothing.** Every idle sync worker wakes for every new connection; the probe's mean price of that is in
   the CPU of each request, however many are idle.
-- **Time slices.** The cores are shared evenly and without delay; a real request that wakes up waits for its turn.
+- **The scheduler.** The cores are shared evenly and without delay. Real CPU-bound requests may take longer than that;
+  how much of an error in `cpu` comes from it was not measured.
 """
 Format = Callable[[float], str]
 
@@ -75,12 +75,23 @@ SECOND: tuple[tuple[str, str, Format], ...] = (
 def section(results: dict[str, Any]) -> str:
     """Markdown, from its heading on; `results` is benchmarks/results/calibration.json."""
     cells = results["cells"]
-    parts = [HEAD, _verdict(cells), _table(cells, FIRST, errors=True), _table(cells, SECOND, errors=False)]
+    parts = [
+        HEAD,
+        _note(results),
+        _verdict(cells),
+        _table(cells, FIRST, errors=True),
+        _table(cells, SECOND, errors=False),
+    ]
     parts += ["Cells: ", "; ".join(f"`{name}` {cell['title']}" for name, cell in cells.items()), ".\n\n"]
     if "timelines" in results:
         parts.append(PLOT)
     parts += [LIMITS, "\n", _constants(results["constants"]), _conditions(results)]
     return "".join(parts).rstrip() + "\n"
+
+
+def _note(results: dict[str, Any]) -> str:
+    """What a reader must know of this run before its figures, such as that it was for debugging."""
+    return f"**{results['note']}**\n\n" if results["note"] else ""
 
 
 def judged(cells: dict[str, Any]) -> list[tuple[str, Compared]]:
@@ -162,11 +173,12 @@ def _constants(constants: dict[str, Any]) -> str:
 def _conditions(results: dict[str, Any]) -> str:
     machine = results["machine"]
     runs = [run for cell in results["cells"].values() for run in cell["real"]]
-    disturbed = sum(run["others_cores"] > QUIET_CORES for run in runs)
+    quiet = results["quiet_cores"]
+    disturbed = sum(run["others_cores"] > quiet for run in runs)
     late = max(run["lateness_p99_seconds"] for run in runs)
     return (
         f"Taken {results['taken'][:10]} on {machine['cpu']}, {machine['python']}, gunicorn {machine['gunicorn']},"
         f" {len(runs)} real runs. The sender was at most {late * 1e3:.0f} ms late (p99 of a run). A run beside which"
-        f" others used more than {QUIET_CORES} cores was made again, up to {TRIES} times; {disturbed} stayed disturbed,"
+        f" others used more than {quiet:g} cores was made again, up to {TRIES} times; {disturbed} stayed disturbed,"
         " and their figures are worth little. Again: `make bench-calibrate`.\n"
     )

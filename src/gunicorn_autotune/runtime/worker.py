@@ -106,7 +106,7 @@ def _logs_debug(worker: Any) -> bool:
 
 
 def _threaded(worker: Any, row: memoryview) -> Recorder:
-    """gthread accepts ahead of its threads: keep the depth of that queue in the row, at every turn of its loop."""
+    """gthread accepts ahead of its threads: keep the depth of that queue in the row, whenever it may have changed."""
     if worker.cfg.threads <= layout.CELL_COUNT:
         pen = recorder.threaded(row)
     else:
@@ -119,6 +119,13 @@ def _threaded(worker: Any, row: memoryview) -> Recorder:
         queued = row[layout.QUEUED] = compat.threads_waiting(worker)
         notify()
 
+    def begin(worker: Any, request: Any) -> None:
+        # The thread that takes the last queued connection must say so: the loop may sleep for a second.
+        nonlocal queued
+        pen.begin(worker, request)
+        if queued:
+            queued = row[layout.QUEUED] = compat.threads_waiting(worker)
+
     def end(worker: Any, request: Any, environ: Any, response: Any) -> None:
         nonlocal queued
         pen.end(worker, request, environ, response)
@@ -126,7 +133,7 @@ def _threaded(worker: Any, row: memoryview) -> Recorder:
             queued = row[layout.QUEUED] = compat.threads_waiting(worker)
 
     worker.notify = notify_with_queue
-    return Recorder(pen.begin, end)
+    return Recorder(begin, end)
 
 
 class _Response:

@@ -17,6 +17,8 @@ RUN = {
 SERVER = {"boot_cpu_seconds": 0.002, "boot_wait_seconds": 0.003, "overhead_cpu_seconds": 0.0009}
 RESULTS = {
     "taken": "2026-01-02T03:04:05+00:00",
+    "quiet_cores": 0.1,
+    "note": "",
     "machine": {"cpu": "a processor", "python": "CPython 3.11", "gunicorn": "27.0.1"},
     "constants": {"cores": 2.0, "fork_seconds": 0.001, "generator_cpu_seconds": 0.0005,
                   "arbiter_cores": 0.007, "tick_seconds": 0.2512,
@@ -52,6 +54,14 @@ def test_the_section_shows_means_spread_errors_and_misses():
 def test_the_section_embeds_the_plot_when_there_is_one():
     """Only the step cell makes it."""
     assert "(evidence/calibration-step.svg)" in section(RESULTS | {"timelines": {}})
+
+
+def test_a_note_stands_before_the_figures():
+    """A run that is worth little says so first."""
+    text = section(RESULTS | {"note": "For debugging only."})
+
+    assert text.index("**For debugging only.**") < text.index("meet the goal")
+    assert "****" not in section(RESULTS)
 
 
 def test_what_is_taken_keeps_other_cells(tmp_path):
