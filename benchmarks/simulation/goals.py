@@ -11,7 +11,7 @@ from benchmarks.simulation.tally import Summary, throughput_share
 
 EXCESS, P95_RATIO, ACTIONS, THROUGHPUT = 0.05, 1.05, 14.0, 0.97
 DEGRADING = "db-degrades"
-PROTOTYPE = "prototype 8.1, Apache 13.8, uWSGI 19.4, KPA 35.0 on the prototype's own 60"
+PROTOTYPE = "an earlier prototype of this law, on 60 workloads of its own: 8.1 (Apache 13.8, uWSGI 19.4, KPA 35.0)"
 
 
 @dataclass(frozen=True, slots=True)
