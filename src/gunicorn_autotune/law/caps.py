@@ -87,3 +87,8 @@ def boots_allowed(policy: Policy, view: View) -> int:
 def backing_off(snapshot: Snapshot) -> bool:
     """A worker failed to boot, and the pause after that is not over."""
     return snapshot.boot_backoff_until is not None and snapshot.boot_backoff_until > snapshot.at
+
+
+def held(snapshot: Snapshot) -> bool:
+    """An operator has changed the count, and it is still left alone."""
+    return snapshot.held_until is not None and snapshot.held_until > snapshot.at

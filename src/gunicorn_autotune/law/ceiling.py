@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from gunicorn_autotune.law.cores import cores_of
+from gunicorn_autotune.law.cores import FULL_SHARE, cores_of
 from gunicorn_autotune.law.judge import APART, LONG_FINISHED, LONG_SECONDS, PATIENCE_SECONDS, samples
 from gunicorn_autotune.law.levels import throughput
 from gunicorn_autotune.law.service import saturated_seconds
@@ -22,7 +22,6 @@ _SOME_GAIN = 1.04
 _RECOVERED_SHARE = 1.3
 _TRIM_SHARE = 0.8
 _HOLD_SECONDS, _LONGEST_HOLD_SECONDS = 60.0, 900.0
-_CPU_SHARE = 0.9
 
 
 def allowed(history: History, at: float) -> int | None:
@@ -117,18 +116,26 @@ def _best(levels: tuple[Level, ...]) -> tuple[int, float]:
 
 
 def _by_little(view: View, per_second: float) -> int:
-    """1.25 X s + 1: slots that throughput X keeps busy when a request takes what it takes in calm (L = lambda W)."""
-    onset = view.run[0]
-    seconds = view.service.seconds if view.service else 0.0
+    """1.25 X s + 1, with s of the present run where it is longer than in calm, but twice that at most."""
+    onset, calm = view.run[0], _calm_seconds(view)
+    seconds = calm
     if onset.useful is not None and onset.finished:
-        seconds = max(seconds, min(onset.useful * onset.seconds / onset.finished, 2.0 * seconds))
-    return workers_for(math.ceil(1.25 * per_second * seconds) + 1, view.snapshot.threads)
+        seconds = max(calm, min(onset.useful * onset.seconds / onset.finished, 2.0 * calm))
+    return _workers_busy(view, 1.25 * per_second * seconds)
 
 
 def _least(view: View, per_second: float) -> int:
     """X s + 1: fewer could not do what is done now, even if requests took what they take in calm."""
-    seconds = view.service.seconds if view.service else 0.0
-    return workers_for(math.ceil(per_second * seconds) + 1, view.snapshot.threads)
+    return _workers_busy(view, per_second * _calm_seconds(view))
+
+
+def _workers_busy(view: View, slots: float) -> int:
+    """Workers for the slots that a throughput keeps busy (L = lambda W, Little 1961), and one slot more."""
+    return workers_for(math.ceil(slots) + 1, view.snapshot.threads)
+
+
+def _calm_seconds(view: View) -> float:
+    return view.service.seconds if view.service else 0.0
 
 
 def floor_of(history: History) -> int:
@@ -139,4 +146,4 @@ def floor_of(history: History) -> int:
 def _verdict(policy: Policy, view: View) -> Bottleneck:
     cores = cores_of(policy, view.snapshot.host)
     used = (view.fast.cpu or 0.0) + view.fast.boot_cpu
-    return Bottleneck.CPU if cores is not None and used > _CPU_SHARE * cores else Bottleneck.DOWNSTREAM
+    return Bottleneck.CPU if cores is not None and used > FULL_SHARE * cores else Bottleneck.DOWNSTREAM

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gunicorn_autotune.law.caps import backing_off, boots_allowed
+from gunicorn_autotune.law.caps import backing_off, boots_allowed, held
 from gunicorn_autotune.law.ceiling import allowed
 from gunicorn_autotune.law.cores import cores_full
 from gunicorn_autotune.law.demand import Need
@@ -117,7 +117,7 @@ def _ordered(policy: Policy, snapshot: Snapshot) -> Choice | None:
     count = snapshot.target
     if snapshot.frozen is not None:
         return hold(snapshot, Reason.FROZEN)
-    if snapshot.held_until is not None and snapshot.held_until > snapshot.at:
+    if held(snapshot):
         return hold(snapshot, Reason.OPERATOR)
     if count > policy.max_workers:
         return Choice(Action.SHRINK, Reason.ABOVE_MAX, policy.max_workers)

@@ -6,7 +6,7 @@ from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.readings import HostReading, Missing
 
-_FULL_SHARE = 0.9
+FULL_SHARE = 0.9
 
 
 def cores_of(policy: Policy, host: HostReading) -> float | None:
@@ -23,4 +23,4 @@ def cores_full(policy: Policy, view: View) -> bool:
     .NET's hill climbing refuses to add a thread above 95 % CPU.
     """
     cores = cores_of(policy, view.snapshot.host)
-    return cores is not None and view.fast.cpu is not None and view.fast.cpu >= _FULL_SHARE * cores
+    return cores is not None and view.fast.cpu is not None and view.fast.cpu >= FULL_SHARE * cores

@@ -16,7 +16,7 @@ PASS_SHARE = 0.4
 """A growth must bring this share of its linear gain (.NET's bias is 0.15; a bottleneck brings 0)."""
 APART = 1.3
 _NEAR = 0.9
-_JUDGED_SECONDS, JUDGED_FINISHED, _JUDGED_LOW = 3.0, 30, 10
+_JUDGED_SECONDS, _JUDGED_HIGH, _JUDGED_LOW = 3.0, 30, 10
 _LOW_SECONDS = 10.0
 LONG_SECONDS, LONG_FINISHED, PATIENCE_SECONDS = 8.0, 400, 20.0
 """What a second trial and a step down are measured for: a loss of 2 % should not be chance."""
@@ -27,13 +27,13 @@ def pays(history: History) -> bool | None:
     high, low = samples(history.levels)
     if high.finished < _JUDGED_LOW or low.finished < _JUDGED_LOW:
         return None
-    return high.per_second / low.per_second > 1.0 + PASS_SHARE * (high.ready / low.ready - 1.0)
+    return _gains(high, low)
 
 
 def passed(levels: tuple[Level, ...]) -> bool | None:
     """r - 1 + 2 r sqrt(1/lo + 1/hi) < 0.4 (g - 1) fails: even two sigma up, less than 40 % of linear gain."""
     high, low = samples(levels)
-    if high.seconds < _JUDGED_SECONDS or high.finished < JUDGED_FINISHED or low.finished < _JUDGED_LOW:
+    if high.seconds < _JUDGED_SECONDS or high.finished < _JUDGED_HIGH or low.finished < _JUDGED_LOW:
         return None
     ratio, growth = high.per_second / low.per_second, high.ready / low.ready
     luck = 2.0 * ratio * math.sqrt(1.0 / low.finished + 1.0 / high.finished)
@@ -45,7 +45,12 @@ def passed_again(levels: tuple[Level, ...]) -> bool | None:
     high, low = samples(levels)
     if high.seconds < PATIENCE_SECONDS and (high.seconds < LONG_SECONDS or high.finished < LONG_FINISHED):
         return None
-    return low.finished > 0 and high.per_second > low.per_second * (1.0 + PASS_SHARE * (high.ready / low.ready - 1.0))
+    return low.finished > 0 and _gains(high, low)
+
+
+def _gains(high: Throughput, low: Throughput) -> bool:
+    """The pass mark, chance aside."""
+    return high.per_second > low.per_second * (1.0 + PASS_SHARE * (high.ready / low.ready - 1.0))
 
 
 def samples(levels: tuple[Level, ...]) -> tuple[Throughput, Throughput]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gunicorn_autotune.law.caps import backing_off, pids_cap
+from gunicorn_autotune.law.caps import backing_off, held, pids_cap
 from gunicorn_autotune.law.memory import fresh_bytes, memory_cap, runs_out, surge_fits
 from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.history import History, Recycling
@@ -69,5 +69,4 @@ def _one_more_may_start(policy: Policy, snapshot: Snapshot) -> bool:
     """Below the maximum and the pids limit, no boot has failed just now, and nobody has asked to leave the count."""
     pids = pids_cap(snapshot)
     free = snapshot.target < policy.max_workers and (pids is None or snapshot.target < pids)
-    held = snapshot.held_until is not None and snapshot.held_until > snapshot.at
-    return free and not held and snapshot.frozen is None and not backing_off(snapshot)
+    return free and not held(snapshot) and snapshot.frozen is None and not backing_off(snapshot)
