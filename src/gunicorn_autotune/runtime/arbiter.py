@@ -13,7 +13,7 @@ from typing import Any
 
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.status import Mode
-from gunicorn_autotune.runtime import actuator, compat, hooks, ticker, user_metrics
+from gunicorn_autotune.runtime import actuator, compat, hooks, reload, ticker, user_metrics
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.setup import new_autotune
 from gunicorn_autotune.runtime.state import Autotune
@@ -89,6 +89,7 @@ class AutotuneArbiter:
         try:
             super().reload()  # type: ignore[misc]
         finally:
+            reload.finish(self, tune)
             tune.acting = False
             tune.frozen = None
 

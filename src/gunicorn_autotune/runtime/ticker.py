@@ -16,7 +16,7 @@ from gunicorn_autotune.model.decisions import Action, Decision
 from gunicorn_autotune.model.policy import for_host
 from gunicorn_autotune.model.snapshot import Snapshot
 from gunicorn_autotune.model.status import Mode, Stage, status_document
-from gunicorn_autotune.runtime import actuator, flight, sensing, slots
+from gunicorn_autotune.runtime import actuator, drains, flight, sensing, slots
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune
 
@@ -36,7 +36,7 @@ def tick(server: Any, tune: Autotune) -> None:
         _before(server, tune, started)
         if not sensing.nothing_happened(server, tune, started):
             tune.looked_at = started
-            snapshot = sensing.look(server, tune)
+            snapshot = tune.snapshot = sensing.look(server, tune)
             stage = Stage.DECIDE
             before = tune.history
             decision = _decide(tune, snapshot)
@@ -63,6 +63,7 @@ def _before(server: Any, tune: Autotune, now: float) -> None:
     if tune.exporter is not None and tune.exporter.tend(now):
         tune.tally.exporter_spawns += 1
     slots.settle_strays(server, tune)
+    drains.end_overdue(server, tune, now)
     tune.frozen = frozen_why(server)
     if tune.held_until is not None and now >= tune.held_until:
         tune.held_until = None
