@@ -30,7 +30,8 @@ def due(policy: Policy, history: History, view: View) -> Due | None:
     if view.pressed is not None:
         return None
     ready = [one for one in view.snapshot.workers if one.state in (WorkerState.IDLE, WorkerState.BUSY)]
-    for cause, test in _ORDERED if not _paced(policy, history, view) else (*_ORDERED, *_limits(policy, history, view)):
+    limits = _limits(policy, history, view) if _paced(policy, history, view) else ()
+    for cause, test in (*_ORDERED, *limits):
         found = [worker for worker in ready if test(worker)]
         if found:
             found.sort(key=lambda worker: (worker.state is not WorkerState.IDLE, -own_bytes(worker), worker.age))

@@ -138,7 +138,7 @@ def runs_out(policy: Policy, snapshot: Snapshot, fresh: int, boot_seconds: float
     budget = memory_budget(policy, snapshot.host)
     ready = [worker for worker in snapshot.workers if worker.state in (WorkerState.IDLE, WorkerState.BUSY)]
     sizes = [own_bytes(worker) for worker in ready]
-    if budget is None or len(ready) < 2 or not fresh:
+    if budget is None or not ready or not fresh:
         return None
     fattest = max(range(len(ready)), key=sizes.__getitem__)
     if sizes[fattest] - fresh < _FAT_SHARE * fresh:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from gunicorn_autotune.model.history import Grown, History
 from gunicorn_autotune.model.policy import Policy
@@ -102,9 +103,9 @@ def leaks(policy: Policy, grown: Grown) -> bool:
     if grown.peak_bytes < policy.recycle_leak_ratio * marks[0][1]:
         return False
     last = marks[-_LEAK_PAIRS - 1 :]
-    rates = [(after[1] - one[1]) / (after[0] - one[0]) for one, after in zip(last, last[1:], strict=False)]
+    rates = [(after[1] - one[1]) / (after[0] - one[0]) for one, after in pairwise(last)]
     return all(rate > 0.0 for rate in rates) and all(
-        later >= _STEADY * earlier for earlier, later in zip(rates, rates[1:], strict=False)
+        later >= _STEADY * earlier for earlier, later in pairwise(rates)
     )
 
 

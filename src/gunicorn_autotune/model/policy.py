@@ -94,8 +94,8 @@ class Policy:
         choices=("autotune", "gunicorn"),
     )  # fmt: skip
     recycle_uss_bytes: int = setting(
-        0, "Recycle a worker whose private memory (USS) is larger; 0: never. A limit close to what a fresh worker takes "
-           "is refused, with both figures in the log.",
+        0, "Recycle a worker whose private memory (USS) is larger; 0: never. A limit close to what a fresh worker "
+           "takes is refused, with both figures in the log.",
         unit="bytes", low=0)  # fmt: skip
     recycle_rss_bytes: int = setting(
         0, "The same for resident memory (RSS), which counts what workers share in every one of them; 0: never.",
