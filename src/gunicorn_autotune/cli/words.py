@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Reason
+from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Cause, Reason
 from gunicorn_autotune.model.status import Mode
 
 REASONS: dict[str, str] = {
@@ -34,6 +34,15 @@ REASONS: dict[str, str] = {
     Reason.MISSING: "the load cannot be told yet",
     Reason.BOOT_FAILED: "an added worker failed to boot, so the count goes back",
 }
+CAUSES: dict[str, str] = {
+    Cause.MEMORY: "memory would run out",
+    Cause.RELOAD: "a reload, in batches that fit",
+    Cause.OPERATOR: "asked for by an operator",
+    Cause.SIZE: "over its limit of size",
+    Cause.LEAK: "it grows with every request",
+    Cause.REQUESTS: "max_requests reached",
+    Cause.AGE: "over its limit of age",
+}
 VERBS: dict[str, str] = {
     Action.GROW: "Growing to {to}",
     Action.SHRINK: "Shrinking to {to}",
@@ -64,6 +73,11 @@ CALM = Bottleneck.NONE.value
 def reason_text(reason: str) -> str:
     """The sentence of a reason; of one from a newer server, the word itself."""
     return REASONS.get(reason, reason)
+
+
+def cause_text(cause: str | None) -> str:
+    """`: max_requests reached` of a recycle; empty where there is no cause."""
+    return f": {CAUSES.get(cause, cause)}" if cause else ""
 
 
 def decision_text(action: str, reason: str, to: object) -> str:

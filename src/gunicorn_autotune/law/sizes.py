@@ -104,9 +104,7 @@ def leaks(policy: Policy, grown: Grown) -> bool:
         return False
     last = marks[-_LEAK_PAIRS - 1 :]
     rates = [(after[1] - one[1]) / (after[0] - one[0]) for one, after in pairwise(last)]
-    return all(rate > 0.0 for rate in rates) and all(
-        later >= _STEADY * earlier for earlier, later in pairwise(rates)
-    )
+    return all(rate > 0.0 for rate in rates) and all(later >= _STEADY * earlier for earlier, later in pairwise(rates))
 
 
 def leak_bytes_per_request(grown: Grown) -> float | None:

@@ -199,6 +199,7 @@ def on_reload(server: Any, tune: Autotune) -> None:
     tune.flight = flight.after_reload(server, tune)
     tune.faults_in_row = 0
     tune.faults_logged.clear()
+    tune.refused.clear()
     if tune.mode is Mode.ACTIVE:
         reload.prepare(server, tune, within(tune, tune.target_before_reload))
     if exporter_changed and tune.exporter is not None:

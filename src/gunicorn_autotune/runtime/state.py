@@ -114,5 +114,7 @@ class Autotune:
     """Gunicorn settings to put back when the reload under way is over."""
     snapshot: Snapshot | None = None
     """The last one decided on."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Settings that are not obeyed, and why."""
     said: tuple[Any, ...] = ()
     """The last change that would have been made; said once in observe mode."""
