@@ -38,7 +38,8 @@ class Policy:
     min_workers: int = setting(2, "Never fewer workers than this. With 1, a single slow request blocks the site.",
                                unit="workers", low=1, high=4096)  # fmt: skip
     max_workers: int = setting(
-        0, "Never more workers than this. 0: 16 per core + 8, at most one per 32 MiB of the memory limit, at most 512; "
+        0, "Never more workers than this, but for a replacement beside the worker it replaces (recycle_surge). "
+           "0: 16 per core + 8, at most one per 32 MiB of the memory limit, at most 512; "
            "CPU and memory caps keep the count below it. Mind connections: every worker opens its own to the database.",
         unit="workers", low=0, high=4096,
     )  # fmt: skip

@@ -84,7 +84,7 @@ class AutotuneArbiter:
         server: Any = self
         tune = self.autotune
         ticker.publish_frozen(self, tune, "reload")
-        tune.target_before_reload = server.num_workers
+        tune.target_before_reload = reload.standing_target(server, tune)
         tune.acting = True
         try:
             super().reload()  # type: ignore[misc]

@@ -14,6 +14,12 @@ from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune
 
 
+def standing_target(server: Any, tune: Autotune) -> int:
+    """The target without a replacement that stands beside the worker it replaces, or a worker that has left first."""
+    under_way = tune.history.recycling if tune.history is not None else None
+    return int(under_way.workers if under_way is not None else server.num_workers)
+
+
 def prepare(server: Any, tune: Autotune, target: int) -> None:
     """In on_reload, after the configuration was read and before the spawn: how many workers Gunicorn starts now."""
     server.cfg.set("workers", target)
