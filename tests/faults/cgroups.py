@@ -35,9 +35,14 @@ class Group:
         return f"import os\nopen({str(self.procs)!r}, 'w').write(str(os.getpid()))\n"
 
     @property
+    def oom_events(self) -> Path:
+        """The file with the count of processes that the kernel has killed in it for want of memory."""
+        return self.path / ("memory.oom_control" if self.version == 1 else "memory.events")
+
+    @property
     def oom_kills(self) -> int:
-        """Processes the kernel has killed in it for want of memory."""
-        lines = (self.path / ("memory.oom_control" if self.version == 1 else "memory.events")).read_text().splitlines()
+        """That count."""
+        lines = self.oom_events.read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
 
     def limit_memory(self, limit_bytes: int) -> None:

@@ -135,7 +135,8 @@ def _oom_killed(tune: Autotune) -> bool:
         return False
     kills = known(cgroup.read_host(tune.cgroups).oom_kills, tune.oom_kills_settled)
     new = kills > tune.oom_kills_settled
-    tune.oom_kills_settled = kills
+    # One death explains one kill: a second worker may have been killed in the same moment.
+    tune.oom_kills_settled += new
     return new
 
 

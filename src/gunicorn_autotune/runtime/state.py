@@ -108,7 +108,9 @@ class Autotune:
     faults_logged: set[str] = field(default_factory=set)
     limits_seen: dict[str, Any] = field(default_factory=dict)
     oom_kills_settled: int | None = None
-    """oom_kill events of the cgroup that were already there, or already blamed for a death."""
+    """oom_kill events of the cgroup that were already there, already blamed for a death, or a neighbour's."""
+    oom_kills_open_since: float | None = None
+    """When a tick first saw more of them than that."""
     target_before_reload: int = 0
     after_reload: dict[str, Any] = field(default_factory=dict)
     """Gunicorn settings to put back when the reload under way is over."""

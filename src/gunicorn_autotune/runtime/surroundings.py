@@ -16,6 +16,8 @@ from gunicorn_autotune.sensors import cgroup, listeners
 HAS_PROC = Path("/proc/self/stat").exists()
 """Without /proc (macOS) psutil reads what it can, and nothing is acted on."""
 SLOW_SENSOR_SECONDS = 0.9
+OOM_BLAME_SECONDS = 5.0
+"""An OOM kill that no worker's end has explained by then was a neighbour's."""
 
 
 def guarded(server: Any, tune: Autotune, sensor: str, read: Callable[[], Any]) -> Any:
@@ -58,18 +60,28 @@ def host_now(server: Any, tune: Autotune, now: float) -> HostReading:
         reading = guarded(server, tune, "host", lambda: read_host(tune))
         tune.host = HostReading(*[reading] * len(fields(HostReading))) if isinstance(reading, Missing) else reading
         _notice_changes(tune, tune.host)
+        if not isinstance(tune.host.oom_kills, Missing):
+            _settle_oom_kills(tune, tune.host.oom_kills, now)
     return tune.host
 
 
 def _notice_changes(tune: Autotune, host: HostReading) -> None:
-    if tune.oom_kills_settled is None and not isinstance(host.oom_kills, Missing):
-        tune.oom_kills_settled = host.oom_kills
     for resource, limit in (("cpu", host.cpu_limit_cores), ("memory", host.memory_limit_bytes)):
         before = tune.limits_seen.get(resource)
         if before is not None and before != limit and not isinstance(limit, Missing):
             tune.tally.limit_changes[resource] += 1
         if not isinstance(limit, Missing):
             tune.limits_seen[resource] = limit
+
+
+def _settle_oom_kills(tune: Autotune, kills: int, now: float) -> None:
+    """What was there at first, or what nobody of ours died of for a while, explains no later death."""
+    if tune.oom_kills_settled is None or kills <= tune.oom_kills_settled:
+        tune.oom_kills_settled, tune.oom_kills_open_since = kills, None
+    elif tune.oom_kills_open_since is None:
+        tune.oom_kills_open_since = now
+    elif now - tune.oom_kills_open_since >= OOM_BLAME_SECONDS:
+        tune.oom_kills_settled, tune.oom_kills_open_since = kills, None
 
 
 def read_host(tune: Autotune) -> HostReading:

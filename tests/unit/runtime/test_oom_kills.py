@@ -1,0 +1,44 @@
+"""Which deaths the cgroup's count of OOM kills explains."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gunicorn_autotune.model.status import ExitReason
+from gunicorn_autotune.runtime import hooks, surroundings
+from gunicorn_autotune.runtime.state import Tracked
+from gunicorn_autotune.scoreboard import board, layout
+from gunicorn_autotune.sensors import cgroup
+
+
+def a_tune(monkeypatch: pytest.MonkeyPatch, kills: int) -> Any:
+    """Of a cgroup that had no kills at first and has `kills` now."""
+    monkeypatch.setattr(cgroup, "read_host", lambda cgroups: SimpleNamespace(oom_kills=kills))
+    return SimpleNamespace(cgroups=object(), oom_kills_settled=0, oom_kills_open_since=None)
+
+
+def a_dead_worker(age: int) -> Tracked:
+    """Nobody asked it to leave, and it left no exit code."""
+    row = board.create(layout.Shape(rows=1, status_bytes=64)).row(0)
+    return Tracked(SimpleNamespace(age=age, aborted=False), age, 0, row, spawned_at=0.0)
+
+
+def test_two_workers_killed_in_one_moment_were_both_killed_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One death explains one kill, and the third death none."""
+    tune = a_tune(monkeypatch, kills=2)
+
+    assert [ExitReason.OOM_KILL, ExitReason.OOM_KILL, ExitReason.SIGNAL] == [
+        hooks.exit_reason(tune, a_dead_worker(age)) for age in (1, 2, 3)
+    ]
+
+
+def test_a_kill_that_no_death_explained_was_a_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds after it a worker's death by signal is not blamed on it."""
+    tune = a_tune(monkeypatch, kills=1)
+    for now in (10.0, 11.0, 11.0 + surroundings.OOM_BLAME_SECONDS):
+        surroundings._settle_oom_kills(tune, 1, now)
+
+    assert ExitReason.SIGNAL == hooks.exit_reason(tune, a_dead_worker(1))
