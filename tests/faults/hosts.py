@@ -1,4 +1,4 @@
-"""A host made of plain files that the server's sensors read in place of the real one, for what no test can take away."""
+"""A host made of plain files, read by the server's sensors in place of the real one that no test can break."""
 
 from __future__ import annotations
 
