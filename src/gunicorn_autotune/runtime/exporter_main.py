@@ -55,7 +55,8 @@ def _row(slot: int, words: list[int], now_ns: int, ahead: float) -> Row:
         in_flight=now.in_flight if records else None,
         queued=words[layout.QUEUED] if records else None,
         oldest_request_seconds=(max(0, now_ns - now.oldest_ns) / 1e9 if now.oldest_ns else 0.0) if records else None,
-        cpu_seconds=words[layout.CPU_NS] / 1e9,
+        # A process that was ever read has used some: 0 is a /proc that cannot be read.
+        cpu_seconds=words[layout.CPU_NS] / 1e9 or None,
         rss_bytes=_bytes(words[layout.RSS_BYTES]),
         uss_bytes=_bytes(words[layout.USS_BYTES]),
         pss_bytes=_bytes(words[layout.PSS_BYTES]),
