@@ -96,6 +96,9 @@ class Server(ThreadingMixIn, TCPServer):
             self.drop_overdue()
         try:
             super().process_request(request, client_address)
+        except RuntimeError:
+            # No thread to be had, as at the limit of processes: when a scrape is worth most. One at a time, then.
+            self.process_request_thread(request, client_address)
         except BaseException:
             self._free.release()
             raise
