@@ -63,9 +63,9 @@ class Group:
         else:
             (self.path / "cpu.max").write_text(f"{'max' if quota is None else quota} {PERIOD_US}")
 
-    def limit_pids(self, tasks: int) -> None:
-        """No more tasks than this."""
-        (self.path / "pids.max").write_text(str(tasks))
+    def limit_pids(self, more: int) -> None:
+        """As many tasks as there are now, threads included, and `more`."""
+        (self.path / "pids.max").write_text(str(int((self.path / "pids.current").read_text()) + more))
 
 
 @contextmanager
