@@ -25,6 +25,7 @@ def test_cpu_is_named_and_the_count_does_not_run_to_the_maximum(tmp_path: Path) 
                 group.limit_cpu(0.1)
                 server.wait_for_status(lambda status: status["host"]["cpu_quota_cores"] == 0.1, "a smaller quota")
                 server.wait_for_status(lambda status: status["bottleneck"] == "cpu", "the bottleneck")
+                load.answered(10)
                 target = server.status()["target"]
                 changes = server.metric('gunicorn_autotune_limit_changes_total{resource="cpu"}')
                 group.limit_cpu(None)

@@ -58,10 +58,10 @@ surroundings.OOM_BLAME_SECONDS = 1.0
 
 @contextmanager
 def crowded(folder: Path, config: str = "") -> Iterator[tuple[Group, Server]]:
-    """A server of three workers in a group that has room for more."""
+    """A server of three workers at least, in a group that has room for more."""
     with own_group("memory") as group:
         group.limit_memory(400 * MIB)
-        with serving(folder, group.join + WORKERS_FIRST + config + f"workers = {WORKERS}", app="heavy:app") as server:
+        with serving(folder, group.join + WORKERS_FIRST + config, app="heavy:app", min_workers=WORKERS) as server:
             server.wait_for_ready(WORKERS)
             yield group, server
 
