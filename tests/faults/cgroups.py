@@ -72,7 +72,7 @@ class Group:
 def own_group(controller: str) -> Iterator[Group]:
     """A new, empty group without a limit, removed when the last process has left it.
 
-    The test is skipped where we may not make one; where the controller is there and CI=true that is a failure.
+    The test is skipped where we may not make one; for root with CI=true and the controller there that is a failure.
     """
     version = _version(controller)
     if version is None:
@@ -80,7 +80,7 @@ def own_group(controller: str) -> Iterator[Group]:
     try:
         group = _make(controller, version)
     except OSError as error:
-        if os.environ.get("CI") == "true":
+        if os.environ.get("CI") == "true" and os.geteuid() == 0:
             raise
         pytest.skip(f"cannot make a {controller} cgroup: {error}")
     try:
