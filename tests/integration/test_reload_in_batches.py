@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.faults.cgroups import MIB, Group, own_group
 from tests.faults.steady import steady
-from tests.integration.test_recycle import JOIN, limited  # noqa: F401 (a fixture)
 from tests.server import serving, wait_for
 
 pytestmark = pytest.mark.real
@@ -16,9 +17,17 @@ WORKERS = 3
 BALLAST_BYTES = {"BALLAST_BYTES": "45000000"}
 
 
-def test_every_worker_is_replaced_and_nobody_notices(tmp_path: Path, limited: Path) -> None:  # noqa: F811
+@pytest.fixture
+def limited() -> Iterator[Group]:
+    """A memory cgroup of 256 MiB."""
+    with own_group("memory") as group:
+        group.limit_memory(256 * MIB)
+        yield group
+
+
+def test_every_worker_is_replaced_and_nobody_notices(tmp_path: Path, limited: Group) -> None:
     """Said in the log; no request fails, the kernel kills nobody, and the count is the same."""
-    config = JOIN.format(procs=str(limited / "cgroup.procs")) + f"workers = {WORKERS}"
+    config = limited.join + f"workers = {WORKERS}"
     settings = {"min_workers": WORKERS, "max_workers": WORKERS}
     with serving(tmp_path, config, app="ballast:app", env=BALLAST_BYTES, **settings) as server:
         old = server.wait_for_ready(WORKERS)
@@ -36,9 +45,9 @@ def test_every_worker_is_replaced_and_nobody_notices(tmp_path: Path, limited: Pa
     assert (load.failed, killed) == ([], 0)
 
 
-def test_a_second_set_that_fits_is_started_as_ever(tmp_path: Path, limited: Path) -> None:  # noqa: F811
+def test_a_second_set_that_fits_is_started_as_ever(tmp_path: Path, limited: Group) -> None:
     """Small workers: Gunicorn's own reload, at once."""
-    config = JOIN.format(procs=str(limited / "cgroup.procs")) + "workers = 2"
+    config = limited.join + "workers = 2"
     with serving(tmp_path, config) as server:
         old = server.wait_for_ready(2)
         server.signal(signal.SIGHUP)
