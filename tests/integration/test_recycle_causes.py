@@ -95,21 +95,21 @@ def test_a_worker_over_its_age_is_recycled(tmp_path: Path) -> None:
         old = server.wait_for_ready(2)
         with steady(server) as load:
             wait_for(lambda: not set(old) & set(server.pids()), "all of the first workers to be gone")
-        counted = exits(server, "recycle_age")
+        wait_for(lambda: exits(server, "recycle_age") >= 2, "both exits to be counted")
 
-    assert (load.failed, counted >= 2) == ([], True)
+    assert load.failed == []
 
 
 def test_a_leak_is_found_by_its_growth(tmp_path: Path) -> None:
     """No limit is set and memory is plenty: a worker that grows with every request is recycled for it."""
     env = {"KEPT_BYTES": "60000", "TAKES_SECONDS": "0.001"}
     with serving(
-        tmp_path, "workers = 1", app="leaking:app", env=env, min_workers=1, max_workers=1, recycle_leak_ratio=1.6,
+        tmp_path, "workers = 1", app="leaking:app", env=env, min_workers=1, max_workers=1, recycle_leak_ratio=1.5,
         **AT_ONCE,
     ) as server:  # fmt: skip
         server.wait_for_ready(1)
-        with steady(server, "/", requests_per_second=100) as load:
-            wait_for(lambda: exits(server, "recycle_leak"), "a recycle for the leak", 60)
+        with steady(server, "/", requests_per_second=60) as load:
+            wait_for(lambda: exits(server, "recycle_leak"), "a recycle for the leak", 120)
 
     assert load.failed == []
 

@@ -12,7 +12,7 @@ _PRIVATE = ("Private_Clean:", "Private_Dirty:", "Private_Hugetlb:")
 
 
 def read_memory(pid: int, proc: Path = _PROC) -> Reading[MemoryReading]:
-    """Bytes from smaps_rollup, which walks the page tables: about 145 us for a small worker, more for a fat one.
+    """Bytes from smaps_rollup, which walks the page tables: 0.7 to 1.5 ms at 20 MB, about 16 ms a GB.
 
     Needs ptrace rights over the worker: a root arbiter in a container without CAP_SYS_PTRACE has none over workers
     that changed user, and this is Missing. Kernels before 4.14 have no rollup: psutil adds smaps up instead.
