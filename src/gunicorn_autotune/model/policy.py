@@ -87,6 +87,10 @@ class Policy:
     cpu_limit_cores: float = setting(
         0.0, "Cores the server may use; 0: what quota, cpuset and affinity grant, read again every second.",
         unit="cores", low=0.0)  # fmt: skip
+    command_socket: str = setting(
+        "auto", "UNIX socket (an absolute path, mode 0600) for commands such as `gunicorn-autotune recycle`. auto: "
+                "PID.sock in a folder of the server's user, below $XDG_RUNTIME_DIR, /run (root) or the temporary "
+                "folder. off: none.")  # fmt: skip
     flight_record: str = setting(
         "", "File (an absolute path) that keeps what every tick saw and decided, for `gunicorn-autotune replay`. "
             "Empty: none.")  # fmt: skip
@@ -108,6 +112,10 @@ class Policy:
         if self.flight_record and not self.flight_record.startswith("/"):
             # Gunicorn changes its folder (chdir), so a relative path would not lead where its writer stood.
             raise PolicyError(f"autotune setting flight_record = {self.flight_record!r}: must be an absolute path")
+        if self.command_socket not in ("auto", "off") and not self.command_socket.startswith("/"):
+            raise PolicyError(
+                f"autotune setting command_socket = {self.command_socket!r}: must be auto, off or an absolute path"
+            )
 
 
 def _check_bounds(spec: dataclasses.Field[Any], written: str, value: Any) -> None:

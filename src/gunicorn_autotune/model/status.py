@@ -67,6 +67,8 @@ class Identity:
     worker_class: str
     pid: int
     started_unix_seconds: float
+    command_socket: str = ""
+    """Where commands are taken; empty for nowhere."""
 
 
 @dataclass(slots=True)
@@ -78,6 +80,7 @@ class Tally:
     ticks: int = 0
     tick_seconds: float = 0.0
     exporter_spawns: int = 0
+    commands_refused: int = 0
     exits: Counter[ExitReason] = field(default_factory=Counter)
     errors: Counter[Stage] = field(default_factory=Counter)
     limit_changes: Counter[str] = field(default_factory=Counter)

@@ -9,6 +9,7 @@ from gunicorn_autotune.model.decisions import Decision
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.readings import HostReading, MemoryReading, Missing, ProcessReading, Reading
 from gunicorn_autotune.model.status import ExitReason, Identity, Mode, Tally
+from gunicorn_autotune.runtime.command_socket import CommandSocket
 from gunicorn_autotune.runtime.exporter_process import ExporterProcess
 from gunicorn_autotune.runtime.flight import FlightWriter
 from gunicorn_autotune.scoreboard.board import Board
@@ -40,6 +41,8 @@ class Tracked:
     memory: Reading[MemoryReading] = Missing("not read yet")
     draining: bool = False
     terminated_at: float = 0.0
+    asked: bool = False
+    """An operator asked to recycle it."""
     exit_reason: ExitReason | None = None
     """Why we or Gunicorn asked it to leave; None while nobody did."""
 
@@ -79,6 +82,7 @@ class Autotune:
     recent: list[dict[str, Any]] = field(default_factory=list)
     exporter: ExporterProcess | None = None
     flight: FlightWriter | None = None
+    commands: CommandSocket = field(default_factory=CommandSocket)
     frozen: str | None = None
     held_until: float | None = None
     boot_backoff_until: float | None = None
