@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import time
@@ -124,7 +125,11 @@ def exporter_settings(settings: dict[str, str], healthy_seconds: float) -> Setti
 
 
 def _drop_privileges(uid: int, gid: int) -> None:
-    """To Gunicorn's configured user and group, when we are root and they are not."""
+    """To Gunicorn's configured user and group, when we are root and they are not.
+
+    getaddrinfo imports this codec at its first call; the new user may not be able to read the interpreter's files.
+    """
+    codecs.lookup("idna")
     if os.geteuid() == 0 and (uid, gid) != (0, 0):
         os.setgroups([gid])
         os.setgid(gid)
