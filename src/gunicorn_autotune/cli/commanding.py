@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn_autotune.cli.style import CommandError
-from gunicorn_autotune.model.commands import printable
+from gunicorn_autotune.model.printable import printable
 
 TIMEOUT_SECONDS = 10.0
 """A reload may hold the arbiter up for a moment; it looks at its socket four times a second."""

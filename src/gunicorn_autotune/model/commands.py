@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Union
 
+from gunicorn_autotune.model.printable import shown
+
 LONGEST_BYTES = 4096
 """Of one command."""
 HIGHEST_SLOT = 1 << 20
 SHOWN_SLOTS = 20
-SHOWN_CHARACTERS = 40
 
 
 class CommandRefused(ValueError):  # noqa: N818 (a refusal of ours, not an error)
@@ -76,20 +77,6 @@ def _slots(asked: Any) -> tuple[int, ...] | None:
 def _nothing_else(rest: dict[str, Any]) -> None:
     if rest:
         raise CommandMalformed(f"key {shown(next(iter(rest)))}: not known to this command")
-
-
-def shown(value: Any) -> str:
-    """`value` for a line that people read: printable ASCII, cut when long."""
-    try:
-        text = ascii(value)
-    except (ValueError, RecursionError):
-        return "(a huge value)"
-    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."
-
-
-def printable(text: str) -> str:
-    """`text` as one line without control characters: each of them is shown as its escape."""
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def chosen_slots(command: Recycle, in_use: Iterable[int]) -> list[int]:

@@ -11,6 +11,7 @@ from typing import Any
 from gunicorn_autotune.exporter import multiprocess, serve
 from gunicorn_autotune.exporter.address import Settings, parse_address
 from gunicorn_autotune.exporter.rows import BoardReading, Buckets, Row
+from gunicorn_autotune.model.printable import printable
 from gunicorn_autotune.model.snapshot import WorkerState
 from gunicorn_autotune.scoreboard import board, layout
 from gunicorn_autotune.scoreboard.board import Board
@@ -98,7 +99,7 @@ def main(
     def tell(text: str) -> None:
         # The arbiter may be gone; its log is the only place to tell it.
         try:
-            os.write(pipe_fd, text.replace("\n", " ").encode() + b"\n")
+            os.write(pipe_fd, printable(text).encode() + b"\n")
         except OSError:
             return
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gunicorn_autotune.model.commands import printable
+from gunicorn_autotune.model.printable import printable
 
 
 def line(event: str, **facts: Any) -> str:

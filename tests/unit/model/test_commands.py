@@ -14,8 +14,8 @@ from gunicorn_autotune.model.commands import (
     Recycle,
     chosen_slots,
     parse_command,
-    printable,
 )
+from gunicorn_autotune.model.printable import printable
 
 
 def test_a_ping_is_a_ping() -> None:
