@@ -73,7 +73,9 @@ def words(record: dict[str, Any]) -> str:
         "cpu": "the cores cannot feed so many",
         "queue_time": _and("bursts between two looks wait too long", work),
         "probe": _and("enough by the figures, but requests wait: a few more are tried", work),
-        "recycle": "a worker that grew is replaced before memory runs out",
+        "recycle": "a worker is replaced",
+        "drain_first": "a worker is replaced, without room for both",
+        "oom_kill": "the kernel killed for memory",
         "no_gain": "more workers did not raise throughput",
         "boot_failed": "a new worker could not start",
     }

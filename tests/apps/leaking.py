@@ -1,10 +1,11 @@
-"""A WSGI app for tests whose workers grow: each request keeps 300 kB for good."""
+"""A WSGI app for tests whose workers grow: each request keeps some memory for good."""
 
+import os
 import time
 
 KEPT = []
-KEPT_BYTES = 300_000
-TAKES_SECONDS = 0.04
+KEPT_BYTES = int(os.environ.get("KEPT_BYTES", "300000"))
+TAKES_SECONDS = float(os.environ.get("TAKES_SECONDS", "0.04"))
 
 
 def app(environ, start_response):

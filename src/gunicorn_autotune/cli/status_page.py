@@ -9,7 +9,7 @@ from typing import Any
 from gunicorn_autotune.cli.gaps import Gaps
 from gunicorn_autotune.cli.status_workers import worker_lines
 from gunicorn_autotune.cli.style import WIDEST, Style, bytes_text, clipped, figure, seconds_text, table, wrapped
-from gunicorn_autotune.cli.words import CALM, CAPS, MODE_NOTES, MODES, decision_text, reason_text
+from gunicorn_autotune.cli.words import CALM, CAPS, MODE_NOTES, MODES, cause_text, decision_text, reason_text
 from gunicorn_autotune.model.status import DOCUMENT_VERSION
 
 DECISIONS_SHOWN = 10
@@ -126,7 +126,8 @@ def _decision_row(record: Mapping[str, Any], today: str, digits: int) -> tuple[s
     shown = stamp[11:] if stamp[:10] == today else stamp
     step = f"{record['from']:>{digits}} -> {record['to']}"
     facts = _facts(record)
-    return shown, record["action"], step, reason_text(record["reason"]) + (f" ({facts})" if facts else "")
+    why = reason_text(record["reason"]) + cause_text(record.get("cause"))
+    return shown, record["action"], step, why + (f" ({facts})" if facts else "")
 
 
 def _short(seconds: float) -> str:
@@ -143,6 +144,9 @@ def _errors(document: Mapping[str, Any], style: Style) -> list[str]:
     lines = [f"autotune errors: {', '.join(errors)}; see Gunicorn's error log"] if errors else []
     if tally["unmeasured_workers"]:
         lines.append(f"{tally['unmeasured_workers']} workers served unmeasured: the scoreboard was full")
+    if tally.get("drain_kills"):
+        lines.append(f"{tally['drain_kills']} workers did not leave in time and were killed")
+    lines += [text.removeprefix("autotune: ") for text in document.get("refused_settings", ())]
     if document["version"] != DOCUMENT_VERSION:
         lines.append(f"status document version {document['version']}; this command knows {DOCUMENT_VERSION}: update it")
     return [style.paint("yellow", line) for line in lines]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Reason
+from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Cause, Reason
 from gunicorn_autotune.model.status import Mode
 
 REASONS: dict[str, str] = {
@@ -12,9 +12,11 @@ REASONS: dict[str, str] = {
     Reason.BELOW_MIN: "fewer workers than min_workers",
     Reason.QUEUE_TIME: "calm on average, yet requests wait longer than the goal: bursts between two looks",
     Reason.PROBE: "requests wait, though by the figures there are workers enough: a few more are tried",
-    Reason.RECYCLE: "a worker that grew is replaced before memory runs out, its replacement first",
+    Reason.RECYCLE: "a worker is replaced, its replacement first",
+    Reason.DRAIN_FIRST: "a worker is replaced; there is no room for both, so the old one leaves first",
     Reason.LOAD_FELL: "calm, and fewer workers were enough for the whole window",
     Reason.MEMORY: "the workers outgrow the memory limit",
+    Reason.OOM_KILL: "the kernel killed for memory: back to what fits",
     Reason.CPU: "more workers than the cores can feed",
     Reason.ABOVE_MAX: "more workers than max_workers",
     Reason.STEADY: "the count is right",
@@ -31,6 +33,15 @@ REASONS: dict[str, str] = {
     Reason.BOOT_BACKOFF: "a worker failed to boot; no new one before the pause is over",
     Reason.MISSING: "the load cannot be told yet",
     Reason.BOOT_FAILED: "an added worker failed to boot, so the count goes back",
+}
+CAUSES: dict[str, str] = {
+    Cause.MEMORY: "memory would run out",
+    Cause.RELOAD: "a reload, in batches that fit",
+    Cause.OPERATOR: "asked for by an operator",
+    Cause.SIZE: "over its limit of size",
+    Cause.LEAK: "it grows with every request",
+    Cause.REQUESTS: "max_requests reached",
+    Cause.AGE: "over its limit of age",
 }
 VERBS: dict[str, str] = {
     Action.GROW: "Growing to {to}",
@@ -62,6 +73,11 @@ CALM = Bottleneck.NONE.value
 def reason_text(reason: str) -> str:
     """The sentence of a reason; of one from a newer server, the word itself."""
     return REASONS.get(reason, reason)
+
+
+def cause_text(cause: str | None) -> str:
+    """`: max_requests reached` of a recycle; empty where there is no cause."""
+    return f": {CAUSES.get(cause, cause)}" if cause else ""
 
 
 def decision_text(action: str, reason: str, to: object) -> str:

@@ -119,6 +119,7 @@ FROM_DOCUMENT: dict[str, Callable[[Document], Iterator[Sample]]] = {
     "gunicorn_build_info": _build_info,
     "gunicorn_worker_spawns_total": lambda document: _one(at(document, "tally", "spawns")),
     "gunicorn_worker_exits_total": lambda document: _counts(document, "exits", [r.value for r in ExitReason]),
+    "gunicorn_worker_drain_kills_total": lambda document: _one(at(document, "tally", "drain_kills")),
     "gunicorn_listen_backlog": lambda document: _listeners(document, "backlog"),
     "gunicorn_listen_backlog_limit": lambda document: _listeners(document, "backlog_limit"),
     "gunicorn_autotune_mode": lambda document: _flags(Mode, document.get("mode")),

@@ -29,7 +29,7 @@ def caps(policy: Policy, history: History, view: View) -> dict[CapName, int]:
     """Largest count each limit allows; a limit that is absent, unlimited or missing is not in it."""
     snapshot = view.snapshot
     found = {
-        CapName.MEMORY: after_oom(history, snapshot.at, memory_cap(policy, snapshot)),
+        CapName.MEMORY: after_oom(history, snapshot.at, memory_cap(policy, snapshot, history.peaks)),
         CapName.CPU: cpu_cap(policy, view),
         CapName.PIDS: pids_cap(snapshot),
         CapName.CONFIG_MAX: policy.max_workers,

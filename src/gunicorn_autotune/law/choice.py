@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gunicorn_autotune.law.answer import Choice, hold
 from gunicorn_autotune.law.caps import backing_off, boots_allowed, held
 from gunicorn_autotune.law.ceiling import allowed
 from gunicorn_autotune.law.cores import cores_full
 from gunicorn_autotune.law.demand import Need
 from gunicorn_autotune.law.memory import memory_budget
-from gunicorn_autotune.law.recycle import given_up, replacement_ready
+from gunicorn_autotune.law.recycle import recycle_choice
 from gunicorn_autotune.law.shrink import excess, removable, rested
 from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.decisions import Action, CapName, Reason
-from gunicorn_autotune.model.history import History
+from gunicorn_autotune.model.history import History, Recycling
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.snapshot import Snapshot
 
@@ -25,17 +26,6 @@ _AT_CAP = {
     CapName.CONFIG_MAX: Reason.AT_MAX,
 }
 _SHRINK_FOR = {CapName.CPU: Reason.CPU, CapName.MEMORY: Reason.MEMORY}
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What is done and why; `target` equals the present count for a hold."""
-
-    action: Action
-    reason: Reason
-    target: int
-    victim: int | None = None
-    """Age of the worker that leaves, where it matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,34 +79,47 @@ class Question:
         return cores_full(self.policy, self.view)
 
 
-def hold(snapshot: Snapshot, reason: Reason) -> Choice:
-    """Leave the count as it is."""
-    return Choice(Action.HOLD, reason, snapshot.target)
-
-
-def choose_without_need(policy: Policy, snapshot: Snapshot) -> Choice:
-    """Where no load can be told: only what the operator asked for."""
-    return _ordered(policy, snapshot) or hold(snapshot, Reason.MISSING)
-
-
-def choose(ask: Question) -> Choice:
-    """Orders first, then danger, growth, shrinking, and the reason for a hold."""
+def choose_without_need(policy: Policy, history: History, view: View | None, snapshot: Snapshot) -> Choice:
+    """Where no load can be told: what the operator asked for, and recycling."""
+    under_way = history.recycling if view else None
     return (
-        _ordered(ask.policy, ask.view.snapshot)
-        or _out_of_memory(ask)
-        or _roll_back(ask)
-        or _recycle(ask)
-        or _grow(ask)
-        or _shrink(ask)
-        or hold(ask.view.snapshot, _why_hold(ask))
+        _frozen(snapshot)
+        or (recycle_choice(under_way, view, growth_first=False) if view and under_way else None)
+        or _ordered(policy, snapshot, under_way)
+        or hold(snapshot, Reason.MISSING)
     )
 
 
-def _ordered(policy: Policy, snapshot: Snapshot) -> Choice | None:
-    """Freeze, operator's hold, and the bounds of the policy; min == max leaves nothing else to decide."""
-    count = snapshot.target
-    if snapshot.frozen is not None:
-        return hold(snapshot, Reason.FROZEN)
+def choose(ask: Question) -> Choice:
+    """Orders first, then danger, growth, shrinking, and the reason for a hold.
+
+    A count that is fixed stays so while a worker is replaced, so recycling goes before it.
+    """
+    snapshot = ask.view.snapshot
+    return (
+        _frozen(snapshot)
+        or (_recycle(ask, growth_first=False) if _fixed(ask.policy, snapshot) else None)
+        or _ordered(ask.policy, snapshot, ask.history.recycling)
+        or _out_of_memory(ask)
+        or _roll_back(ask)
+        or _recycle(ask, growth_first=ask.count < min(ask.need.want, ask.limit))
+        or _grow(ask)
+        or _shrink(ask)
+        or hold(snapshot, _why_hold(ask))
+    )
+
+
+def _frozen(snapshot: Snapshot) -> Choice | None:
+    return None if snapshot.frozen is None else hold(snapshot, Reason.FROZEN)
+
+
+def _fixed(policy: Policy, snapshot: Snapshot) -> bool:
+    return held(snapshot) or policy.min_workers == policy.max_workers
+
+
+def _ordered(policy: Policy, snapshot: Snapshot, under_way: Recycling | None) -> Choice | None:
+    """Operator's hold, and the bounds of the policy; min == max leaves nothing else to decide."""
+    count = snapshot.target if under_way is None else under_way.workers
     if held(snapshot):
         return hold(snapshot, Reason.OPERATOR)
     if count > policy.max_workers:
@@ -135,7 +138,7 @@ def _out_of_memory(ask: Question) -> Choice | None:
     at, least = ask.view.mark.at, ask.policy.min_workers
     oom = ask.history.oom
     if oom is not None and at < oom[0] and ask.staying > max(least, oom[1]):
-        return Choice(Action.SHRINK, Reason.MEMORY, max(least, oom[1]))
+        return Choice(Action.SHRINK, Reason.OOM_KILL, max(least, oom[1]))
     if not ask.over_memory or ask.count <= least or ask.history.recycling is not None:
         return None
     if not rested(ask.history, at):
@@ -143,22 +146,10 @@ def _out_of_memory(ask: Question) -> Choice | None:
     return Choice(Action.SHRINK, Reason.MEMORY, ask.count - 1)
 
 
-def _recycle(ask: Question) -> Choice | None:
-    """One more worker; when it is ready, the one it replaces leaves. Given up, the replacement does.
-
-    Growth for the load goes first and ends the recycle: the replacement stays as one more.
-    """
-    under_way, count = ask.history.recycling, ask.count
-    if under_way is None:
-        return None
-    begun = count > under_way.workers
-    if begun and replacement_ready(under_way, ask.view):
-        return Choice(Action.SHRINK, Reason.RECYCLE, under_way.workers, victim=under_way.age)
-    if begun and given_up(under_way, ask.view):
-        return Choice(Action.SHRINK, Reason.RECYCLE, under_way.workers)
-    if count < min(ask.need.want, ask.limit):
-        return None
-    return hold(ask.view.snapshot, Reason.RECYCLE) if begun else Choice(Action.GROW, Reason.RECYCLE, count + 1)
+def _recycle(ask: Question, *, growth_first: bool) -> Choice | None:
+    """The next step of the recycle under way."""
+    under_way = ask.history.recycling
+    return None if under_way is None else recycle_choice(under_way, ask.view, growth_first=growth_first)
 
 
 def _roll_back(ask: Question) -> Choice | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from gunicorn_autotune.law.choice import Choice, Question
+from gunicorn_autotune.law.answer import Choice
+from gunicorn_autotune.law.choice import Question
 from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Reason
 from gunicorn_autotune.model.readings import Missing
@@ -32,7 +33,7 @@ def facts(view: View) -> Mapping[str, float]:
 
 def bottleneck(ask: Question, choice: Choice) -> Bottleneck:
     """What limits throughput now: a host's cap that binds, a listener about to refuse, or the worker count."""
-    if choice.reason is Reason.MEMORY or ask.over_memory:
+    if choice.reason in (Reason.MEMORY, Reason.OOM_KILL) or ask.over_memory:
         return Bottleneck.MEMORY
     pressed = ask.view.pressed is not None
     ceiling = ask.history.ceiling

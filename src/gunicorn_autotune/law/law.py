@@ -12,17 +12,19 @@ from __future__ import annotations
 from dataclasses import replace
 from types import MappingProxyType
 
+from gunicorn_autotune.law.answer import Choice
 from gunicorn_autotune.law.caps import caps, pids_cap
-from gunicorn_autotune.law.choice import Choice, Question, choose, choose_without_need
+from gunicorn_autotune.law.choice import Question, choose, choose_without_need
 from gunicorn_autotune.law.demand import Need, calm_need, kernel_need, pressed_need
 from gunicorn_autotune.law.facts import bottleneck, facts
 from gunicorn_autotune.law.look import look, start
 from gunicorn_autotune.law.memory import memory_cap, oom_seen
 from gunicorn_autotune.law.recycle import recycling
 from gunicorn_autotune.law.shrink import regretted, remember, shrunk, window_seconds
+from gunicorn_autotune.law.sizes import shed, sizes_seen
 from gunicorn_autotune.law.verify import verified
 from gunicorn_autotune.law.view import View
-from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Decision, Reason
+from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Cause, Decision, Reason
 from gunicorn_autotune.model.history import History
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.readings import Missing
@@ -31,7 +33,8 @@ from gunicorn_autotune.model.snapshot import Snapshot
 __all__ = ["decide", "start"]
 
 _NOT_FOR_THE_LOAD = (Reason.RECYCLE, Reason.BELOW_MIN)
-_SLOW_SHRINKS = (Reason.LOAD_FELL, Reason.CPU, Reason.MEMORY)
+_SLOW_SHRINKS = (Reason.LOAD_FELL, Reason.CPU, Reason.MEMORY, Reason.OOM_KILL)
+_FOR_ITS_SIZE = (Cause.MEMORY, Cause.SIZE, Cause.LEAK)
 
 
 def decide(policy: Policy, history: History, snapshot: Snapshot) -> tuple[Decision, History]:
@@ -43,9 +46,15 @@ def decide(policy: Policy, history: History, snapshot: Snapshot) -> tuple[Decisi
     view, history = look(policy, before, snapshot)
     need = _need(policy, history, view) if view else None
     if view is None or need is None:
-        decision = _without_need(policy, snapshot)
-        return decision, history if history is before else _with_needed(policy, history, snapshot, snapshot.target)
-    history = recycling(policy, oom_seen(policy, verified(policy, history, view), snapshot), view)
+        if view is not None:
+            history = recycling(policy, sizes_seen(oom_seen(policy, history, snapshot), snapshot), view)
+        choice = choose_without_need(policy, history, view, snapshot)
+        decision = _without_need(policy, history, snapshot, choice)
+        if history is before:
+            return decision, history
+        return decision, _shed(_with_needed(policy, history, snapshot, snapshot.target), choice)
+    history = sizes_seen(oom_seen(policy, verified(policy, history, view), snapshot), snapshot)
+    history = recycling(policy, history, view)
     limits = caps(policy, history, view)
     question = Question(policy, history, view, need, MappingProxyType(limits))
     history = _with_needed(policy, history, snapshot, min(need.keep, question.limit))
@@ -62,10 +71,11 @@ def decide(policy: Policy, history: History, snapshot: Snapshot) -> tuple[Decisi
         floor=policy.min_workers,
         bottleneck=named,
         victim=choice.victim,
+        cause=choice.cause,
         scale_out_pressure=Missing("demand is missing") if pressure is None else pressure,
         facts=facts(view),
     )
-    return decision, replace(_acted(policy, history, snapshot, choice, need), pressure=pressure)
+    return decision, replace(_shed(_acted(policy, history, snapshot, choice, need), choice), pressure=pressure)
 
 
 def _pressure(history: History, need: Need, limit: int, named: Bottleneck) -> float | None:
@@ -88,11 +98,15 @@ def _with_needed(policy: Policy, history: History, snapshot: Snapshot, workers: 
     return replace(history, needed=needed)
 
 
-def _without_need(policy: Policy, snapshot: Snapshot) -> Decision:
+def _shed(history: History, choice: Choice) -> History:
+    """A worker that leaves because of its size says nothing about the natural one."""
+    return shed(history, choice.victim) if choice.cause in _FOR_ITS_SIZE and choice.victim is not None else history
+
+
+def _without_need(policy: Policy, history: History, snapshot: Snapshot, choice: Choice) -> Decision:
     """No load can be told: hold within the bounds."""
-    choice = choose_without_need(policy, snapshot)
     limits = {
-        CapName.MEMORY: memory_cap(policy, snapshot),
+        CapName.MEMORY: memory_cap(policy, snapshot, history.peaks),
         CapName.PIDS: pids_cap(snapshot),
         CapName.CONFIG_MAX: policy.max_workers,
     }
@@ -103,12 +117,17 @@ def _without_need(policy: Policy, snapshot: Snapshot) -> Decision:
         demand=Missing("no load can be told from this snapshot"),
         caps=MappingProxyType({name: max(0, limit) for name, limit in limits.items() if limit is not None}),
         floor=policy.min_workers,
+        victim=choice.victim,
+        cause=choice.cause,
     )
 
 
 def _acted(policy: Policy, history: History, snapshot: Snapshot, choice: Choice, need: Need) -> History:
     if choice.action is Action.SHRINK and choice.reason in _SLOW_SHRINKS:
         return shrunk(history, snapshot.at, snapshot.target)
+    if choice.action is Action.GROW and choice.reason is not Reason.RECYCLE and history.recycling is not None:
+        # Its replacement, if it had one, stays as one more.
+        history = replace(history, recycling=None)
     if choice.action is Action.GROW and choice.reason not in _NOT_FOR_THE_LOAD:
         missed = choice.reason in (Reason.BACKLOG, Reason.ALL_BUSY)
         after = regretted(history, snapshot.at, snapshot.target) if missed else history

@@ -36,7 +36,10 @@ def look(policy: Policy, history: History, snapshot: Snapshot) -> tuple[View | N
     """
     if not history.marks or not 0.0 <= snapshot.at - history.marks[-1].at <= LONGEST_SECONDS:
         begun = start(snapshot)
-        return None, replace(begun, learned=history.learned, fresh_bytes=history.fresh_bytes, oom=history.oom)
+        return None, replace(
+            begun, learned=history.learned, fresh_bytes=history.fresh_bytes, fresh_rss_bytes=history.fresh_rss_bytes,
+            oom=history.oom, peaks=history.peaks, recycled_at=history.recycled_at,
+        )  # fmt: skip
     if snapshot.at - history.marks[-1].at < SHORTEST_SECONDS:
         return None, history
     crew = crew_of(snapshot)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
+from gunicorn_autotune.law.sizes import mature_bytes, own_bytes
 from gunicorn_autotune.model.history import History
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.readings import HostReading, Missing, Unlimited, known
@@ -13,11 +15,12 @@ from gunicorn_autotune.model.snapshot import Snapshot, WorkerReading, WorkerStat
 _MARGIN = 1.15
 """A worker is taken to grow this much above the largest seen (VPA's margin)."""
 _YOUNG_SECONDS = 60.0
+_OOM_GROWTH = 1.2
+"""After an OOM kill workers are taken to grow this much above the largest seen (VPA's bump)."""
 _FAT_SHARE = 0.25
 """Recycling gives back less than this share of a fresh worker: not worth a boot."""
 _RECYCLE_SECONDS = 2.0
 """A recycle takes a boot and about this long."""
-_FRESH_SECONDS = 10.0
 _AFTER_OOM_SECONDS = 600.0
 _RECOVERY_SECONDS, _RECOVERED_SHARE = 30.0, 0.2
 _WARM_SECONDS = 30.0
@@ -41,11 +44,12 @@ def _limit_bytes(policy: Policy, host: HostReading) -> int | None:
     return None if isinstance(limit, (Missing, Unlimited)) else min(limit, 10**18)
 
 
-def memory_cap(policy: Policy, snapshot: Snapshot) -> int | None:
-    """n + floor((budget - growth still due) / mature); mature is the largest worker plus 15 %.
+def memory_cap(policy: Policy, snapshot: Snapshot, peaks: Sequence[tuple[float, int]] = ()) -> int | None:
+    """n + floor((budget - growth still due) / mature); mature is what a worker grows to, plus 15 %.
 
     Sizes are proportional (PSS) or unique (USS); RSS only where neither was read, and never summed. What young
-    workers have yet to grow is kept free (VPA margin).
+    workers have yet to grow is kept free (VPA margin). `peaks` are those of workers that have left: after a reload
+    all are small, and will not stay so.
     """
     budget = memory_budget(policy, snapshot.host)
     if budget is None:
@@ -53,13 +57,12 @@ def memory_cap(policy: Policy, snapshot: Snapshot) -> int | None:
     drains = WorkerState.DRAINING
     workers = [worker for worker in snapshot.workers if worker.state is not drains]
     sizes = [_size_bytes(worker) for worker in workers]
-    largest = max(sizes, default=0)
-    if not largest:
+    if not any(sizes):
         sizes = [known(worker.rss_bytes, 0) for worker in workers]
-        largest = max(sizes, default=0)
-    if largest <= 0:
+    grows_to = mature_bytes(sizes, peaks, snapshot.at)
+    if grows_to <= 0:
         return len(workers) if budget < 0.0 else None
-    mature = _MARGIN * min(largest, 10**18)
+    mature = _MARGIN * min(grows_to, 10**18)
     young, boots = snapshot.at - _YOUNG_SECONDS, WorkerState.BOOTING
     due = 0.0
     for worker, size in zip(workers, sizes, strict=True):
@@ -91,15 +94,30 @@ def after_oom(history: History, at: float, limit: int | None) -> int | None:
 
 
 def oom_seen(policy: Policy, history: History, snapshot: Snapshot) -> History:
-    """`history` with the cap lowered to what fits now, if the kernel killed; lifted when a fifth is free again."""
-    before = next((mark.oom_kills for mark in reversed(history.marks[:-1]) if mark.oom_kills is not None), None)
-    now = history.marks[-1].oom_kills if history.marks else None
-    if before is None or now is None or now <= before:
+    """`history` with the cap lowered to what fits now and the mature size raised, if the kernel killed for memory.
+
+    Lifted when a fifth is free again.
+    """
+    if not _killed(policy, history, snapshot):
         return _after_recovery(policy, history, snapshot)
-    alive = sum(1 for worker in snapshot.workers if worker.state in (WorkerState.IDLE, WorkerState.BUSY))
-    fits = memory_cap(policy, snapshot)
-    workers = max(1, alive - 1 if fits is None else min(fits, alive))
-    return replace(history, oom=(snapshot.at + _AFTER_OOM_SECONDS, workers))
+    alive = [worker for worker in snapshot.workers if worker.state in (WorkerState.IDLE, WorkerState.BUSY)]
+    largest = max([_size_bytes(worker) for worker in alive], default=0)
+    peaks = (*history.peaks, (snapshot.at, int(_OOM_GROWTH * largest))) if largest else history.peaks
+    fits = memory_cap(policy, snapshot, peaks)
+    workers = max(1, len(alive) - 1 if fits is None else min(fits, len(alive)))
+    return replace(history, oom=(snapshot.at + _AFTER_OOM_SECONDS, workers), peaks=peaks)
+
+
+def _killed(policy: Policy, history: History, snapshot: Snapshot) -> bool:
+    """The kernel counted an OOM kill; where it cannot be asked: a worker died by a signal while memory was short."""
+    if len(history.marks) < 2:
+        return False
+    before, now = history.marks[-2], history.marks[-1]
+    if now.oom_kills is not None:
+        counted = next((mark.oom_kills for mark in reversed(history.marks[:-1]) if mark.oom_kills is not None), None)
+        return counted is not None and now.oom_kills > counted
+    budget = memory_budget(policy, snapshot.host)
+    return now.killed > before.killed and budget is not None and budget < 0.0
 
 
 def _after_recovery(policy: Policy, history: History, snapshot: Snapshot) -> History:
@@ -111,16 +129,6 @@ def _after_recovery(policy: Policy, history: History, snapshot: Snapshot) -> His
     return replace(history, oom=None) if free else history
 
 
-def fresh_bytes(history: History, snapshot: Snapshot) -> int:
-    """What a worker takes that has just booted: the smallest of the young, else what it was; 0 before one was read."""
-    since = snapshot.at - _FRESH_SECONDS
-    young = [worker for worker in snapshot.workers if worker.ready_at is not None and worker.ready_at > since]
-    if history.fresh_bytes and not young:
-        return history.fresh_bytes
-    sizes = [_own_bytes(worker) for worker in young or snapshot.workers]
-    return min([size for size in sizes if size], default=history.fresh_bytes)
-
-
 def runs_out(policy: Policy, snapshot: Snapshot, fresh: int, boot_seconds: float) -> WorkerReading | None:
     """The fattest worker, if memory would run out within the time of the next few recycles.
 
@@ -129,8 +137,8 @@ def runs_out(policy: Policy, snapshot: Snapshot, fresh: int, boot_seconds: float
     """
     budget = memory_budget(policy, snapshot.host)
     ready = [worker for worker in snapshot.workers if worker.state in (WorkerState.IDLE, WorkerState.BUSY)]
-    sizes = [_own_bytes(worker) for worker in ready]
-    if budget is None or len(ready) < 2 or not fresh:
+    sizes = [own_bytes(worker) for worker in ready]
+    if budget is None or not ready or not fresh:
         return None
     fattest = max(range(len(ready)), key=sizes.__getitem__)
     if sizes[fattest] - fresh < _FAT_SHARE * fresh:
@@ -142,14 +150,17 @@ def runs_out(policy: Policy, snapshot: Snapshot, fresh: int, boot_seconds: float
     return ready[fattest] if budget < _AHEAD_RECYCLES * growth * (boot_seconds + _RECYCLE_SECONDS) else None
 
 
-def surge_fits(policy: Policy, snapshot: Snapshot, fresh: int) -> bool:
-    """Whether one more fresh worker fits into the budget and half the reserve, for as long as a recycle takes."""
-    budget, limit = memory_budget(policy, snapshot.host), _limit_bytes(policy, snapshot.host)
+def room_bytes(policy: Policy, host: HostReading) -> float | None:
+    """What replacements may take until those they replace have left: the budget and half the reserve."""
+    budget, limit = memory_budget(policy, host), _limit_bytes(policy, host)
     if budget is None or limit is None:
-        return False
-    return _MARGIN * fresh <= budget + _SURGE_SHARE * policy.memory_reserve_share * limit
+        return None
+    return budget + _SURGE_SHARE * policy.memory_reserve_share * limit
 
 
-def _own_bytes(worker: WorkerReading) -> int:
-    """What recycling the worker would give back at most; 0 when it was not read."""
-    return 0 if isinstance(worker.memory, Missing) else min(worker.memory.uss_bytes, 10**18)
+def replacements_that_fit(policy: Policy, history: History, snapshot: Snapshot) -> int | None:
+    """How many workers that have just booted fit beside those there are; None where that cannot be told."""
+    room = room_bytes(policy, snapshot.host)
+    if room is None or not history.fresh_bytes:
+        return None
+    return max(0, math.floor(room / (_MARGIN * history.fresh_bytes)))

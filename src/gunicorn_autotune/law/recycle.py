@@ -1,12 +1,15 @@
-"""Recycling for memory: replacement first, one at a time, under pressure only if memory forces it."""
+"""Recycling, one scheduler for every cause: replacement first, or drain first where there is no room for it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from gunicorn_autotune.law.caps import backing_off, held, pids_cap
-from gunicorn_autotune.law.memory import fresh_bytes, memory_cap, runs_out, surge_fits
+from gunicorn_autotune.law.answer import Choice, hold
+from gunicorn_autotune.law.caps import backing_off, pids_cap
+from gunicorn_autotune.law.due import due
+from gunicorn_autotune.law.memory import memory_budget, memory_cap, replacements_that_fit
 from gunicorn_autotune.law.view import View
+from gunicorn_autotune.model.decisions import Action, Cause, Reason
 from gunicorn_autotune.model.history import History, Recycling
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.snapshot import Snapshot, WorkerState
@@ -15,58 +18,124 @@ _PATIENCE_SECONDS = 60.0
 """A replacement that is not ready by then, and twice its boot, is given up."""
 _REST_SECONDS = 300.0
 """Then no recycle is begun for this long: every one costs a boot."""
+_ANY_NUMBER = 10**6
 
 
 def recycling(policy: Policy, history: History, view: View) -> History:
-    """`history` with a recycle begun when one is due, and ended when it can no longer be carried through."""
-    under_way, snapshot = history.recycling, view.snapshot
-    if under_way is not None:
-        if _goes_on(policy, under_way, view):
-            return history
-        rest = view.mark.at + _REST_SECONDS if given_up(under_way, view) else 0.0
-        return replace(history, recycling=None, no_recycle_before=rest)
-    if view.mark.at < history.no_recycle_before:
-        return history
-    fresh = fresh_bytes(history, snapshot)
-    history = replace(history, fresh_bytes=fresh)
-    if view.crew.booting or view.crew.serving != snapshot.target or not _one_more_may_start(policy, snapshot):
-        return history
-    if view.pressed is not None and not _forced(policy, snapshot):
-        return history
-    victim = runs_out(policy, snapshot, fresh, view.crew.boot_seconds)
-    if victim is None or not surge_fits(policy, snapshot, fresh):
-        return history
-    return replace(history, recycling=Recycling(victim.age, snapshot.target, view.mark.at))
+    """`history` with a recycle begun when one is due, and ended when it is over or cannot be carried through."""
+    under_way = history.recycling
+    if under_way is None:
+        return _begun(policy, history, view)
+    now = _present(under_way, view)
+    if _over(now, view.snapshot):
+        ended = (*history.recycled_at, view.mark.at)[-policy.recycles_per_hour :]
+        return replace(history, recycling=None, recycled_at=ended)
+    if _goes_on(policy, history, now, view):
+        return history if now == under_way else replace(history, recycling=now)
+    rest = view.mark.at + _REST_SECONDS if given_up(now, view) else 0.0
+    return replace(history, recycling=None, no_recycle_before=rest)
 
 
-def replacement_ready(under_way: Recycling, view: View) -> bool:
-    """All the workers are up, the replacement among them."""
-    return view.crew.ready > under_way.workers
+def recycle_choice(under_way: Recycling, view: View, *, growth_first: bool) -> Choice | None:
+    """The next step. Growth for the load goes before a replacement, and ends the recycle: it stays as one more."""
+    snapshot, cause = view.snapshot, under_way.cause
+    added = snapshot.target - under_way.workers
+    if not under_way.surge:
+        return _drain_choice(under_way, snapshot)
+    if added and view.crew.ready > under_way.workers:
+        return Choice(Action.SHRINK, Reason.RECYCLE, snapshot.target - 1, under_way.ages[0], cause)
+    if added and given_up(under_way, view):
+        return Choice(Action.SHRINK, Reason.RECYCLE, under_way.workers, cause=cause)
+    if growth_first:
+        return None
+    if added:
+        return hold(snapshot, Reason.RECYCLE, cause)
+    return Choice(Action.GROW, Reason.RECYCLE, under_way.workers + len(under_way.ages), cause=cause)
 
 
 def given_up(under_way: Recycling, view: View) -> bool:
     """The replacement has not become ready in time: keep the old one."""
-    return view.mark.at - under_way.since > max(_PATIENCE_SECONDS, 2.0 * view.crew.boot_seconds)
+    return under_way.surge and view.mark.at - under_way.since > max(_PATIENCE_SECONDS, 2.0 * view.crew.boot_seconds)
 
 
-def _goes_on(policy: Policy, under_way: Recycling, view: View) -> bool:
-    """As long as the victim lives, nobody else has changed the count, and the replacement can be had."""
-    added = view.snapshot.target - under_way.workers
-    victim = any(
-        worker.age == under_way.age and worker.state is not WorkerState.DRAINING for worker in view.snapshot.workers
-    )
-    waits = added == 0 and _one_more_may_start(policy, view.snapshot) and not given_up(under_way, view)
-    return victim and (added == 1 or waits)
+def _drain_choice(under_way: Recycling, snapshot: Snapshot) -> Choice:
+    """Out with the old one, and only when it is gone in with the new."""
+    if snapshot.target == under_way.workers:
+        fewer = under_way.workers - 1
+        return Choice(Action.SHRINK, Reason.DRAIN_FIRST, fewer, under_way.ages[0], under_way.cause)
+    if any(worker.age == under_way.ages[0] for worker in snapshot.workers):
+        return hold(snapshot, Reason.RECYCLE, under_way.cause)
+    return Choice(Action.GROW, Reason.RECYCLE, under_way.workers, cause=under_way.cause)
 
 
-def _forced(policy: Policy, snapshot: Snapshot) -> bool:
+def _present(under_way: Recycling, view: View) -> Recycling:
+    """`under_way` with the workers that still have to leave; their time begins again with each that has left."""
+    if not under_way.surge:
+        return under_way
+    drains = WorkerState.DRAINING
+    staying = {worker.age for worker in view.snapshot.workers if worker.state is not drains}
+    left = tuple([age for age in under_way.ages if age in staying])
+    return under_way if left == under_way.ages else replace(under_way, ages=left, since=view.mark.at)
+
+
+def _over(under_way: Recycling, snapshot: Snapshot) -> bool:
+    """Everyone who had to leave has been told to, or is gone, and the count is what it was."""
+    if snapshot.target != under_way.workers:
+        return False
+    if under_way.surge:
+        return not under_way.ages
+    return all(worker.age != under_way.ages[0] for worker in snapshot.workers)
+
+
+def _goes_on(policy: Policy, history: History, under_way: Recycling, view: View) -> bool:
+    """As long as nobody else has changed the count, and the replacement can be had."""
+    snapshot = view.snapshot
+    added = snapshot.target - under_way.workers
+    may_begin = snapshot.frozen is None and not backing_off(snapshot)
+    if under_way.surge:
+        waits = added == 0 and may_begin and not given_up(under_way, view)
+        return 0 < added <= len(under_way.ages) or (waits and _room(policy, history, snapshot) >= 1)
+    state = {worker.age: worker.state for worker in snapshot.workers}.get(under_way.ages[0])
+    if added == 0:
+        return may_begin and state is not None and state is not WorkerState.DRAINING
+    return added == -1 and (state is None or state is WorkerState.DRAINING)
+
+
+def _begun(policy: Policy, history: History, view: View) -> History:
+    """`history` with the most urgent recycle begun, where one is due and nothing stands against it now."""
+    snapshot, crew = view.snapshot, view.crew
+    quiet = not crew.booting and crew.serving == snapshot.target and snapshot.frozen is None
+    if not quiet or view.mark.at < history.no_recycle_before or backing_off(snapshot):
+        return history
+    wanted = due(policy, history, view)
+    if wanted is None:
+        return history
+    cause, workers = wanted
+    if view.pressed is not None and not _forced(policy, history, snapshot):
+        return history
+    room = _room(policy, history, snapshot)
+    if room < 1 and crew.ready < 2 and not _over_reserve(policy, snapshot):
+        return history
+    at_once = {Cause.MEMORY: 1, Cause.RELOAD: max(policy.recycle_max_unavailable, room // 2)}
+    count = min(at_once.get(cause, policy.recycle_max_unavailable), max(1, room))
+    ages = tuple([worker.age for worker in workers[:count]])
+    return replace(history, recycling=Recycling(ages, snapshot.target, view.mark.at, cause, surge=room >= 1))
+
+
+def _forced(policy: Policy, history: History, snapshot: Snapshot) -> bool:
     """Memory allows no worker more, so it will not wait for calm."""
-    fits = memory_cap(policy, snapshot)
+    fits = memory_cap(policy, snapshot, history.peaks)
     return fits is not None and fits <= snapshot.target
 
 
-def _one_more_may_start(policy: Policy, snapshot: Snapshot) -> bool:
-    """Below the maximum and the pids limit, no boot has failed just now, and nobody has asked to leave the count."""
-    pids = pids_cap(snapshot)
-    free = snapshot.target < policy.max_workers and (pids is None or snapshot.target < pids)
-    return free and not held(snapshot) and snapshot.frozen is None and not backing_off(snapshot)
+def _over_reserve(policy: Policy, snapshot: Snapshot) -> bool:
+    budget = memory_budget(policy, snapshot.host)
+    return budget is not None and budget < 0.0
+
+
+def _room(policy: Policy, history: History, snapshot: Snapshot) -> int:
+    """How many replacements may stand beside the workers they replace: maximum, pids limit and memory."""
+    most = policy.max_workers if policy.recycle_surge == "off" else None
+    ends = [end - snapshot.target for end in (most, pids_cap(snapshot)) if end is not None]
+    fits = replacements_that_fit(policy, history, snapshot)
+    return min([*ends, _ANY_NUMBER if fits is None else fits])

@@ -61,6 +61,7 @@ def mark_of(snapshot: Snapshot, waiting: float | None, ready: int) -> Mark:
         queue_time_counts=totals.queue_time_counts,
         ready=ready,
         oom_kills=None if isinstance(snapshot.host.oom_kills, Missing) else snapshot.host.oom_kills,
+        killed=snapshot.totals.killed,
         boot_cpu_seconds=_finite(totals.boot_cpu_seconds) or 0.0,
     )
 

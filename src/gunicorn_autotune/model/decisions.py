@@ -29,8 +29,10 @@ class Reason(str, Enum):
     QUEUE_TIME = "queue_time"
     PROBE = "probe"
     RECYCLE = "recycle"
+    DRAIN_FIRST = "drain_first"
     LOAD_FELL = "load_fell"
     MEMORY = "memory"
+    OOM_KILL = "oom_kill"
     CPU = "cpu"
     ABOVE_MAX = "above_max"
     STEADY = "steady"
@@ -59,7 +61,9 @@ PAIRS: tuple[tuple[Action, Reason], ...] = (
     (Action.GROW, Reason.RECYCLE),
     (Action.SHRINK, Reason.LOAD_FELL),
     (Action.SHRINK, Reason.RECYCLE),
+    (Action.SHRINK, Reason.DRAIN_FIRST),
     (Action.SHRINK, Reason.MEMORY),
+    (Action.SHRINK, Reason.OOM_KILL),
     (Action.SHRINK, Reason.CPU),
     (Action.SHRINK, Reason.ABOVE_MAX),
     (Action.HOLD, Reason.STEADY),
@@ -80,6 +84,25 @@ PAIRS: tuple[tuple[Action, Reason], ...] = (
     (Action.ROLLBACK, Reason.BOOT_FAILED),
 )
 """Every pair that can occur; all are exported at 0 from the start so that increase() sees the first event."""
+
+
+class Cause(str, Enum):
+    """Why a worker is recycled; the exits are counted by it (`recycle_memory`, ...)."""
+
+    MEMORY = "memory"
+    """The memory limit would be reached before the next few recycles were over."""
+    RELOAD = "reload"
+    """A reload whose second set of workers would not have fitted into memory."""
+    OPERATOR = "operator"
+    """`gunicorn-autotune recycle`."""
+    SIZE = "size"
+    """Larger than recycle_uss_bytes or recycle_rss_bytes."""
+    LEAK = "leak"
+    """Its private memory grows with every request."""
+    REQUESTS = "requests"
+    """Gunicorn's max_requests."""
+    AGE = "age"
+    """Older than recycle_age_seconds."""
 
 
 class Bottleneck(str, Enum):
@@ -120,6 +143,8 @@ class Decision:
     keeps its value, 1 at most, while the bottleneck is downstream, because more hosts would not help."""
     victim: int | None = None
     """Age of the worker that should leave in a shrink; None: idle first, then the fattest."""
+    cause: Cause | None = None
+    """Of a recycle."""
     facts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """The figures behind the reason, with units in their names (`arrivals_per_second`, `busy_share`), for the log."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gunicorn_autotune.model.decisions import Bottleneck
+from gunicorn_autotune.model.decisions import Bottleneck, Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Mark:
     ready: int = 0
     """Ready workers."""
     oom_kills: int | None = None
+    killed: int = 0
+    """Workers ended by a signal that nobody here sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,27 @@ class Ceiling:
 
 @dataclass(frozen=True, slots=True)
 class Recycling:
-    """One worker is being replaced: its replacement boots first."""
+    """Workers are being replaced: their replacements boot first, or they leave first where there is no room."""
 
-    age: int
-    """Of the worker that leaves."""
+    ages: tuple[int, ...]
+    """Of the workers that still have to leave."""
     workers: int
     """The target before, and after."""
     since: float
+    """When the present step began."""
+    cause: Cause = Cause.MEMORY
+    surge: bool = True
+    """Replacement first; False: drain first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """The private memory of one worker over its life."""
+
+    age: int
+    peak_bytes: int
+    marks: tuple[tuple[int, int], ...] = ()
+    """(requests served, bytes) each time the requests had doubled, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +129,16 @@ class History:
     recycling: Recycling | None = None
     no_recycle_before: float = 0.0
     """After a replacement that did not become ready."""
+    recycled_at: tuple[float, ...] = ()
+    """When recycles ended, within the last hour."""
     fresh_bytes: int = 0
     """Private memory of a worker that has just booted; 0: not seen yet."""
+    fresh_rss_bytes: int = 0
+    grown: tuple[Grown, ...] = ()
+    grown_at: float = 0.0
+    """When the sizes were last looked at: once a second."""
+    peaks: tuple[tuple[float, int], ...] = ()
+    """(when it left, peak bytes) of workers that grew to their natural size."""
     oom: tuple[float, int] | None = None
     """(until, workers): the cap after the kernel killed for memory."""
     pressure: float | None = None

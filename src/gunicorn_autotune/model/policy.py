@@ -11,6 +11,7 @@ from typing import Any
 from gunicorn_autotune.model.readings import HostReading, known
 
 ENVIRONMENT_PREFIX = "GUNICORN_AUTOTUNE_"
+_LEAST_LEAK_RATIO = 1.5
 
 
 class PolicyError(ValueError):
@@ -37,7 +38,8 @@ class Policy:
     min_workers: int = setting(2, "Never fewer workers than this. With 1, a single slow request blocks the site.",
                                unit="workers", low=1, high=4096)  # fmt: skip
     max_workers: int = setting(
-        0, "Never more workers than this. 0: 16 per core + 8, at most one per 32 MiB of the memory limit, at most 512; "
+        0, "Never more workers than this, but for a replacement beside the worker it replaces (recycle_surge). "
+           "0: 16 per core + 8, at most one per 32 MiB of the memory limit, at most 512; "
            "CPU and memory caps keep the count below it. Mind connections: every worker opens its own to the database.",
         unit="workers", low=0, high=4096,
     )  # fmt: skip
@@ -91,6 +93,40 @@ class Policy:
         "auto", "UNIX socket (an absolute path, mode 0600) for commands such as `gunicorn-autotune recycle`. auto: "
                 "PID.sock in a folder of the server's user, below $XDG_RUNTIME_DIR, /run (root) or the temporary "
                 "folder. off: none.")  # fmt: skip
+    max_requests_owner: str = setting(
+        "autotune", "Who keeps Gunicorn's max_requests and max_requests_jitter. autotune: the replacement boots first, "
+        "and a worker leaves by itself only at twice its limit. gunicorn: as without us.",
+        choices=("autotune", "gunicorn"),
+    )  # fmt: skip
+    recycle_uss_bytes: int = setting(
+        0, "Recycle a worker whose private memory (USS) is larger; 0: never. A limit close to what a fresh worker "
+           "takes is refused, with both figures in the log.",
+        unit="bytes", low=0)  # fmt: skip
+    recycle_rss_bytes: int = setting(
+        0, "The same for resident memory (RSS), which counts what workers share in every one of them; 0: never.",
+        unit="bytes", low=0)  # fmt: skip
+    recycle_leak_ratio: float = setting(
+        4.0, "Recycle a worker that grows with every request, once it takes this many times what it took after its "
+             "first requests; 0: never.",
+        unit="ratio", low=0.0, high=1000.0)  # fmt: skip
+    recycle_age_seconds: float = setting(0.0, "Recycle a worker that is older; 0: never.", unit="seconds",
+                                         low=0.0, high=30 * 86400.0)  # fmt: skip
+    recycle_jitter_share: float = setting(
+        0.1, "Each worker's own limit of size and age lies below the setting by up to this share, drawn at its birth.",
+        unit="share", low=0.0, high=0.9)  # fmt: skip
+    recycle_max_unavailable: int = setting(
+        1, "Most workers replaced at once. What follows here holds for every cause but memory that runs out.",
+        unit="workers", low=1, high=64)  # fmt: skip
+    recycle_gap_seconds: float = setting(5.0, "Shortest pause between two recycles.", unit="seconds",
+                                         low=0.0, high=86400.0)  # fmt: skip
+    recycles_per_hour: int = setting(360, "Most recycles in any hour.", unit="recycles", low=1, high=36000)
+    recycle_lifetime_seconds: float = setting(60.0, "No worker is recycled sooner after its boot.", unit="seconds",
+                                              low=0.0, high=86400.0)  # fmt: skip
+    recycle_surge: str = setting(
+        "on", "on: the replacement boots first, even if that is one more than max_workers for a moment. off: never "
+              "more than max_workers; the old worker leaves first when all places are taken.",
+        choices=("on", "off"),
+    )  # fmt: skip
     flight_record: str = setting(
         "", "File (an absolute path) that keeps what every tick saw and decided, for `gunicorn-autotune replay`. "
             "Empty: none.")  # fmt: skip
@@ -115,6 +151,11 @@ class Policy:
         if self.command_socket not in ("auto", "off") and not self.command_socket.startswith("/"):
             raise PolicyError(
                 f"autotune setting command_socket = {self.command_socket!r}: must be auto, off or an absolute path"
+            )
+        if 0.0 < self.recycle_leak_ratio < _LEAST_LEAK_RATIO:
+            raise PolicyError(
+                f"autotune setting recycle_leak_ratio = {self.recycle_leak_ratio}: must be 0 or at least "
+                f"{_LEAST_LEAK_RATIO}"
             )
 
 

@@ -54,6 +54,14 @@ class WorkerReading:
     run_delay_seconds: Reading[float] = Missing("not read")
     rss_bytes: Reading[int] = Missing("not read")
     memory: Reading[MemoryReading] = Missing("not read yet")
+    requests_limit: int | None = None
+    """Gunicorn's max_requests for this worker, its jitter drawn; None: there is none, or Gunicorn itself keeps it."""
+    draw: float = 0.0
+    """Drawn at its birth, 0 to 1: spreads the limits of workers that were born together."""
+    asked: bool = False
+    """An operator asked to recycle it."""
+    outdated: bool = False
+    """It runs the code from before a reload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,8 @@ class Totals:
     """Workers that became ready."""
     queue_time_counts: tuple[int, ...]
     """Per bucket of QUEUE_TIME_BOUNDS_SECONDS plus the rest; all zero when no queue time is seen."""
+    killed: int = 0
+    """Workers that a signal ended which neither Gunicorn nor we sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,11 @@ class ExitReason(str, Enum):
 
     SCALE_DOWN = "scale_down"
     RECYCLE_MEMORY = "recycle_memory"
-    RECYCLE_AGE = "recycle_age"
+    RECYCLE_SIZE = "recycle_size"
+    RECYCLE_LEAK = "recycle_leak"
     RECYCLE_REQUESTS = "recycle_requests"
+    RECYCLE_AGE = "recycle_age"
+    RECYCLE_OPERATOR = "recycle_operator"
     RELOAD = "reload"
     TIMEOUT = "timeout"
     OOM_KILL = "oom_kill"
@@ -81,6 +84,8 @@ class Tally:
     tick_seconds: float = 0.0
     exporter_spawns: int = 0
     commands_refused: int = 0
+    drain_kills: int = 0
+    """Workers that did not leave in time after they were asked to."""
     exits: Counter[ExitReason] = field(default_factory=Counter)
     errors: Counter[Stage] = field(default_factory=Counter)
     limit_changes: Counter[str] = field(default_factory=Counter)
@@ -114,7 +119,7 @@ def decision_record(decision: Decision, before: int, unix_seconds: float) -> dic
         "from": before,
         "to": decision.target,
         "facts": {name: round(value, 4) for name, value in decision.facts.items()},
-    }
+    } | ({} if decision.cause is None else {"cause": decision.cause.value})
 
 
 def status_document(

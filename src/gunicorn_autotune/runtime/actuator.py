@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from gunicorn_autotune.model.decisions import Action, Decision, Reason
+from gunicorn_autotune.model.decisions import Action, Cause, Decision, Reason
 from gunicorn_autotune.model.status import ExitReason, Mode, decision_record
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune, Tracked
@@ -34,17 +34,25 @@ def act(server: Any, tune: Autotune, decision: Decision) -> None:
     before = server.num_workers
     if decision.action is Action.HOLD or decision.target == before:
         return
-    record(server, tune, decision, before)
     if tune.mode is Mode.ACTIVE:
+        record(server, tune, decision, before)
         _name_victim(tune, decision)
         set_target(server, tune, decision.target)
+    elif tune.said != (decision.action, decision.reason, decision.target):
+        tune.said = (decision.action, decision.reason, decision.target)
+        record(server, tune, decision, before)
+
+
+EXITS = {Cause.RELOAD: ExitReason.RELOAD} | {
+    cause: ExitReason(f"recycle_{cause.value}") for cause in Cause if cause is not Cause.RELOAD
+}
 
 
 def _name_victim(tune: Autotune, decision: Decision) -> None:
     """The law names the worker to recycle; mark_victims takes it before all others."""
     tracked = tune.tracked.get(decision.victim) if decision.victim is not None else None
-    if tracked is not None:
-        tracked.exit_reason = ExitReason.RECYCLE_MEMORY
+    if tracked is not None and decision.cause is not None:
+        tracked.exit_reason = EXITS[decision.cause]
 
 
 def record(server: Any, tune: Autotune, decision: Decision, before: int) -> None:
@@ -53,6 +61,8 @@ def record(server: Any, tune: Autotune, decision: Decision, before: int) -> None
     del tune.recent[:-50]
     event = "resize" if tune.mode is Mode.ACTIVE else "would resize"
     facts: dict[str, Any] = dict(decision.facts)
+    if decision.cause is not None:
+        facts = {"cause": decision.cause.value} | facts
     server.log.info(
         line(event, workers=f"{before}->{decision.target}", action=decision.action.value,
              reason=decision.reason.value, **facts)
@@ -69,7 +79,7 @@ def choose_victims(tracked: list[Tracked], count: int) -> list[Tracked]:
     def rank(one: Tracked) -> tuple[int, int, int]:
         words = one.row.tolist() if one.row is not None else None
         ready = words is None or words[layout.READY_NS] > 0
-        if one.exit_reason is ExitReason.RECYCLE_MEMORY:
+        if one.exit_reason is not None:
             return (-2, 0, one.age)
         running = board.activity(words, 0).in_flight + words[layout.QUEUED] if words else 1
         fat = getattr(one.memory, "uss_bytes", 0)

@@ -13,7 +13,7 @@ from typing import Any
 
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.status import Mode
-from gunicorn_autotune.runtime import actuator, commands, compat, hooks, ticker, user_metrics
+from gunicorn_autotune.runtime import actuator, commands, compat, hooks, reload, ticker, user_metrics
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.setup import new_autotune
 from gunicorn_autotune.runtime.state import Autotune
@@ -84,11 +84,12 @@ class AutotuneArbiter:
         server: Any = self
         tune = self.autotune
         ticker.publish_frozen(self, tune, "reload")
-        tune.target_before_reload = server.num_workers
+        tune.target_before_reload = reload.standing_target(server, tune)
         tune.acting = True
         try:
             super().reload()  # type: ignore[misc]
         finally:
+            reload.finish(self, tune)
             tune.acting = False
             tune.frozen = None
 

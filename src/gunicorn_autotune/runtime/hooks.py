@@ -10,7 +10,7 @@ from typing import Any
 
 from gunicorn_autotune.model.readings import known
 from gunicorn_autotune.model.status import ExitReason, Mode
-from gunicorn_autotune.runtime import actuator, compat, flight, slots, worker, written
+from gunicorn_autotune.runtime import actuator, compat, flight, reload, slots, worker, written
 from gunicorn_autotune.runtime.exporter_process import EXPORTER_SETTINGS
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.setup import identity_of, resolved_max
@@ -158,6 +158,7 @@ def before_kill(server: Any, tune: Autotune, pid: int, sig: int) -> bool:
         tracked.terminated_at = now
     if not tracked.draining:
         tracked.draining = True
+        tracked.draining_at = now
         actuator.put_first_in_line(server, tracked)
         if tracked.exit_reason is None and not tracked.worker.aborted:
             tracked.exit_reason = LEAVING_BECAUSE.get(tune.frozen or "", ExitReason.SCALE_DOWN)
@@ -198,10 +199,9 @@ def on_reload(server: Any, tune: Autotune) -> None:
     tune.flight = flight.after_reload(server, tune)
     tune.faults_in_row = 0
     tune.faults_logged.clear()
+    tune.refused.clear()
     if tune.mode is Mode.ACTIVE:
-        target = within(tune, tune.target_before_reload)
-        server.cfg.set("workers", target)
-        server.num_workers = target
+        reload.prepare(server, tune, within(tune, tune.target_before_reload))
     if exporter_changed and tune.exporter is not None:
         tune.exporter.stop()
         tune.exporter.policy = policy

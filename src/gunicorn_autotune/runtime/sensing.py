@@ -8,6 +8,7 @@ from typing import Any
 
 from gunicorn_autotune.model.readings import Missing, ProcessReading, Reading, known
 from gunicorn_autotune.model.snapshot import Snapshot, Totals, WorkerReading, WorkerState
+from gunicorn_autotune.model.status import ExitReason
 from gunicorn_autotune.runtime import surroundings
 from gunicorn_autotune.runtime.state import Autotune, Tracked
 from gunicorn_autotune.runtime.surroundings import HAS_PROC, SLOW_SENSOR_SECONDS
@@ -16,6 +17,7 @@ from gunicorn_autotune.scoreboard.board import Activity
 from gunicorn_autotune.sensors import memory, process
 
 PROCESSES_A_TICK = 32
+MEMORY_TIME_SHARE = 0.01
 UNMEASURED = [0] * layout.ROW_WORDS
 IDLE = Activity(0, 0, 0)
 SQUARED_MIDDLES = [middle * middle for middle in layout.DURATION_MIDDLES_SECONDS]
@@ -120,6 +122,10 @@ def _read_worker(
         run_delay_seconds=delay,
         rss_bytes=rss,
         memory=tracked.memory,
+        requests_limit=tracked.requests_limit,
+        draw=tracked.draw,
+        asked=getattr(tracked, "asked", False),
+        outdated=tracked.outdated,
     )
 
 
@@ -169,14 +175,18 @@ def _write_arbiter_words(tracked: Tracked, pid: int, rss: Reading[int]) -> None:
 
 
 def _read_one_memory(server: Any, tune: Autotune, followed: list[Tracked], pids: dict[int, int], now: float) -> None:
-    """smaps_rollup of one worker a second, in rotation: it walks the page table and stalls the target."""
+    """smaps_rollup of one worker a tick, in rotation: it walks the page table, some 20 ms a GB, and stalls the target.
+
+    The next one waits until this one's time is a hundredth of all.
+    """
     ready = [tracked for tracked in followed if tracked.was_ready]
-    if ready and now - tune.memory_read_at >= SLOW_SENSOR_SECONDS:
-        tune.memory_read_at = now
+    if ready and now >= tune.memory_not_before:
         tune.memory_turn += 1
         turn = ready[tune.memory_turn % len(ready)]
         pid = pids[id(turn.worker)]
+        began = time.monotonic()
         turn.memory = surroundings.guarded(server, tune, "memory", lambda: memory.read_memory(pid))
+        tune.memory_not_before = now + (time.monotonic() - began) / MEMORY_TIME_SHARE
 
 
 def _state(tracked: Tracked, ready_ns: int, in_flight: int) -> WorkerState:
@@ -204,6 +214,7 @@ def _totals(tune: Autotune, rows: list[list[int]], in_flight: int) -> Totals:
         boot_cpu_seconds=sums.boot_cpu_seconds,
         boots=sums.boots,
         queue_time_counts=tuple(added[layout.QUEUE_BUCKETS : layout.QUEUE_END]),
+        killed=tune.tally.exits[ExitReason.SIGNAL] + tune.tally.exits[ExitReason.OOM_KILL],
     )
 
 

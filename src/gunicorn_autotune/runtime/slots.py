@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
+from gunicorn_autotune.model.status import Mode
 from gunicorn_autotune.runtime import user_metrics
 from gunicorn_autotune.runtime.state import Autotune, Tracked
 from gunicorn_autotune.scoreboard import board, layout
@@ -26,6 +28,7 @@ def assign(tune: Autotune, worker: Any) -> Tracked:
         row[layout.SPAWNED_NS] = now_ns
         row[layout.AGE] = worker.age
     tracked = Tracked(worker, worker.age, slot, row, spawned_at=now_ns / 1e9)
+    tracked.requests_limit = _requests_limit(tune, worker)
     if row is not None:
         tracked.requests_before = board.finished(row.tolist())
         tracked.cpu_ns_before = row[layout.CPU_NS]
@@ -33,6 +36,15 @@ def assign(tune: Autotune, worker: Any) -> Tracked:
     worker.autotune = tracked
     tune.tally.spawns += 1
     return tracked
+
+
+def _requests_limit(tune: Autotune, worker: Any) -> int | None:
+    """max_requests with the jitter that Gunicorn has drawn for this worker, if we are the ones to keep it.
+
+    Only in a worker class whose requests we count and Gunicorn counts as well; and not while we only observe.
+    """
+    ours = tune.mode is Mode.ACTIVE and tune.records and tune.policy.max_requests_owner == "autotune"
+    return int(worker.max_requests) if ours and worker.max_requests < sys.maxsize else None
 
 
 def release(tune: Autotune, tracked: Tracked) -> None:

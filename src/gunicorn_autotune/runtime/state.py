@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from random import random
 from typing import Any
 
 from gunicorn_autotune.model.decisions import Decision
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.readings import HostReading, MemoryReading, Missing, ProcessReading, Reading
+from gunicorn_autotune.model.snapshot import Snapshot
 from gunicorn_autotune.model.status import ExitReason, Identity, Mode, Tally
 from gunicorn_autotune.runtime.command_socket import CommandSocket
 from gunicorn_autotune.runtime.exporter_process import ExporterProcess
@@ -40,11 +42,18 @@ class Tracked:
     was_ready: bool = False
     memory: Reading[MemoryReading] = Missing("not read yet")
     draining: bool = False
+    draining_at: float = 0.0
     terminated_at: float = 0.0
     asked: bool = False
     """An operator asked to recycle it."""
     exit_reason: ExitReason | None = None
-    """Why we or Gunicorn asked it to leave; None while nobody did."""
+    """Why we or Gunicorn asked it to leave, or are about to; None while nobody is."""
+    requests_limit: int | None = None
+    """Its max_requests, where we keep it instead of Gunicorn."""
+    draw: float = field(default_factory=random)
+    """Spreads its limits; see WorkerReading."""
+    outdated: bool = False
+    """A reload that did not fit left it running; to be recycled."""
 
 
 @dataclass(slots=True)
@@ -96,7 +105,7 @@ class Autotune:
     last_state: Any = None
     process_turn: int = 0
     memory_turn: int = 0
-    memory_read_at: float = 0.0
+    memory_not_before: float = 0.0
     host: HostReading | None = None
     host_read_at: float = 0.0
     faults_in_row: int = 0
@@ -105,3 +114,11 @@ class Autotune:
     oom_kills_settled: int | None = None
     """oom_kill events of the cgroup that were already there, or already blamed for a death."""
     target_before_reload: int = 0
+    after_reload: dict[str, Any] = field(default_factory=dict)
+    """Gunicorn settings to put back when the reload under way is over."""
+    snapshot: Snapshot | None = None
+    """The last one decided on."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Settings that are not obeyed, and why."""
+    said: tuple[Any, ...] = ()
+    """The last change that would have been made; said once in observe mode."""

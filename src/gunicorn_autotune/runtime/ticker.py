@@ -12,11 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 from gunicorn_autotune.law import law
+from gunicorn_autotune.law.due import refused_limits
 from gunicorn_autotune.model.decisions import Action, Decision
 from gunicorn_autotune.model.policy import for_host
 from gunicorn_autotune.model.snapshot import Snapshot
 from gunicorn_autotune.model.status import Mode, Stage, status_document
-from gunicorn_autotune.runtime import actuator, commands, flight, sensing, slots
+from gunicorn_autotune.runtime import actuator, commands, drains, flight, sensing, slots
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune
 
@@ -36,10 +37,10 @@ def tick(server: Any, tune: Autotune) -> None:
         _before(server, tune, started)
         if not sensing.nothing_happened(server, tune, started):
             tune.looked_at = started
-            snapshot = sensing.look(server, tune)
+            snapshot = tune.snapshot = sensing.look(server, tune)
             stage = Stage.DECIDE
             before = tune.history
-            decision = _decide(tune, snapshot)
+            decision = _decide(server, tune, snapshot)
             flight.record(server, tune, before, snapshot, decision)
             stage = Stage.APPLY
             _carry_out(server, tune, snapshot, decision, started)
@@ -64,6 +65,7 @@ def _before(server: Any, tune: Autotune, now: float) -> None:
         tune.tally.exporter_spawns += 1
     commands.tend(server, tune, now)
     slots.settle_strays(server, tune)
+    drains.end_overdue(server, tune, now)
     tune.frozen = frozen_why(server)
     if tune.held_until is not None and now >= tune.held_until:
         tune.held_until = None
@@ -76,12 +78,23 @@ def frozen_why(server: Any) -> str | None:
     return "winch" if server.num_workers == 0 else None
 
 
-def _decide(tune: Autotune, snapshot: Snapshot) -> Decision:
+def _tell_refused(server: Any, tune: Autotune) -> None:
+    """A limit that every fresh worker would soon be over is not obeyed: said once, with the figures."""
+    for setting, limit, fresh, least in refused_limits(tune.policy, tune.history):
+        if setting not in tune.refused:
+            tune.refused[setting] = line(
+                f"{setting} = {limit} refused", fresh_worker_bytes=fresh, must_be_at_least=least
+            )
+            server.log.error(tune.refused[setting])
+
+
+def _decide(server: Any, tune: Autotune, snapshot: Snapshot) -> Decision:
     policy = for_host(tune.policy, snapshot.host)
     if tune.history is None:
         tune.history = law.start(snapshot)
     decision, tune.history = law.decide(policy, tune.history, snapshot)
     tune.decision = decision
+    _tell_refused(server, tune)
     tune.tally.decisions[f"{decision.action.value}/{decision.reason.value}"] += 1
     return decision
 
@@ -92,7 +105,7 @@ def _publish(tune: Autotune, snapshot: Snapshot) -> None:
     mode = Mode.PAUSED if tune.mode is Mode.ACTIVE and (tune.frozen or tune.held_until) else tune.mode
     document = status_document(
         tune.identity, tune.policy, mode, snapshot, tune.decision, tune.tally, tune.recent, time.time()
-    )
+    ) | {"refused_settings": list(tune.refused.values())}
     if not tune.board.publish(json.dumps(document, separators=(",", ":")).encode()):
         # Hundreds of listeners, perhaps; the decisions of the past are what can be spared.
         tune.board.publish(json.dumps(document | {"recent_decisions": []}, separators=(",", ":")).encode())

@@ -39,6 +39,9 @@ def after_init(worker: Any) -> None:
     tracked: Tracked = worker.autotune
     if tracked.row is None:
         return
+    if tracked.requests_limit is not None:
+        # Ours comes first, and its replacement before it. Should we fail, Gunicorn's own still comes.
+        worker.max_requests = 2 * tracked.requests_limit
     kind = compat.kind_of(type(worker))
     if kind != compat.UNKNOWN:
         _record(worker, tracked.row, kind)

@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from gunicorn_autotune.cli.words import CAPS, MODES, REASONS, VERBS, decision_text, reason_text
-from gunicorn_autotune.model.decisions import PAIRS, Action, CapName, Reason
+from gunicorn_autotune.cli.words import CAPS, CAUSES, MODES, REASONS, VERBS, decision_text, reason_text
+from gunicorn_autotune.model.decisions import PAIRS, Action, CapName, Cause, Reason
 from gunicorn_autotune.model.status import Mode
 
 
@@ -12,7 +12,7 @@ def test_every_reason_has_a_sentence_and_no_sentence_lacks_a_reason():
     assert set(Reason) == set(REASONS)
 
 
-@pytest.mark.parametrize(("enum", "words"), [(Action, VERBS), (CapName, CAPS), (Mode, MODES)])
+@pytest.mark.parametrize(("enum", "words"), [(Action, VERBS), (CapName, CAPS), (Cause, CAUSES), (Mode, MODES)])
 def test_every_word_of_the_document_is_known(enum, words):
     """Actions, limits and modes are spelled out too."""
     assert set(enum) == set(words)

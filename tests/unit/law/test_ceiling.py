@@ -176,7 +176,7 @@ def test_a_replacement_may_stand_above_the_ceiling():
     """It takes the place of another, so it is no growth to be taken back while it boots."""
     plant = at_ceiling()
     plant.boot_seconds = 10.0
-    plant.history = replace(plant.history, recycling=Recycling(age=1, workers=plant.target, since=plant.at))
+    plant.history = replace(plant.history, recycling=Recycling(ages=(1,), workers=plant.target, since=plant.at))
     before = plant.target
     plant.serve(200, 4)
 

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.law.plant import Plant, scaling
 
 from gunicorn_autotune.law import decide, start
-from gunicorn_autotune.law.memory import fresh_bytes, memory_budget, memory_cap, runs_out, surge_fits
+from gunicorn_autotune.law.memory import memory_budget, memory_cap, replacements_that_fit, runs_out
 from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Reason
 from gunicorn_autotune.model.history import History
 from gunicorn_autotune.model.readings import UNLIMITED, Missing
@@ -67,23 +67,6 @@ def test_over_the_reserve_the_cap_is_below_the_count():
     assert 3 == memory_cap(POLICY, at_use(1000, [of(100, slot) for slot in range(4)]))
 
 
-def test_the_smallest_of_the_young_is_fresh():
-    """Booted a second ago; an old one may have been smaller before the application changed."""
-    young = [of(60, 1, spawned_at=-1.0), of(50, 2, spawned_at=-1.0)]
-
-    assert 50 * MIB == fresh_bytes(History(fresh_bytes=20 * MIB), at_use(500, [of(90), *young]))
-
-
-def test_without_young_workers_the_smallest_ever_is_fresh():
-    """Nobody has booted for long."""
-    assert 20 * MIB == fresh_bytes(History(fresh_bytes=20 * MIB), at_use(500, [of(90), of(80, 1)]))
-
-
-def test_unread_memory_of_workers_is_not_fresh():
-    """0 bytes is not a reading."""
-    assert 0 == fresh_bytes(History(), at_use(500, [a_worker(0, memory=GONE), a_worker(1, memory=GONE)]))
-
-
 def grown(mib, slot):
     """A worker that has grown to `mib` within 100 s."""
     return of(mib, slot, spawned_at=-100.0, boot_seconds=0.0)
@@ -111,7 +94,7 @@ def test_nobody_is_recycled_for_memory_that_cannot_be_read(hidden):
     """Neither limit nor use may be guessed."""
     snapshot = at_use(890, [grown(70, 0), grown(120, 1)], **{hidden: GONE})
 
-    assert (None, False) == (runs_out(POLICY, snapshot, 30 * MIB, 1.0), surge_fits(POLICY, snapshot, 30 * MIB))
+    assert runs_out(POLICY, snapshot, 30 * MIB, 1.0) is None
 
 
 def test_nobody_is_recycled_for_the_size_of_others():
@@ -121,9 +104,9 @@ def test_nobody_is_recycled_for_the_size_of_others():
     assert runs_out(POLICY, at_use(890, blind), 30 * MIB, 1.0) is None
 
 
-def test_the_last_worker_is_not_recycled():
-    """With one alone there is nobody to compare with, and min_workers may be 1."""
-    assert runs_out(POLICY, at_use(890, [grown(120, 0)]), 30 * MIB, 1.0) is None
+def test_a_worker_alone_is_recycled_too():
+    """What it took when it was fresh is known; min_workers may be 1."""
+    assert 1 == runs_out(POLICY, at_use(890, [grown(120, 0)]), 30 * MIB, 1.0).age
 
 
 def test_a_worker_that_warms_up_is_no_leak():
@@ -133,10 +116,16 @@ def test_a_worker_that_warms_up_is_no_leak():
     assert runs_out(POLICY, at_use(700, workers), 10 * MIB, boot_seconds=1.0) is None
 
 
-@pytest.mark.parametrize(("used", "fits"), [(890, True), (930, False)])
-def test_a_replacement_may_use_half_the_reserve(used, fits):
-    """30 MiB and 15 % beside 890 or 930 of 1000 MiB."""
-    assert fits is surge_fits(POLICY, at_use(used, 2), 30 * MIB)
+@pytest.mark.parametrize(("used", "fits"), [(500, 13), (890, 1), (930, 0)])
+def test_replacements_may_use_half_the_reserve(used, fits):
+    """30 MiB and 15 % each beside 500, 890 or 930 of 1000 MiB."""
+    assert fits == replacements_that_fit(POLICY, History(fresh_bytes=30 * MIB), at_use(used, 2))
+
+
+@pytest.mark.parametrize("hidden", ["memory_limit_bytes", "memory_used_bytes"])
+def test_how_many_replacements_fit_is_not_guessed(hidden):
+    """Neither limit nor use is invented."""
+    assert replacements_that_fit(POLICY, History(fresh_bytes=MIB), at_use(500, 2, **{hidden: GONE})) is None
 
 
 def killed(kills=1, alive=9, before=0, **host):
@@ -151,7 +140,7 @@ def test_an_oom_kill_shrinks_at_once_to_what_fits():
     """Another limit than the one that can be read was hit: one fewer than before."""
     decision, _ = killed(memory_limit_bytes=GONE)
 
-    assert (Action.SHRINK, Reason.MEMORY, 8) == (decision.action, decision.reason, decision.target)
+    assert (Action.SHRINK, Reason.OOM_KILL, 8) == (decision.action, decision.reason, decision.target)
 
 
 def test_an_oom_kill_names_the_memory():

@@ -57,10 +57,10 @@ def test_the_replacement_comes_first():
 
 def test_the_fattest_is_the_one_that_is_replaced():
     """It gives back the most."""
-    assert FAT == asked(leaking())[1].recycling.age
+    assert FAT == asked(leaking())[1].recycling.ages[0]
 
 
-UNDER_WAY = Recycling(FAT, 6, since=0.0)
+UNDER_WAY = Recycling((FAT,), 6, since=0.0)
 BOOTING = a_worker(6, state=WorkerState.BOOTING, spawned_at=0.5)
 
 
@@ -97,34 +97,35 @@ def test_a_recycle_that_was_given_up_is_over():
 
 @pytest.mark.parametrize(
     "order",
-    [{"frozen": "reload"}, {"held_until": 100.0}, {"boot_backoff_until": 100.0}, {"target": 8}, {"target": 5}],
+    [{"frozen": "reload"}, {"boot_backoff_until": 100.0}, {"target": 8}, {"target": 5}],
 )
 def test_a_recycle_ends_where_it_may_not_go_on(order):
-    """Frozen, held, backing off, or the count changed by somebody else."""
+    """Frozen, backing off, or the count changed by somebody else."""
     assert asked(leaking(**order), UNDER_WAY)[1].recycling is None
 
 
 def test_a_recycle_ends_when_its_victim_is_gone():
     """It died by itself: nothing is left to replace."""
-    assert asked(leaking(), Recycling(99, 6, since=0.0))[1].recycling is None
+    assert asked(leaking(), Recycling((99,), 6, since=0.0))[1].recycling is None
 
 
 @pytest.mark.parametrize("policy", [{"max_workers": 6}, {"min_workers": 6, "max_workers": 6}])
-def test_no_replacement_above_the_maximum(policy):
-    """The database may have no connection left for it."""
-    assert asked(leaking(), policy=a_policy(**policy))[1].recycling is None
+def test_a_replacement_may_stand_above_the_maximum_for_a_moment(policy):
+    """A full or fixed count is recycled without a dip all the same."""
+    assert 7 == asked(leaking(), policy=a_policy(**policy))[0].target
 
 
-def test_a_maximum_lowered_meanwhile_ends_the_recycle():
-    """A limit of the host fell, and the automatic maximum with it."""
-    assert asked(leaking(), UNDER_WAY, a_policy(max_workers=6))[1].recycling is None
+@pytest.mark.parametrize(
+    ("policy", "pids_used"), [({"max_workers": 6, "recycle_surge": "off"}, 10), ({"max_workers": 64}, 99)]
+)
+def test_without_a_place_for_the_replacement_the_old_one_drains_first(policy, pids_used):
+    """The database may have no connection left, or the fork would fail: said in the reason."""
+    host = a_host(memory_limit_bytes=1000 * MIB, memory_used_bytes=890 * MIB, pids_limit=100, pids_used=pids_used)
+    decision, _ = asked(leaking(host=host), policy=a_policy(**policy))
 
-
-def test_no_replacement_above_the_pids_limit():
-    """Its fork would fail, again and again."""
-    host = a_host(memory_limit_bytes=1000 * MIB, memory_used_bytes=890 * MIB, pids_limit=100, pids_used=99)
-
-    assert asked(leaking(host=host))[1].recycling is None
+    assert (Action.SHRINK, Reason.DRAIN_FIRST, 5, FAT) == (
+        decision.action, decision.reason, decision.target, decision.victim,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("hidden", ["memory_limit_bytes", "memory_used_bytes"])
@@ -135,11 +136,11 @@ def test_no_recycle_for_memory_that_cannot_be_read(hidden):
     assert asked(leaking(host=a_host(**{**known, hidden: Missing("hidden")})))[1].recycling is None
 
 
-def test_no_recycle_without_room_for_the_replacement():
+def test_without_memory_for_the_replacement_the_old_one_drains_first():
     """More than half the reserve would be gone."""
     host = a_host(memory_limit_bytes=1000 * MIB, memory_used_bytes=940 * MIB)
 
-    assert asked(leaking(host=host))[1].recycling is None
+    assert Reason.DRAIN_FIRST is asked(leaking(host=host))[0].reason
 
 
 def test_a_recycle_in_progress_stands_above_the_cap_after_an_oom_kill():
@@ -153,7 +154,7 @@ def test_a_recycle_in_progress_stands_above_the_cap_after_an_oom_kill():
 def test_growth_for_the_load_goes_before_a_slow_replacement():
     """Twenty seconds of boot are no reason to leave requests waiting."""
     plant = Plant(scaling(), boot_seconds=20.0).serve(20, 30)
-    plant.history = replace(plant.history, recycling=Recycling(1, plant.target, plant.at))
+    plant.history = replace(plant.history, recycling=Recycling((1,), plant.target, plant.at))
     plant.serve(20, 1)
     before = plant.target
     plant.serve(200, 1)
@@ -177,9 +178,10 @@ def test_one_recycle_at_a_time(application, machine, workers, rate, seed):
     law = autotuned(a_policy(max_workers=12))
     SimulatedHost(application, steps((60, rate)), machine, workers=workers, seed=seed).run(law)
     changes = [(one.action, one.reason) for _, one in law.decisions if one.action is not Action.HOLD]
-    begins = (Action.GROW, Reason.RECYCLE)
+    begins, drains = (Action.GROW, Reason.RECYCLE), (Action.SHRINK, Reason.DRAIN_FIRST)
+    of_its_own = [after for before, after in pairwise([None, *changes]) if before != drains]
 
-    assert (begins, begins) not in pairwise(changes)
+    assert (begins, begins) not in pairwise(of_its_own)
 
 
 @settings(max_examples=15, deadline=None)

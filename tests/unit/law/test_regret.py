@@ -89,7 +89,7 @@ def test_what_was_regretted_counts_as_needed():
 def test_a_replacement_is_not_regretted():
     """A worker that is recycled was not missed: one more for a while is no growth."""
     plant = descended()
-    plant.history = replace(plant.history, recycling=Recycling(1, plant.target, plant.at))
+    plant.history = replace(plant.history, recycling=Recycling((1,), plant.target, plant.at))
     plant.serve(2, 0.25)
 
     assert 0 == plant.history.regrets

@@ -1,0 +1,115 @@
+"""How large workers get: what each takes over its life, what one takes that has just booted, what it grows to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from gunicorn_autotune.model.history import Grown, History
+from gunicorn_autotune.model.policy import Policy
+from gunicorn_autotune.model.readings import Missing, known
+from gunicorn_autotune.model.snapshot import Snapshot, WorkerReading, WorkerState
+
+_FRESH_SECONDS = 10.0
+_LOOK_SECONDS = 1.0
+_FIRST_MARK_REQUESTS = 100
+"""Lazy imports and first caches are filled by then."""
+_MARKS = 24
+_PEAKS = 32
+_PEAK_HALF_LIFE_SECONDS = 3600.0
+_TOP_SHARE = 0.1
+_LEAK_PAIRS = 3
+_STEADY = 0.75
+"""Bytes per request over one doubling, against the doubling before: a leak keeps 1, a cache that fills as the square
+root of the requests 0.71, one that fills as their logarithm 0.5."""
+
+
+def own_bytes(worker: WorkerReading) -> int:
+    """Private memory (USS), what recycling the worker would give back at most; 0 when it was not read."""
+    return 0 if isinstance(worker.memory, Missing) else min(worker.memory.uss_bytes, 10**18)
+
+
+def sizes_seen(history: History, snapshot: Snapshot) -> History:
+    """`history` with what workers take now; once a second, since sizes are read one worker at a time."""
+    if history.grown_at and 0.0 <= snapshot.at - history.grown_at < _LOOK_SECONDS:
+        return history
+    before = {one.age: one for one in history.grown}
+    grown, drains = [], WorkerState.DRAINING
+    for worker in snapshot.workers:
+        known_before = before.pop(worker.age, None)
+        if worker.state is not drains or known_before is not None:
+            one = _grown(known_before, worker)
+            if one is not None:
+                grown.append(one)
+    left = tuple((snapshot.at, one.peak_bytes) for one in before.values() if one.marks)
+    return replace(
+        history, grown=tuple(grown), grown_at=snapshot.at, peaks=(*history.peaks, *left)[-_PEAKS:],
+        fresh_bytes=_fresh(history.fresh_bytes, snapshot, own_bytes),
+        fresh_rss_bytes=_fresh(history.fresh_rss_bytes, snapshot, lambda worker: known(worker.rss_bytes, 0)),
+    )  # fmt: skip
+
+
+def _grown(before: Grown | None, worker: WorkerReading) -> Grown | None:
+    own = own_bytes(worker)
+    if not own:
+        return before
+    one = before or Grown(worker.age, own)
+    next_mark = 2 * one.marks[-1][0] if one.marks else _FIRST_MARK_REQUESTS
+    if worker.served >= next_mark:
+        return Grown(one.age, max(own, one.peak_bytes), (*one.marks, (worker.served, own))[-_MARKS:])
+    return replace(one, peak_bytes=own) if own > one.peak_bytes else one
+
+
+def _fresh(before: int, snapshot: Snapshot, size: object) -> int:
+    """The smallest of the workers that have just booted, else what it was; 0 before one was read."""
+    since = snapshot.at - _FRESH_SECONDS
+    young = [worker for worker in snapshot.workers if worker.ready_at is not None and worker.ready_at > since]
+    if before and not young:
+        return before
+    sizes = [size(worker) for worker in young or snapshot.workers if worker.ready_at is not None]  # type: ignore[operator]
+    return min([one for one in sizes if one], default=before)
+
+
+def shed(history: History, age: int | None) -> History:
+    """`history` without a worker that is recycled for its size: what it grew to is not the natural size of one."""
+    return replace(history, grown=tuple(one for one in history.grown if one.age != age))
+
+
+def mature_bytes(sizes: Iterable[int], peaks: Sequence[tuple[float, int]], at: float) -> int:
+    """What a worker grows to: the 90th percentile of what workers take, those that have left with half the weight
+    for each hour since; the largest where there are few. 0 when nothing was read.
+    """
+    weighed = [(size, 1.0) for size in sizes if size]
+    weighed += [(peak, 0.5 ** max(0.0, (at - left_at) / _PEAK_HALF_LIFE_SECONDS)) for left_at, peak in peaks]
+    weighed.sort(reverse=True)
+    above = _TOP_SHARE * sum(weight for _, weight in weighed)
+    for size, weight in weighed:
+        above -= weight
+        if above < 0.0:
+            return size
+    return 0
+
+
+def leaks(policy: Policy, grown: Grown) -> bool:
+    """Whether a worker takes the same more with every request, and `recycle_leak_ratio` times its early size by now.
+
+    By requests, not by time: at night a leak sleeps. Three doublings must each have kept at least 0.75 of the bytes
+    per request of the one before; a cache that fills does not.
+    """
+    marks = grown.marks
+    if not policy.recycle_leak_ratio or len(marks) <= _LEAK_PAIRS:
+        return False
+    if grown.peak_bytes < policy.recycle_leak_ratio * marks[0][1]:
+        return False
+    last = marks[-_LEAK_PAIRS - 1 :]
+    rates = [(after[1] - one[1]) / (after[0] - one[0]) for one, after in pairwise(last)]
+    return all(rate > 0.0 for rate in rates) and all(later >= _STEADY * earlier for earlier, later in pairwise(rates))
+
+
+def leak_bytes_per_request(grown: Grown) -> float | None:
+    """Growth of the private memory since the first mark; None before there are two."""
+    if len(grown.marks) < 2:
+        return None
+    (first_requests, first_bytes), (requests, size) = grown.marks[0], grown.marks[-1]
+    return (size - first_bytes) / (requests - first_requests)

@@ -1,0 +1,30 @@
+"""The end of a drain. Gunicorn repeats SIGTERM for ever to a worker that goes on beating its heart; we do not."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from gunicorn_autotune.model.status import Mode
+from gunicorn_autotune.runtime import actuator
+from gunicorn_autotune.runtime.log import line
+from gunicorn_autotune.runtime.state import Autotune
+
+MARGIN_SECONDS = 5.0
+"""A worker notices the end of graceful_timeout by itself up to a second late, later on a busy host."""
+
+
+def end_overdue(server: Any, tune: Autotune, now: float) -> None:
+    """SIGKILL to each worker that was asked to leave and is still there after graceful_timeout and a margin."""
+    if tune.mode is not Mode.ACTIVE:
+        return
+    limit = float(server.cfg.graceful_timeout) + MARGIN_SECONDS
+    overdue = [one for one in actuator.followed(server, tune) if one.draining and now - one.draining_at > limit]
+    for tracked in overdue:
+        # Again after the same time, should even that not reach it (uninterruptible sleep).
+        tracked.draining_at = now
+        tune.tally.drain_kills += 1
+        reason = tracked.exit_reason.value if tracked.exit_reason else "unknown"
+        pid = tracked.worker.pid
+        server.log.error(line("worker did not leave in time, killed", pid=pid, reason=reason, seconds=round(limit, 1)))
+        server.kill_worker(pid, signal.SIGKILL)

@@ -1,0 +1,48 @@
+"""HUP doubles the set, and so the memory: where that does not fit, the workers are replaced in batches that do."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.faults.steady import steady
+from tests.integration.test_recycle import JOIN, limited  # noqa: F401 (a fixture)
+from tests.server import serving, wait_for
+
+pytestmark = pytest.mark.real
+WORKERS = 3
+BALLAST_BYTES = {"BALLAST_BYTES": "45000000"}
+
+
+def test_every_worker_is_replaced_and_nobody_notices(tmp_path: Path, limited: Path) -> None:  # noqa: F811
+    """Said in the log; no request fails, the kernel kills nobody, and the count is the same."""
+    config = JOIN.format(procs=str(limited / "cgroup.procs")) + f"workers = {WORKERS}"
+    settings = {"min_workers": WORKERS, "max_workers": WORKERS}
+    with serving(tmp_path, config, app="ballast:app", env=BALLAST_BYTES, **settings) as server:
+        old = server.wait_for_ready(WORKERS)
+        server.wait_for_status(
+            lambda status: all(isinstance(worker["uss_bytes"], int) for worker in status["workers"]), "sizes to be read"
+        )
+        with steady(server, "/") as load:
+            server.signal(signal.SIGHUP)
+            server.wait_for_log("reload in batches, a second set of workers does not fit")
+            wait_for(lambda: not set(old) & set(server.pids()), "all of the old workers to be gone")
+        server.wait_for_ready(WORKERS)
+        wait_for(lambda: server.metric('gunicorn_worker_exits_total{reason="reload"}') == WORKERS, "all exits counted")
+        killed = server.metric('gunicorn_worker_exits_total{reason="oom_kill"}')
+
+    assert (load.failed, killed) == ([], 0)
+
+
+def test_a_second_set_that_fits_is_started_as_ever(tmp_path: Path, limited: Path) -> None:  # noqa: F811
+    """Small workers: Gunicorn's own reload, at once."""
+    config = JOIN.format(procs=str(limited / "cgroup.procs")) + "workers = 2"
+    with serving(tmp_path, config) as server:
+        old = server.wait_for_ready(2)
+        server.signal(signal.SIGHUP)
+        wait_for(lambda: not set(old) & set(server.pids()), "all of the old workers to be gone")
+        batches = "in batches" in server.log
+
+    assert not batches
