@@ -92,7 +92,8 @@ class Arbiter:
         serve(one, 3)
 
     def close(self) -> None:
-        """End the children and the exporter."""
+        """End the children, the exporter and the command socket."""
+        self.autotune.commands.close()
         pids = list(self.WORKERS)
         if self.autotune.exporter is not None and self.autotune.exporter.pid:
             pids.append(self.autotune.exporter.pid)

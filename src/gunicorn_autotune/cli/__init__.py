@@ -1,6 +1,7 @@
-"""THE COMMAND LINE: `gunicorn-autotune status | doctor | init | replay | plan`.
+"""THE COMMAND LINE: `gunicorn-autotune status | recycle | doctor | init | replay | plan`.
 
-Each command answers an exit code and a text; only `main` prints. Gunicorn is never imported in this process.
+Each command answers an exit code and a text, and only `main` prints them; `recycle --wait` tells its progress on
+stderr. Gunicorn is never imported in this process.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ import sys
 from collections.abc import Sequence
 
 from gunicorn_autotune import __version__
-from gunicorn_autotune.cli import doctor, init, plan, replay, status
+from gunicorn_autotune.cli import doctor, init, plan, recycle, replay, status
 from gunicorn_autotune.cli.style import CommandError, style_of
 
-COMMANDS = {"status": status, "doctor": doctor, "init": init, "replay": replay, "plan": plan}
+COMMANDS = {
+    "status": status, "recycle": recycle, "doctor": doctor, "init": init, "replay": replay, "plan": plan,
+}  # fmt: skip
 
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     root = argparse.ArgumentParser(prog="gunicorn-autotune", description="Gunicorn that sizes itself.")
     root.add_argument("--version", action="version", version=f"gunicorn-autotune {__version__}")
-    commands = root.add_subparsers(dest="command", required=True, metavar="status | doctor | init | replay | plan")
+    commands = root.add_subparsers(dest="command", required=True, metavar=" | ".join(COMMANDS))
     for name, module in COMMANDS.items():
         text = (module.__doc__ or "").strip()
         sub = commands.add_parser(

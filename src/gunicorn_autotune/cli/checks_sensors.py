@@ -11,14 +11,13 @@ from pathlib import Path
 from gunicorn_autotune.cli.asking import Place, get
 from gunicorn_autotune.cli.finding import Check, Finding, Host, fail, ok, warn
 from gunicorn_autotune.cli.style import CommandError, bytes_text, figure
-from gunicorn_autotune.exporter.address import Address, parse_address
+from gunicorn_autotune.exporter.address import Address, is_private, parse_address
 from gunicorn_autotune.model.readings import Missing, ProcessReading, Reading, Unlimited
 from gunicorn_autotune.sensors import listeners, memory, process
 
 ARRIVAL_SECONDS = 0.5
 """How long a connection of ours may take to show in the queue; over loopback it is there at once."""
 BLIND = "sizing goes by busy workers alone"
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def check_metrics(host: Host) -> Finding | None:
@@ -32,7 +31,7 @@ def check_metrics(host: Host) -> Finding | None:
     if taken:
         return _check_taken(address, taken)
     guarded = host.policy.metrics_bearer_token_file
-    if address.host not in LOOPBACK and not guarded:
+    if not is_private(address) and not guarded:
         return warn(f"{address} is free, but open to the network", "metrics_bearer_token_file, or 127.0.0.1")
     return ok(f"{address} is free")
 

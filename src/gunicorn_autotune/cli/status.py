@@ -35,6 +35,11 @@ def add_place(parser: argparse.ArgumentParser) -> None:
         "--url", help=f"the exporter: http://HOST:PORT or HOST:PORT (default: {METRICS}, else {Policy().metrics})"
     )
     place.add_argument("--socket", metavar="PATH", help="the exporter's UNIX socket")
+    add_token(parser)
+
+
+def add_token(parser: argparse.ArgumentParser) -> None:
+    """The option that names the exporter's bearer token."""
     parser.add_argument(
         "--token-file", metavar="PATH", default=os.environ.get(METRICS + "_BEARER_TOKEN_FILE", ""),
         help=f"file with the bearer token in its first line (default: {METRICS}_BEARER_TOKEN_FILE)",

@@ -28,6 +28,14 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+LOOPBACK = re.compile(r"127(\.[0-9]{1,3}){3}|::1|localhost")
+
+
+def is_private(address: Address) -> bool:
+    """Whether only this host can reach it: loopback, or a unix socket."""
+    return bool(address.path or LOOPBACK.fullmatch(address.host))
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the exporter's process is told at its start."""

@@ -78,6 +78,16 @@ class Handler(BaseHTTPRequestHandler):
             self.request_version = self.protocol_version
             self.send_error(431)
 
+    def parse_request(self) -> bool:
+        """As the base class; from now on it is us who take the time."""
+        understood = super().parse_request()
+        self.server.await_client(self.connection, not understood)
+        return understood
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """The code and its usual words; the base class would quote the request."""
+        super().send_error(code)
+
     def log_message(self, format: str, *args: Any) -> None:
         """Request lines are nobody's business."""
 
@@ -96,7 +106,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             answer = self._answer(path)
         except Exception as error:
-            self.server.tell_once(f"exporter: request failed path={path} error={type(error).__name__}: {error}")
+            self.server.tell_once(f"exporter: request failed path={path!a} error={type(error).__name__}: {error}")
             answer = Answer(500, b"500 the exporter failed; see the error log\n")
         self._send(answer)
 
@@ -126,6 +136,7 @@ class Handler(BaseHTTPRequestHandler):
         return None if admitted else Answer(401, b"401 bearer token needed\n", headers=challenge)
 
     def _send(self, answer: Answer) -> None:
+        self.server.await_client(self.connection, True)
         self.send_response(answer.code)
         self.send_header("Content-Type", answer.kind)
         self.send_header("Content-Length", str(len(answer.body)))

@@ -117,7 +117,8 @@ def _lines(found: dict[str, list[Sample]], form: Format) -> Iterator[str]:
 
 def exposition(document: Document | None, reading: BoardReading, form: Format, more: bytes = b"") -> bytes:
     """One scrape. `more` is text of the same format without its end mark: the app's own metrics."""
-    own = "".join(_lines(samples(document, reading), form)).encode()
+    # The path of a unix listener need not be UTF-8.
+    own = "".join(_lines(samples(document, reading), form)).encode(errors="replace")
     return own + more + (b"# EOF\n" if form is Format.OPENMETRICS else b"")
 
 

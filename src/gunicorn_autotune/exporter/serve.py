@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gunicorn_autotune.exporter import listen
-from gunicorn_autotune.exporter.address import Settings, parse_address
+from gunicorn_autotune.exporter.address import Settings, is_private, parse_address
 from gunicorn_autotune.exporter.credentials import Certificate
 from gunicorn_autotune.exporter.rows import Source
 from gunicorn_autotune.exporter.server import Server
@@ -18,6 +18,7 @@ __all__ = ["Settings", "Source", "parse_address", "run"]
 
 IGNORED_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 """They go to the whole foreground process group and mean the arbiter."""
+ADVICE = "'set metrics_bearer_token_file, or bind 127.0.0.1 or unix:/path'"
 MAX_RETRY_SECONDS = 30.0
 NAP_SECONDS = 0.2
 
@@ -57,6 +58,8 @@ def run(source: Source, settings: Settings, tell: Callable[[str], None], parent_
     own_file = listen.identity(listener)
     with Server(listener, source, settings, certificate, tell) as server:
         tell(f"exporter listening address={listen.url(settings.address, listener, certificate is not None)}")
+        if not is_private(settings.address) and server.token is None:
+            tell(f"exporter: open to the network without a token address={settings.address} advice={ADVICE}")
         server.serve_while(life.goes_on)
     listen.remove_own(own_file)
 

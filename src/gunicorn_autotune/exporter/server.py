@@ -1,11 +1,16 @@
-"""A server that no client can hold: few threads, one request each, five seconds for all of it."""
+"""A server that no client can hold: few threads, one request each, five seconds for all of it.
+
+When all threads are taken, whoever keeps us waiting for longer than a moment is dropped for whoever comes next.
+"""
 
 from __future__ import annotations
 
+import math
 import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from socketserver import TCPServer, ThreadingMixIn
 from threading import BoundedSemaphore, Lock
 from typing import Any
@@ -21,8 +26,20 @@ from gunicorn_autotune.exporter.samples import Document
 REQUESTS_AT_ONCE = 16
 """Further connections wait in the kernel's queue."""
 REQUEST_SECONDS = 5.0
+PATIENCE_SECONDS = 0.5
+"""How long a client may keep us waiting, for its head or for taking our answer, while others wait for its place."""
 POLL_SECONDS = 0.5
+PRESSED_POLL_SECONDS = 0.1
 TOLD_LIMIT = 100
+
+
+@dataclass(slots=True)
+class _Visit:
+    """A connection that holds a thread; monotonic seconds."""
+
+    since: float
+    awaited_since: float
+    """Since when the client keeps us waiting; inf while we make the answer."""
 
 
 class Server(ThreadingMixIn, TCPServer):
@@ -48,7 +65,7 @@ class Server(ThreadingMixIn, TCPServer):
         self._told: set[str] = set()
         self._highest = Highest()
         self._free = BoundedSemaphore(REQUESTS_AT_ONCE)
-        self._open: dict[socket.socket, float] = {}
+        self._open: dict[socket.socket, _Visit] = {}
         self._lock = Lock()
 
     def read(self) -> tuple[Document | None, BoardReading]:
@@ -78,11 +95,22 @@ class Server(ThreadingMixIn, TCPServer):
             self.handle_request()
             self.drop_overdue()
 
-    def drop_overdue(self) -> None:
-        """End connections over their time, whatever trickles in: shutting the socket down wakes their thread."""
-        oldest = time.monotonic() - REQUEST_SECONDS
+    def await_client(self, connection: socket.socket, awaited: bool) -> None:
+        """Note whose turn it is: the client's, or ours."""
         with self._lock:
-            overdue = [connection for connection, since in self._open.items() if since < oldest]
+            visit = self._open.get(connection)
+            if visit is not None:
+                visit.awaited_since = time.monotonic() if awaited else math.inf
+
+    def drop_overdue(self, patience_seconds: float = REQUEST_SECONDS) -> None:
+        """End connections over their time, whatever trickles in: shutting the socket down wakes their thread."""
+        now = time.monotonic()
+        with self._lock:
+            overdue = [
+                connection
+                for connection, visit in self._open.items()
+                if now - visit.since > REQUEST_SECONDS or now - visit.awaited_since > patience_seconds
+            ]
         for connection in overdue:
             try:
                 # The plain socket's shutdown also for TLS: the thread may be inside the SSL object.
@@ -92,8 +120,8 @@ class Server(ThreadingMixIn, TCPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Hand the connection to a thread of its own once one of few is free."""
-        while not self._free.acquire(timeout=POLL_SECONDS):
-            self.drop_overdue()
+        while not self._free.acquire(timeout=PRESSED_POLL_SECONDS):
+            self.drop_overdue(PATIENCE_SECONDS)
         try:
             super().process_request(request, client_address)
         except RuntimeError:
@@ -121,8 +149,9 @@ class Server(ThreadingMixIn, TCPServer):
             self._answer(secure, client_address)
 
     def _answer(self, connection: socket.socket, client_address: Any) -> None:
+        now = time.monotonic()
         with self._lock:
-            self._open[connection] = time.monotonic()
+            self._open[connection] = _Visit(now, now)
         try:
             if self._certificate is not None:
                 connection.do_handshake()  # type: ignore[attr-defined]

@@ -89,6 +89,10 @@ class Policy:
     cpu_limit_cores: float = setting(
         0.0, "Cores the server may use; 0: what quota, cpuset and affinity grant, read again every second.",
         unit="cores", low=0.0)  # fmt: skip
+    command_socket: str = setting(
+        "auto", "UNIX socket (an absolute path, mode 0600) for commands such as `gunicorn-autotune recycle`. auto: "
+                "PID.sock in a folder of the server's user, below $XDG_RUNTIME_DIR, /run (root) or the temporary "
+                "folder. off: none.")  # fmt: skip
     max_requests_owner: str = setting(
         "autotune", "Who keeps Gunicorn's max_requests and max_requests_jitter. autotune: the replacement boots first, "
         "and a worker leaves by itself only at twice its limit. gunicorn: as without us.",
@@ -144,6 +148,10 @@ class Policy:
         if self.flight_record and not self.flight_record.startswith("/"):
             # Gunicorn changes its folder (chdir), so a relative path would not lead where its writer stood.
             raise PolicyError(f"autotune setting flight_record = {self.flight_record!r}: must be an absolute path")
+        if self.command_socket not in ("auto", "off") and not self.command_socket.startswith("/"):
+            raise PolicyError(
+                f"autotune setting command_socket = {self.command_socket!r}: must be auto, off or an absolute path"
+            )
         if 0.0 < self.recycle_leak_ratio < _LEAST_LEAK_RATIO:
             raise PolicyError(
                 f"autotune setting recycle_leak_ratio = {self.recycle_leak_ratio}: must be 0 or at least "

@@ -70,6 +70,8 @@ class Identity:
     worker_class: str
     pid: int
     started_unix_seconds: float
+    command_socket: str = ""
+    """Where commands are taken; empty for nowhere."""
 
 
 @dataclass(slots=True)
@@ -81,6 +83,7 @@ class Tally:
     ticks: int = 0
     tick_seconds: float = 0.0
     exporter_spawns: int = 0
+    commands_refused: int = 0
     drain_kills: int = 0
     """Workers that did not leave in time after they were asked to."""
     exits: Counter[ExitReason] = field(default_factory=Counter)

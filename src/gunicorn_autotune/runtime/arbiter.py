@@ -13,7 +13,7 @@ from typing import Any
 
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.status import Mode
-from gunicorn_autotune.runtime import actuator, compat, hooks, reload, ticker, user_metrics
+from gunicorn_autotune.runtime import actuator, commands, compat, hooks, reload, ticker, user_metrics
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.setup import new_autotune
 from gunicorn_autotune.runtime.state import Autotune
@@ -95,6 +95,7 @@ class AutotuneArbiter:
 
     def stop(self, graceful: bool = True) -> None:
         """Readers learn at once that this server is leaving."""
+        commands.stop(self.autotune)
         ticker.publish_frozen(self, self.autotune, "shutdown")
         super().stop(graceful)  # type: ignore[misc]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import time
@@ -10,6 +11,7 @@ from typing import Any
 from gunicorn_autotune.exporter import multiprocess, serve
 from gunicorn_autotune.exporter.address import Settings, parse_address
 from gunicorn_autotune.exporter.rows import BoardReading, Buckets, Row
+from gunicorn_autotune.model.printable import printable
 from gunicorn_autotune.model.snapshot import WorkerState
 from gunicorn_autotune.scoreboard import board, layout
 from gunicorn_autotune.scoreboard.board import Board
@@ -98,7 +100,7 @@ def main(
     def tell(text: str) -> None:
         # The arbiter may be gone; its log is the only place to tell it.
         try:
-            os.write(pipe_fd, text.replace("\n", " ").encode() + b"\n")
+            os.write(pipe_fd, printable(text).encode() + b"\n")
         except OSError:
             return
 
@@ -125,7 +127,11 @@ def exporter_settings(settings: dict[str, str], healthy_seconds: float) -> Setti
 
 
 def _drop_privileges(uid: int, gid: int) -> None:
-    """To Gunicorn's configured user and group, when we are root and they are not."""
+    """To Gunicorn's configured user and group, when we are root and they are not.
+
+    getaddrinfo imports this codec at its first call; the new user may not be able to read the interpreter's files.
+    """
+    codecs.lookup("idna")
     if os.geteuid() == 0 and (uid, gid) != (0, 0):
         os.setgroups([gid])
         os.setgid(gid)

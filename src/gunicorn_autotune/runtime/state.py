@@ -11,6 +11,7 @@ from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.readings import HostReading, MemoryReading, Missing, ProcessReading, Reading
 from gunicorn_autotune.model.snapshot import Snapshot
 from gunicorn_autotune.model.status import ExitReason, Identity, Mode, Tally
+from gunicorn_autotune.runtime.command_socket import CommandSocket
 from gunicorn_autotune.runtime.exporter_process import ExporterProcess
 from gunicorn_autotune.runtime.flight import FlightWriter
 from gunicorn_autotune.scoreboard.board import Board
@@ -43,6 +44,8 @@ class Tracked:
     draining: bool = False
     draining_at: float = 0.0
     terminated_at: float = 0.0
+    asked: bool = False
+    """An operator asked to recycle it."""
     exit_reason: ExitReason | None = None
     """Why we or Gunicorn asked it to leave, or are about to; None while nobody is."""
     requests_limit: int | None = None
@@ -88,6 +91,7 @@ class Autotune:
     recent: list[dict[str, Any]] = field(default_factory=list)
     exporter: ExporterProcess | None = None
     flight: FlightWriter | None = None
+    commands: CommandSocket = field(default_factory=CommandSocket)
     frozen: str | None = None
     held_until: float | None = None
     boot_backoff_until: float | None = None

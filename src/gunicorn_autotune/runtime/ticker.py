@@ -17,7 +17,7 @@ from gunicorn_autotune.model.decisions import Action, Decision
 from gunicorn_autotune.model.policy import for_host
 from gunicorn_autotune.model.snapshot import Snapshot
 from gunicorn_autotune.model.status import Mode, Stage, status_document
-from gunicorn_autotune.runtime import actuator, drains, flight, sensing, slots
+from gunicorn_autotune.runtime import actuator, commands, drains, flight, sensing, slots
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune
 
@@ -63,6 +63,7 @@ def _before(server: Any, tune: Autotune, now: float) -> None:
     """What the loop owes the world beside deciding."""
     if tune.exporter is not None and tune.exporter.tend(now):
         tune.tally.exporter_spawns += 1
+    commands.tend(server, tune, now)
     slots.settle_strays(server, tune)
     drains.end_overdue(server, tune, now)
     tune.frozen = frozen_why(server)

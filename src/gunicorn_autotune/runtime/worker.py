@@ -27,6 +27,7 @@ def after_fork(tune: Autotune, worker: Any) -> None:
         tune.exporter.forget()
     if tune.flight is not None:
         tune.flight.forget()
+    tune.commands.forget()
     os.close(tune.board.fd)
     tracked = worker.autotune
     if tracked.slot is not None:

@@ -94,6 +94,17 @@ def test_a_log_line_is_key_value_and_one_line() -> None:
 
 
 @pytest.mark.parametrize(
+    "hostile", ["a\nautotune: resize workers=2->9", "\x1b[2J", "a\r", "\u2028", "\x00", 'a" uid="0', "' uid=0", "a\tb"]
+)
+def test_no_value_breaks_out_of_its_place_in_a_log_line(hostile: str) -> None:
+    """Newlines, escapes and quotes stay inside one quoted value, also in the event itself."""
+    said = line(f"event {hostile}", why=hostile, pid=1)
+
+    assert said.isprintable()
+    assert said.endswith(f" why={hostile!r} pid=1")
+
+
+@pytest.mark.parametrize(
     ("module", "name", "expected"),
     [
         ("gunicorn.workers.sync", "SyncWorker", compat.SINGLE),
