@@ -124,7 +124,7 @@ def _read_worker(
         memory=tracked.memory,
         requests_limit=tracked.requests_limit,
         draw=tracked.draw,
-        asked=getattr(tracked, "asked", False),
+        asked=tracked.asked,
         outdated=tracked.outdated,
     )
 

@@ -6,6 +6,7 @@ row the mode is `fallback`: the worker count is left alone until the next reload
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from dataclasses import replace
@@ -138,5 +139,7 @@ def _publish_fallback(server: Any, tune: Autotune) -> None:
     status = tune.board.status()
     if status is None:
         return
-    document = json.loads(status) | {"mode": Mode.FALLBACK.value, "target": server.num_workers}
-    tune.board.publish(json.dumps(document, separators=(",", ":")).encode())
+    # Workers share the mapping: what stands there may be anything.
+    with contextlib.suppress(ValueError, TypeError):
+        document = json.loads(status) | {"mode": Mode.FALLBACK.value, "target": server.num_workers}
+        tune.board.publish(json.dumps(document, separators=(",", ":")).encode())
