@@ -29,6 +29,14 @@ class Steady:
     """What happened to the requests that got no 200, in words, with the second they were sent in."""
     _ended: threading.Event = field(default_factory=threading.Event)
 
+    def __str__(self) -> str:
+        return f"{len(self.failed)} of {self.asked} requests failed"
+
+    @property
+    def asked(self) -> int:
+        """Requests sent and settled so far."""
+        return len(self.statuses) + sum(" status " not in one for one in self.failed)
+
     def answered(self, more: int = 1) -> None:
         """Wait until `more` requests than now have been answered 200."""
         enough = self.statuses.count(200) + more
@@ -78,3 +86,4 @@ def steady(
     finally:
         load.end()
         thread.join()
+        print(f"steady load: {load}")
