@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ KILLS = 8
 COUNTERS = ("_total", "_count", "_sum", "_bucket")
 DIE_BETWEEN_TWO_STORES = """
 import os, signal
+from itertools import pairwise
 from pathlib import Path
 from gunicorn_autotune.scoreboard import recorder
 search = recorder.bisect_left
@@ -54,7 +56,7 @@ def test_no_counter_goes_down_and_only_requests_inside_the_killed_are_lost(tmp_p
         server.wait_for_ready(3)
     falls = [
         (name, before[name], after.get(name))
-        for before, after in zip(readings, readings[1:])
+        for before, after in pairwise(readings)
         for name in before
         if after.get(name, -1.0) < before[name]
     ]

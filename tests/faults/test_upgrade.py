@@ -1,0 +1,69 @@
+"""A new Gunicorn takes over from the old one (USR2), or is sent away again, under load."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.faults.processes import children, ended, exporter_pid
+from tests.faults.steady import steady
+from tests.server import Server, serving, wait_for
+
+pytestmark = pytest.mark.real
+
+
+@contextmanager
+def _upgrading(server: Server) -> Iterator[int]:
+    """Pid of the new master, once its workers serve beside the old ones; ended at last if it still runs."""
+    server.signal(signal.SIGUSR2)
+    pid_file = server.folder / "g.pid.2"
+    new = int(wait_for(pid_file.read_text, "the new master's pid file"))
+    try:
+        server.wait_for_status(lambda status: status["frozen"] == "upgrade", "a frozen old master")
+        server.wait_for_log(rf"\[{new}\] \[INFO\] autotune: exporter: cannot listen")
+        wait_for(lambda: len(children(new)) >= 3, "the new master's workers and exporter")
+        yield new
+    finally:
+        if not ended(new):
+            os.kill(new, signal.SIGTERM)
+        wait_for(lambda: ended(new), "the end of the new master")
+
+
+@pytest.mark.parametrize("farewell", [signal.SIGTERM, signal.SIGQUIT], ids=["term", "quit"])
+def test_an_upgrade_costs_no_request_and_hands_the_metrics_over(farewell: int, tmp_path: Path) -> None:
+    """The old master leaves: the new one serves, has the port, tunes, and runs as many workers as were configured."""
+    with serving(tmp_path, f"workers = 3\npidfile = '{tmp_path}/g.pid'", max_workers=4) as server:
+        server.wait_for_ready(3)
+        with steady(server) as load, _upgrading(server) as new:
+            server.signal(farewell)
+            server.process.wait(20)
+            server.wait_for_status(lambda status: status["server"]["pid"] == new, "the new master's metrics")
+            active = server.wait_for_status(lambda status: status["mode"] == "active", "an active new master")
+            workers = len(server.wait_for_ready(3))
+            load.answered(10)
+            load.end()
+            load.settled()
+
+    assert (load.failed, active, workers) == ([], True, 3)
+
+
+def test_a_roll_back_costs_no_request_and_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    """The new master is sent away: the old one has its exporter, its workers and its tuning still."""
+    with serving(tmp_path, f"workers = 3\npidfile = '{tmp_path}/g.pid'", max_workers=4) as server:
+        before = sorted(server.wait_for_ready(3)), exporter_pid(server)
+        with steady(server) as load:
+            with _upgrading(server) as new:
+                os.kill(new, signal.SIGTERM)
+                wait_for(lambda: ended(new), "the end of the new master")
+            active = server.wait_for_status(
+                lambda status: status["frozen"] is None and status["mode"] == "active", "an active old master"
+            )
+            load.answered(10)
+        after = sorted(server.wait_for_ready(3)), exporter_pid(server)
+
+    assert (load.failed, active, after) == ([], True, before)
