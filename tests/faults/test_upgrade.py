@@ -34,9 +34,16 @@ def _upgrading(server: Server) -> Iterator[int]:
         wait_for(lambda: ended(new), "the end of the new master")
 
 
-@pytest.mark.parametrize("farewell", [signal.SIGTERM, signal.SIGQUIT], ids=["term", "quit"])
-def test_an_upgrade_costs_no_request_and_hands_the_metrics_over(farewell: int, tmp_path: Path) -> None:
-    """The old master leaves: the new one serves, has the port, tunes, and runs as many workers as were configured."""
+@pytest.mark.parametrize(
+    ("farewell", "most_failed"),
+    [(signal.SIGTERM, 0), (signal.SIGQUIT, 3)],
+    ids=["term", "quit"],
+)
+def test_an_upgrade_hands_everything_over(farewell: int, most_failed: int, tmp_path: Path) -> None:
+    """The old master leaves: the new one serves, has the port, tunes, and runs as many workers as were configured.
+
+    With TERM no request fails; QUIT, by Gunicorn's own rule, ends each of the three old workers in its request.
+    """
     with serving(tmp_path, f"workers = 3\npidfile = '{tmp_path}/g.pid'", max_workers=4) as server:
         server.wait_for_ready(3)
         with steady(server) as load, _upgrading(server) as new:
@@ -49,7 +56,7 @@ def test_an_upgrade_costs_no_request_and_hands_the_metrics_over(farewell: int, t
             load.end()
             load.settled()
 
-    assert (load.failed, active, workers) == ([], True, 3)
+    assert (len(load.failed) <= most_failed, active, workers) == (True, True, 3), load.failed
 
 
 def test_a_roll_back_costs_no_request_and_leaves_everything_as_it_was(tmp_path: Path) -> None:
