@@ -22,10 +22,10 @@ def _upgrading(server: Server) -> Iterator[int]:
     """Pid of the new master, once its workers serve beside the old ones; ended at last if it still runs."""
     server.signal(signal.SIGUSR2)
     pid_file = server.folder / "g.pid.2"
-    new = int(wait_for(pid_file.read_text, "the new master's pid file"))
+    new = int(wait_for(pid_file.read_text, "the new master's pid file", 60))
     try:
         server.wait_for_status(lambda status: status["frozen"] == "upgrade", "a frozen old master")
-        server.wait_for_log(rf"\[{new}\] \[INFO\] autotune: exporter: cannot listen")
+        server.wait_for_log(rf"\[{new}\] \[INFO\] autotune: exporter: cannot listen", seconds=60)
         wait_for(lambda: len(children(new)) >= 3, "the new master's workers and exporter")
         yield new
     finally:
