@@ -20,9 +20,9 @@ pytestmark = pytest.mark.real
 @contextmanager
 def _upgrading(server: Server) -> Iterator[int]:
     """Pid of the new master, once its workers serve beside the old ones; ended at last if it still runs."""
+    before = set(children(server.process.pid))
     server.signal(signal.SIGUSR2)
-    pid_file = server.folder / "g.pid.2"
-    new = int(wait_for(pid_file.read_text, "the new master's pid file", 60))
+    new = wait_for(lambda: set(children(server.process.pid)) - before, "a child that becomes the new master").pop()
     try:
         server.wait_for_status(lambda status: status["frozen"] == "upgrade", "a frozen old master")
         server.wait_for_log(rf"\[{new}\] \[INFO\] autotune: exporter: cannot listen", seconds=60)
