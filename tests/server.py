@@ -220,6 +220,8 @@ def serving(
         folder,
         "from gunicorn_autotune import install\n"
         f"bind = {bind!r}\n"
+        # Gunicorn sends SIGTERM once; a worker that has just been forked misses it and is waited for this long.
+        "graceful_timeout = 5\n"
         f"control_socket = {str(folder / 'gunicorn.ctl')!r}\n"
         f"{config}\n"
         f"install(globals(), **{settings!r})\n",

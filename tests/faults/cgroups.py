@@ -63,9 +63,10 @@ class Group:
         else:
             (self.path / "cpu.max").write_text(f"{'max' if quota is None else quota} {PERIOD_US}")
 
-    def limit_pids(self, more: int) -> None:
-        """As many tasks as there are now, threads included, and `more`."""
-        (self.path / "pids.max").write_text(str(int((self.path / "pids.current").read_text()) + more))
+    def limit_pids(self, more: int | None) -> None:
+        """As many tasks as there are now, threads included, and `more`, or fewer where that is negative; None: any."""
+        limit = "max" if more is None else int((self.path / "pids.current").read_text()) + more
+        (self.path / "pids.max").write_text(str(limit))
 
 
 @contextmanager

@@ -28,6 +28,15 @@ class Steady:
     failed: list[str] = field(default_factory=list)
     """What happened to the requests that got no 200, in words, with the second they were sent in."""
     _ended: threading.Event = field(default_factory=threading.Event)
+    _settled: threading.Event = field(default_factory=threading.Event)
+
+    def __str__(self) -> str:
+        return f"{len(self.failed)} of {self.asked} requests failed"
+
+    @property
+    def asked(self) -> int:
+        """Requests sent and settled so far."""
+        return len(self.statuses) + sum(" status " not in one for one in self.failed)
 
     def answered(self, more: int = 1) -> None:
         """Wait until `more` requests than now have been answered 200."""
@@ -43,10 +52,15 @@ class Steady:
                 self._ended.wait(max(0.0, due - time.monotonic()))
                 clients.submit(self._one, due - began)
                 sent += 1
+        self._settled.set()
 
     def end(self) -> None:
         """Send no more."""
         self._ended.set()
+
+    def settled(self) -> None:
+        """Wait until the end was called and every request that was sent has its answer."""
+        assert self._settled.wait(60), f"requests without an answer: {self}"
 
     def _one(self, at: float) -> None:
         connection = self.server.connection(self.patience_seconds)
@@ -78,3 +92,4 @@ def steady(
     finally:
         load.end()
         thread.join()
+        print(f"steady load: {load}")

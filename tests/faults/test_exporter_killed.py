@@ -8,46 +8,37 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import Server, serving, wait_for
+from tests.faults.processes import ended, exporter_pid
+from tests.faults.steady import steady
+from tests.server import serving, wait_for
 
 pytestmark = pytest.mark.real
+ANSWERED = 'gunicorn_request_duration_seconds_count{status="2xx"}'
 
 
-def exporter_pid(server: Server) -> int:
-    """The arbiter's child that is not a worker."""
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    workers = set(server.pids())
-    return next(int(pid) for pid in children if int(pid) not in workers)
-
-
-def test_a_killed_exporter_comes_back_with_its_counters(tmp_path: Path) -> None:
-    """After kill -9 the app answers at once, a new exporter appears, and the counters are what they were."""
+def test_a_killed_exporter_costs_no_request_and_comes_back_with_every_one_counted(tmp_path: Path) -> None:
+    """kill -9 beside a steady load: no request fails, and the new exporter has counted those before and meanwhile."""
     with serving(tmp_path) as server:
-        for _ in range(7):
-            server.get("/")
-        sample = 'gunicorn_request_duration_seconds_count{status="2xx"}'
-        wait_for(lambda: server.metric(sample) == 7, "seven requests")
-        killed = exporter_pid(server)
-        os.kill(killed, signal.SIGKILL)
-        answer = server.get("/")[0]
-        server.wait_for_log(rf"autotune: exporter ended pid={killed}")
-        counted = wait_for(lambda: server.metric(sample), "the counters from a new exporter")
-        spawns = wait_for(lambda: server.metric("gunicorn_autotune_exporter_spawns_total") == 2, "a counted spawn")
+        with steady(server) as load:
+            load.answered(10)
+            killed = exporter_pid(server)
+            os.kill(killed, signal.SIGKILL)
+            server.wait_for_log(rf"autotune: exporter ended pid={killed}")
+            wait_for(lambda: server.metric("gunicorn_autotune_exporter_spawns_total") == 2, "a counted spawn")
+            load.answered(10)
+        counted = wait_for(lambda: server.metric(ANSWERED) == len(load.statuses), "every request in the counters")
+        mode = server.status()["mode"]
 
-    assert (answer, counted, spawns) == (200, 8, True)
+    assert (load.failed, counted, mode) == ([], True, "active")
 
 
 def test_the_exporter_leaves_when_its_arbiter_is_killed(tmp_path: Path) -> None:
     """kill -9 of the arbiter leaves no exporter behind to hold the port."""
-    with serving(tmp_path) as server:
+    with serving(tmp_path, "timeout = 4") as server:  # a worker looks for its parent every 2 s
         pid, workers = exporter_pid(server), server.pids()
         server.process.kill()
         server.process.wait(10)
-        gone = wait_for(lambda: not Path(f"/proc/{pid}").exists() or _zombie(pid), "the end of the exporter")
-        wait_for(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers), "the end of the workers")
+        gone = wait_for(lambda: ended(pid), "the end of the exporter")
+        wait_for(lambda: all(map(ended, workers)), "the end of the workers")
 
     assert gone
-
-
-def _zombie(pid: int) -> bool:
-    return ") Z " in Path(f"/proc/{pid}/stat").read_text()

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
+from tests.faults.cgroups import own_group
+from tests.faults.steady import steady
 from tests.server import serving, wait_for
 
 pytestmark = pytest.mark.real
+TOO_MUCH_FOR_TWO = {"path": "/sleep?s=0.15", "requests_per_second": 15.0}
+REFUSED = "autotune: worker could not start why='fork failed"
 
 REFUSING_FORK = """
 import os
@@ -27,13 +33,27 @@ def test_growth_is_rolled_back_and_tried_again(tmp_path: Path) -> None:
     with serving(tmp_path, REFUSING_FORK, boot_backoff_seconds=1.0) as server:
         server.wait_for_ready(2)
         (tmp_path / "no-more").touch()
-        for _ in range(8):
-            server.hold("/sleep?s=8")
-        server.wait_for_log("autotune: worker could not start why='fork failed")
-        server.wait_for_log("action=rollback reason=boot_failed")
-        alive = server.process.poll()
-        (tmp_path / "no-more").unlink()
-        grown = wait_for(lambda: len(server.pids()) > 2, "growth after the back-off")
-        answer = server.get("/")[0]
+        with steady(server, **TOO_MUCH_FOR_TWO) as load:
+            server.wait_for_log(REFUSED)
+            server.wait_for_log("action=rollback reason=boot_failed")
+            (tmp_path / "no-more").unlink()
+            wait_for(lambda: len(server.pids()) > 2, "growth after the back-off")
+        alive, mode = server.process.poll(), server.status()["mode"]
 
-    assert (alive, grown, answer) == (None, True, 200)
+    assert (load.failed, alive, mode) == ([], None, "active")
+
+
+def test_a_dead_worker_that_the_kernel_does_not_let_us_replace(tmp_path: Path) -> None:
+    """The cgroup is full when a worker dies: the others serve, the fork is tried again, then the count is back."""
+    with own_group("pids") as group, serving(tmp_path, group.join, min_workers=3, boot_backoff_seconds=0.5) as server:
+        victim = server.wait_for_ready(3)[0]
+        group.limit_pids(-2)
+        with steady(server) as load:
+            os.kill(victim, signal.SIGKILL)
+            server.wait_for_log(REFUSED, count=2)
+            load.answered(10)
+            group.limit_pids(None)
+            server.wait_for_ready(3)
+        alive, mode = server.process.poll(), server.status()["mode"]
+
+    assert (len(load.failed) <= 1, alive, mode) == (True, None, "active"), load.failed

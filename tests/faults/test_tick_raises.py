@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.steady import steady
 from tests.server import serving, wait_for
 
 pytestmark = pytest.mark.real
@@ -26,37 +27,41 @@ law.decide = broken
 def test_one_failed_tick_is_logged_and_the_next_one_runs(tmp_path: Path) -> None:
     """A single failure costs one tick: counted, logged, still active."""
     with serving(tmp_path, BROKEN_LAW.format(when="len(calls) == 6")) as server:
-        counted = wait_for(lambda: server.metric('gunicorn_autotune_errors_total{stage="decide"}'), "a counted error")
+        with steady(server) as load:
+            counted = wait_for(lambda: server.metric('gunicorn_autotune_errors_total{stage="decide"}'), "a count of it")
+            load.answered(10)
         mode, logged = server.status()["mode"], server.log.count("RuntimeError: this law fails on purpose")
 
-    assert (counted, mode, logged) == (1, "active", 1)
+    assert (load.failed, counted, mode, logged) == ([], 1, "active", 1)
 
 
 def test_repeated_failure_becomes_fallback_and_leaves_the_count_alone(tmp_path: Path) -> None:
     """After ten failures in a row the mode is fallback, requests are served by the workers there were."""
     with serving(tmp_path, BROKEN_LAW.format(when="len(calls) > 6")) as server:
-        before = sorted(server.pids())
-        server.wait_for_log("autotune: fallback: the worker count is left alone workers=2")
-        mode = server.wait_for_status(lambda status: status["mode"] == "fallback", "fallback in the status")
-        for _ in range(6):
-            server.hold("/sleep?s=1")
-        answers = [server.get("/")[0] for _ in range(10)]
+        with steady(server) as load:
+            workers = server.wait_for_log(r"autotune: fallback: the worker count is left alone workers=\d+")[-1]
+            mode = server.wait_for_status(lambda status: status["mode"] == "fallback", "fallback in the status")
+            before = sorted(server.wait_for_ready(int(workers)))
+            for _ in range(6):
+                server.hold("/sleep?s=1")
+            load.answered(10)
         after = sorted(server.pids())
         fallback = server.metric('gunicorn_autotune_mode{mode="fallback"}')
         logged = server.log.count("RuntimeError: this law fails on purpose")
 
-    assert (mode, answers, after, fallback, logged) == (True, [200] * 10, before, 1, 1)
+    assert (load.failed, mode, after, fallback, logged) == ([], True, before, 1, 1)
 
 
 def test_a_reload_ends_the_fallback(tmp_path: Path) -> None:
     """HUP reads the configuration again and gives the controller another chance."""
-    with serving(tmp_path, BROKEN_LAW.format(when="6 < len(calls) < 40 and not os.path.exists('mended')")) as server:
+    config = BROKEN_LAW.format(when="6 < len(calls) < 40 and not os.path.exists('mended')")
+    with serving(tmp_path, config) as server, steady(server) as load:
         server.wait_for_log("autotune: fallback")
         (tmp_path / "mended").touch()
         server.signal(1)
         active = server.wait_for_status(lambda status: status["mode"] == "active", "active again")
 
-    assert active
+    assert (load.failed, active) == ([], True)
 
 
 def test_a_gunicorn_without_the_names_we_lean_on_serves_untuned(tmp_path: Path) -> None:
@@ -82,17 +87,3 @@ board.create = broken
         answer = wait_for(lambda: server.get("/")[0], "an answer")
 
     assert answer == 200
-
-
-def test_a_full_scoreboard_serves_unmeasured(tmp_path: Path) -> None:
-    """More workers than rows: logged, counted, and the worker without a row answers like the others."""
-    config = """
-from gunicorn_autotune.scoreboard import layout
-layout.shape_for = lambda workers: layout.Shape(rows=1, status_bytes=65536)
-"""
-    with serving(tmp_path, config, min_workers=3, max_workers=3) as server:
-        server.wait_for_log("autotune: scoreboard full")
-        unmeasured = wait_for(lambda: server.metric("gunicorn_autotune_unmeasured_workers_total"), "a count")
-        answers = [server.get("/")[0] for _ in range(12)]
-
-    assert (unmeasured, answers) == (2, [200] * 12)

@@ -73,7 +73,7 @@ def choose_victims(tracked: list[Tracked], count: int) -> list[Tracked]:
     """Who leaves when `count` must: idle before busy, then the fattest (its own memory, else RSS), then the oldest.
 
     Before all these the one the law recycles, and then one that still boots: it serves nobody and its import is not
-    paid for yet.
+    paid for yet; or one without a row, since a server of such workers only would be blind.
     """
 
     def rank(one: Tracked) -> tuple[int, int, int]:
@@ -81,7 +81,7 @@ def choose_victims(tracked: list[Tracked], count: int) -> list[Tracked]:
         ready = words is None or words[layout.READY_NS] > 0
         if one.exit_reason is not None:
             return (-2, 0, one.age)
-        running = board.activity(words, 0).in_flight + words[layout.QUEUED] if words else 1
+        running = board.activity(words, 0).in_flight + words[layout.QUEUED] if words else -1
         fat = getattr(one.memory, "uss_bytes", 0)
         return (running if ready else -1, -fat, one.age)
 

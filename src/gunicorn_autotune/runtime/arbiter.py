@@ -22,6 +22,8 @@ GUNICORN_LOOP_SECONDS = 0.9
 """Gunicorn's own loop turns once a second, ours more often."""
 NO_EXIT_CODE = -1
 """Not None: that is what Gunicorn compares for a worker that died by a signal."""
+COUNT_BEFORE_UPGRADE = "AUTOTUNE_COUNT_BEFORE_UPGRADE"
+"""Environment variable from an old master to the new one; not among those that are settings."""
 
 
 class AutotuneArbiter:
@@ -93,6 +95,15 @@ class AutotuneArbiter:
             tune.acting = False
             tune.frozen = None
 
+    def reexec(self) -> None:
+        """USR2: the new master begins with the tuned count, as a reload does, not with the configured one."""
+        environment = self.cfg.env_orig  # type: ignore[attr-defined]
+        environment[COUNT_BEFORE_UPGRADE] = str(reload.standing_target(self, self.autotune))
+        try:
+            super().reexec()  # type: ignore[misc]
+        finally:
+            environment.pop(COUNT_BEFORE_UPGRADE, None)
+
     def stop(self, graceful: bool = True) -> None:
         """Readers learn at once that this server is leaving."""
         commands.stop(self.autotune)
@@ -127,12 +138,20 @@ def adopt(server: Any, policy: Policy) -> None:
     user_metrics.begin()
     server.autotune = new_autotune(server, policy)
     hooks.chain(server, server.autotune)
+    _take_over_count(server)
     hooks.set_first_target(server, server.autotune)
     server.__class__ = type("Arbiter", (AutotuneArbiter, server.__class__), {})
     server.log.info(
         line("ready to tune", mode=policy.mode, min_workers=policy.min_workers, metrics=policy.metrics,
              gunicorn=_version(), worker_class=server.autotune.identity.worker_class)
     )  # fmt: skip
+
+
+def _take_over_count(server: Any) -> None:
+    """After an upgrade: the count the old master ran with; our bounds still apply."""
+    count = os.environ.pop(COUNT_BEFORE_UPGRADE, "")
+    if count.isdecimal() and server.autotune.mode is Mode.ACTIVE:
+        actuator.set_target(server, server.autotune, max(1, int(count)))
 
 
 def _version() -> str:

@@ -17,6 +17,7 @@ ARBITER_NAMES = (
     "spawn_worker",
     "kill_worker",
     "reload",
+    "reexec",
     "stop",
     "WORKERS",
     "LISTENERS",

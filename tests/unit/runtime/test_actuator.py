@@ -51,6 +51,13 @@ def test_a_booting_worker_leaves_before_all() -> None:
     assert _ages(choose_victims([a_tracked(1), a_tracked(2, ready=False)], 1)) == [2]
 
 
+def test_a_worker_without_a_row_leaves_before_the_measured() -> None:
+    """What the others do is known; a server left with unmeasured workers only would not see its load."""
+    unmeasured = Tracked(SimpleNamespace(age=3), 3, None, None, spawned_at=0.0)
+
+    assert _ages(choose_victims([a_tracked(1), unmeasured, a_tracked(2)], 1)) == [3]
+
+
 def test_among_equals_the_oldest_leaves() -> None:
     """As Gunicorn would."""
     assert _ages(choose_victims([a_tracked(5), a_tracked(4)], 1)) == [4]

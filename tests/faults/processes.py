@@ -1,0 +1,45 @@
+"""What /proc tells of the processes of a server: children, threads, open files, memory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.server import Server
+
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def children(pid: int) -> list[int]:
+    """Pids of the processes that `pid` started and that are not reaped yet, whichever thread of it did."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def exporter_pid(server: Server) -> int:
+    """The arbiter's child that is not a worker."""
+    workers = set(server.pids())
+    return next(pid for pid in children(server.process.pid) if pid not in workers)
+
+
+def threads(pid: int) -> int:
+    """How many threads it has."""
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def open_files(pid: int) -> int:
+    """How many file descriptors it has open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def resident_bytes(pid: int) -> int:
+    """Its resident memory."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
+
+
+def ended(pid: int) -> bool:
+    """Whether it is gone, or a zombie that nobody has reaped yet."""
+    try:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
