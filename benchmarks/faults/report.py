@@ -1,0 +1,2 @@
+"""What was measured, for the terminal."""
+def report(document): return ""
