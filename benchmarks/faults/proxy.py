@@ -18,7 +18,8 @@ from benchmarks.openloop import Target
 POOL = "keepalive 32; keepalive_timeout 4s; keepalive_time 2s;"
 CONFIG = """
 {user} daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes 1;
-events {{ worker_connections 1024; }}
+worker_rlimit_nofile 16384;
+events {{ worker_connections 8192; }}
 http {{
   access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
   fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
@@ -34,6 +35,8 @@ http {{
   }}
 }}
 """
+ERROR = re.compile(r"\[(?:error|crit|alert|emerg)\] \d+#\d+: (?:\*\d+ )?(.+?)(?: while |$)", re.MULTILINE)
+"""What went wrong, without the connection it happened to."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Proxy:
     def errors(self) -> dict[str, int]:
         """What it said of Gunicorn, by kind."""
         text = (self.folder / "error.log").read_text("utf-8", "replace")
-        return dict(Counter(re.findall(r"\[error\] .*?: \*\d+ (.+?) while ", text)).most_common())
+        return dict(Counter(re.findall(ERROR, text)).most_common())
 
 
 def binary() -> str:

@@ -23,7 +23,7 @@ MAX_REQUESTS, JITTER = 400, 40
 """About one worker a second is due."""
 POSTS_EVERY = 2
 KEPT = 64
-WAIT_SECONDS, BOOT_SECONDS = 0.005, 0.3
+WAIT_SECONDS, BOOT_SECONDS = 0.002, 0.3
 OURS, NATIVE = "ours", "native"
 WHO = {OURS: "autotune", NATIVE: "Gunicorn's own"}
 _ACTIVE = {

@@ -121,4 +121,3 @@ def serving(python: str, setup: Setup, group: MemoryGroup | None = None) -> Iter
             except NotStartedError as error:
                 raise NotRunError(f"gunicorn: {error}") from None
             yield Running(server, folder, unix)
-

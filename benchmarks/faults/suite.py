@@ -40,7 +40,9 @@ def run(options: Options, tell: Tell) -> dict[str, Any]:
             raise NotRunError(f"pytest {SUITE}: {(told.stderr or told.stdout).strip().splitlines()[-1]}")
         files = by_file(xml.read_text(), figures.read_text() if figures.exists() else "")
     for name, one in files.items():
-        tell(f"    {name}: {one['passed']} passed, {one['not_passed']} not; {one['failed']} of {one['requests']} failed")
+        tell(
+            f"    {name}: {one['passed']} passed, {one['not_passed']} not; {one['failed']} of {one['requests']} failed"
+        )
     return {"files": files}
 
 
