@@ -40,18 +40,38 @@ class Slope:
         return abs(self.per_hour) * 24.0 < FLAT_SHARE_A_DAY * abs(self.mean)
 
 
-def slope(points: Sequence[Point]) -> Slope | None:
-    """Of (seconds, value); None when fewer than three values, or one moment only, are known."""
-    known = [(at / 3600.0, value) for at, value in points if value is not None and math.isfinite(value)]
-    if len(known) < 3:
+def slope(points: Sequence[Point], beside: Sequence[float] = ()) -> Slope | None:
+    """Of (seconds, value); None when fewer than three values, or one moment only, are known.
+
+    With `beside`, a figure for each point, the slope is what is left with that figure held equal: least squares of
+    time and value, each less its own line over `beside` (Frisch and Waugh).
+    """
+    known = [
+        (at / 3600.0, value, beside[number] if beside else 0.0)
+        for number, (at, value) in enumerate(points)
+        if value is not None and math.isfinite(value)
+    ]
+    if len(known) < (4 if beside else 3):
         return None
-    mean_x, mean_y = fmean(x for x, _ in known), fmean(y for _, y in known)
-    spread = sum((x - mean_x) ** 2 for x, _ in known)
-    if spread <= 0.0:
+    hours, values, others = ([row[column] for row in known] for column in range(3))
+    xs, ys = without(hours, others), without(values, others)
+    spread = sum(x * x for x in xs)
+    if spread <= 1e-12:
         return None
-    per_hour = sum((x - mean_x) * (y - mean_y) for x, y in known) / spread
-    rest = sum((y - mean_y - per_hour * (x - mean_x)) ** 2 for x, y in known)
-    return Slope(per_hour, math.sqrt(rest / (len(known) - 2) / spread), mean_y)
+    per_hour = sum(x * y for x, y in zip(xs, ys, strict=True)) / spread
+    rest = sum((y - per_hour * x) ** 2 for x, y in zip(xs, ys, strict=True))
+    free = len(known) - (3 if beside else 2)
+    return Slope(per_hour, math.sqrt(rest / free / spread), fmean(values))
+
+
+def without(values: Sequence[float], others: Sequence[float]) -> list[float]:
+    """What the straight line of `values` over `others` leaves; with all others alike, the distance from the mean."""
+    mean, middle = fmean(values), fmean(others)
+    spread = sum((other - middle) ** 2 for other in others)
+    tilt = 0.0
+    if spread > 0.0:
+        tilt = sum((other - middle) * (value - mean) for other, value in zip(others, values, strict=True)) / spread
+    return [value - mean - tilt * (other - middle) for other, value in zip(others, values, strict=True)]
 
 
 def warm(points: Sequence[Point]) -> list[Point]:

@@ -103,8 +103,8 @@ def of_suite(part: dict[str, Any]) -> list[Verdict]:
 
 def of_soak(part: dict[str, Any]) -> list[Verdict]:
     """Nothing grows, nothing fails."""
-    growth = {name: found for name, found in part["growth"].items() if found is not None}
-    grows = [soak.SERIES[name] for name, found in growth.items() if not found["flat"] and found["per_hour"] > 0]
+    growth = {name: part["growth"][name] for name in soak.SERIES if part["growth"].get(name) is not None}
+    grows = [soak.SERIES[name] for name, found in growth.items() if soak.grows(name, found)]
     seen = f"{len(growth) - len(grows)} of {len(soak.SERIES)} do not grow"
     figure = seen + (f"; grows: {', '.join(grows)}" if grows else "")
     met = None if len(growth) < len(soak.SERIES) and not grows else not grows

@@ -59,7 +59,8 @@ steady load runs, and its requests are counted here.
 The example site, 2 to 16 workers, {soak.LOW:g} to {soak.PEAK:g} requests/s in the shape of a day each
 {soak.DAY_MINUTES:g} min, pages that wait and pages that compute, a scrape each {soak.SCRAPE_SECONDS:g} s, a reload
 (HUP) each {soak.RELOAD_SECONDS / 60:g} min. Slopes are least squares over the last two thirds, as the first reload
-copies pages once. **Flat** is a slope within {FLAT_ERRORS:g} standard errors of none, or below
+copies pages once; the arbiter's are with the number of its children held equal, as it keeps files open for each.
+**Flat** is a slope within {FLAT_ERRORS:g} standard errors of none, or below
 {FLAT_SHARE_A_DAY:.0%} of the mean a day. The flight record is bounded by {soak.RECORD_BYTES >> 20} MiB here and turned
 over.
 """,

@@ -35,6 +35,9 @@ SERIES = {
     "exporter_rss_bytes": "exporter, RSS", "exporter_uss_bytes": "exporter, USS",
     "dev_shm_bytes": "/dev/shm, all of this machine's use", "flight_record_bytes": "flight record",
 }  # fmt: skip
+CHILDREN = "children"
+BOUNDED = {"flight_record_bytes": RECORD_BYTES}
+"""What may grow up to a bound."""
 
 
 def minutes_of(options: Options) -> float:
@@ -77,8 +80,10 @@ def soaked(running: Running, seconds: float, reload_every: float, tell: Tell) ->
     found = answered(requests, None) | counted(before, tally(port)) | ready_workers("", samples, began, ended)
     found |= {"reloads": sum("reload" in one for one in samples), "scrapes": sum("scraped_bytes" in s for s in samples)}
     found["failed_scrapes"] = [one["scrape_failed"] for one in samples if "scrape_failed" in one]
-    lines = {name: points(samples, name, began) for name in SERIES}
-    return found | {"growth": {name: growth(line) for name, line in lines.items()}, "series": lines}
+    lines = {name: points(samples, name, began) for name in (*SERIES, CHILDREN)}
+    children = lines[CHILDREN]
+    grown = {name: growth(line, children if name.startswith("arbiter_") else ()) for name, line in lines.items()}
+    return found | {"growth": grown, "series": lines}
 
 
 async def driven(target: Target, seconds: float, tell: Tell) -> tuple[Request, ...]:
@@ -103,12 +108,23 @@ def points(samples: Sequence[dict[str, Any]], name: str, began: float) -> list[P
     return [(round(one["at"] - began, 1), one[name]) for one in samples if name in one]
 
 
-def growth(line: Sequence[Point]) -> dict[str, Any] | None:
-    """The slope after the first third, as plain data; None when too little was seen."""
-    found = slope(warm(line))
+def grows(name: str, found: dict[str, Any]) -> bool:
+    """A rising slope; for what is bounded, more than the bound."""
+    if name in BOUNDED:
+        return bool(found["most"] > BOUNDED[name])
+    return not found["flat"] and bool(found["per_hour"] > 0)
+
+
+def growth(line: Sequence[Point], children: Sequence[Point] = ()) -> dict[str, Any] | None:
+    """The slope after the first third, as plain data; None when too little was seen.
+
+    The arbiter keeps files open for each of its children, so its figures are taken with their number held equal.
+    """
+    rest = warm(line)
+    found = slope(rest, [count or 0.0 for _, count in children[len(line) - len(rest) :]])
     if found is None:
         return None
-    known = [value for _, value in line if value is not None]
+    known = [value for _, value in rest if value is not None]
     return {
         "first": known[0], "last": known[-1], "most": max(known), "mean": round(found.mean, 1),
         "per_hour": round(found.per_hour, 2), "error_per_hour": round(found.error_per_hour, 2), "flat": found.flat,

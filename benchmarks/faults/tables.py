@@ -106,11 +106,13 @@ def soak_table(part: dict[str, Any]) -> Table:
     """One row for each thing that could grow."""
     rows = []
     for name, title in soak.SERIES.items():
-        found = part["growth"][name]
+        found = part["growth"].get(name)
         rows.append((title, *(_growth(found, name) if found else ("not seen", *[NEVER] * 4))))
     notes = [
-        f"{failed(part)} requests failed; {_words(part['resizes'])} resizes; {whole(part['recycles'])} recycles;"
-        f" {part['reloads']} reloads; {part['scrapes']} scrapes, {len(part['failed_scrapes'])} of them without answer"
+        f"{failed(part)} requests failed; p50 {milliseconds(part['p50_seconds'])}, p99"
+        f" {milliseconds(part['p99_seconds'])}, longest {milliseconds(part['max_seconds'])}",
+        f"{_words(part['resizes'])} resizes; {whole(part['recycles'])} recycles;"
+        f" {part['reloads']} reloads; {part['scrapes']} scrapes, {len(part['failed_scrapes'])} of them without answer",
     ]
     heads = ("what", "after the first third", "at the end", "most", "slope an hour, with its standard error", "")
     return Table("The soak", heads, tuple(rows), tuple(notes))
@@ -119,7 +121,9 @@ def soak_table(part: dict[str, Any]) -> Table:
 def _growth(found: dict[str, Any], name: str) -> tuple[str, ...]:
     form = kibibytes if name.endswith("bytes") else plain
     slope = f"{form(found['per_hour'])} ± {form(found['error_per_hour'])}"
-    verdict = "flat" if found["flat"] else "grows" if found["per_hour"] > 0 else "falls"
+    verdict = "grows" if soak.grows(name, found) else "flat" if found["flat"] else "falls"
+    if name in soak.BOUNDED:
+        slope, verdict = NEVER, "over its bound" if verdict == "grows" else f"bound {form(soak.BOUNDED[name])}"
     return form(found["first"]), form(found["last"]), form(found["most"]), slope, verdict
 
 

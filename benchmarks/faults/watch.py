@@ -81,8 +81,9 @@ def look(looks: Looks) -> dict[str, Any]:
 
 def processes(looks: Looks) -> dict[str, Any]:
     """What could grow in arbiter and exporter, and beside them."""
-    sample: dict[str, Any] = {"at": time.monotonic()}
-    for name, pid in (("arbiter", looks.pid), ("exporter", exporter_of(looks.pid))):
+    exporter = exporter_of(looks.pid)
+    sample: dict[str, Any] = {"at": time.monotonic(), "children": children_of(looks.pid)}
+    for name, pid in (("arbiter", looks.pid), ("exporter", exporter)):
         sample |= {f"{name}_{what}": value for what, value in sizes(pid).items()}
     shared = os.statvfs("/dev/shm")
     sample["dev_shm_bytes"] = (shared.f_blocks - shared.f_bfree) * shared.f_frsize
@@ -105,6 +106,14 @@ def sizes(pid: int | None) -> dict[str, int | None]:
         }
     except (OSError, KeyError, ValueError):
         return dict.fromkeys(("fds", "threads", "rss_bytes", "uss_bytes"))
+
+
+def children_of(pid: int) -> int:
+    """How many processes it has started that live."""
+    try:
+        return len(proc.children(pid))
+    except OSError:
+        return 0
 
 
 def exporter_of(pid: int) -> int | None:
