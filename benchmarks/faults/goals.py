@@ -23,11 +23,13 @@ class Verdict:
     """None: not measured."""
     yardstick: str = NEVER
     """The same with Gunicorn's own means."""
+    unknown: str = "not measured"
+    """What to say when `met` is None."""
 
     @property
     def word(self) -> str:
         """Plainly."""
-        return "not measured" if self.met is None else "met" if self.met else "**missed**"
+        return self.unknown if self.met is None else "met" if self.met else "**missed**"
 
 
 def verdicts(parts: dict[str, dict[str, Any]]) -> list[Verdict]:
@@ -65,19 +67,17 @@ def of_leak(part: dict[str, Any]) -> list[Verdict]:
 def of_recycle(part: dict[str, Any]) -> list[Verdict]:
     """Nothing lost, over enough requests, on every way to the server."""
     ours, native = ([found[who] for found in part["runs"].values()] for who in (recycle.OURS, recycle.NATIVE))
-    ran = [one for one in ours if "not_run" not in one]
+    missing = sum("not_run" in one for one in ours)
     total, theirs = summed(ours), summed(native)
-    met: bool | None = None
-    if len(ran) == len(ours):
-        met = total["failed"] == 0 and total["requests"] >= RECYCLED_REQUESTS
-    elif total["failed"]:
-        met = False
-    missing = f" ({len(ours) - len(ran)} of {len(ours)} servers not run)" if len(ran) < len(ours) else ""
+    enough = total["requests"] >= RECYCLED_REQUESTS and not missing
+    lacking = f" ({missing} of {len(ours)} servers not run)" if missing else ""
     return [
         Verdict(
             "recycles: requests failed", f"0 of at least {RECYCLED_REQUESTS:,}",
-            f"{failed(total)} in {total['recycles']:,} recycles{missing}", met,
+            f"{failed(total)} in {total['recycles']:,} recycles{lacking}",
+            False if total["failed"] else True if enough else None,
             f"{failed(theirs)} in {theirs['recycles']:,} recycles",
+            "not all measured" if missing else "too few requests",
         )
     ]  # fmt: skip
 

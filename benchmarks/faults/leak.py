@@ -18,10 +18,11 @@ BOOT_SECONDS = 0.3
 OURS, STATIC, MAX_REQUESTS, LEAK_FREE = "ours", "static", "max_requests", "leak_free"
 TITLES = {
     OURS: "autotune, 3 to 8 workers, defaults",
+    LEAK_FREE: "autotune, the same app without the leak",
     STATIC: "Gunicorn, 4 workers, no limits",
     MAX_REQUESTS: "Gunicorn, 4 workers, max_requests 1000, jitter 100",
-    LEAK_FREE: "autotune, the same app without the leak",
 }
+"""In the order they run: the two whose times are compared stand next to each other."""
 _ACTIVE = {"min_workers": 3, "max_workers": 8}
 _OBSERVE = {"mode": "observe", "max_workers": 8}
 

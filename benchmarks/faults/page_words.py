@@ -47,7 +47,9 @@ waiting each, {recycle.WORKERS} workers, `max_requests` {recycle.MAX_REQUESTS}, 
 worker a second is due, far more often than any site would, as both begin together and the jitter is small. Ours may
 use up to {2 * recycle.WORKERS} workers and has its brakes off (`recycle_gap_seconds` 0, `recycles_per_hour` 36000,
 `recycle_lifetime_seconds` 0, `tick_seconds` 0.1). gthread has 4 threads. nginx is told
-`{proxy.POOL}` and `proxy_next_upstream off`, so that it hides nothing; gunicorn's keepalive is 10 s.
+`{proxy.POOL}` and `proxy_next_upstream off`, so that it hides nothing;
+gunicorn's keepalive is 10 s. **Decided** are the recycles that ours began; a worker that it did not get to in time
+leaves by itself at twice its `max_requests`.
 """,
     "suite": """The fault suite
 
@@ -67,5 +69,4 @@ over.
 }
 AGAIN = """`make bench-faults`, as root on Linux with nginx installed (`make fetch`), or some cells:
 `python -m benchmarks.faults --cells leak,recycle`. Older Gunicorns: `--gunicorn .venv-gunicorn-23.0.0/bin/python`. The
-soak: `make soak MINUTES=30`. Nothing here decides a test.
-"""
+soak: `make soak MINUTES=30`. Nothing here decides a test."""

@@ -53,7 +53,7 @@ class Proxy:
 
     def errors(self) -> dict[str, int]:
         """What it said of Gunicorn, by kind."""
-        text = (self.folder / "error.log").read_text("utf-8", "replace")
+        text = (self.folder / "error.log").read_text("utf-8", "replace").replace(f"{self.folder.parent}/", "")
         return dict(Counter(re.findall(ERROR, text)).most_common())
 
 

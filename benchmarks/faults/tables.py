@@ -57,17 +57,18 @@ def recycle_table(part: dict[str, Any]) -> Table:
         for who, word in recycle.WHO.items():
             rows.append(_recycle_row(found["title"], word, found[who]))
             flat[f"{found['title']}, {word}"] = found[who]
-    heads = ("server", "recycled by", "recycles", "failed", "of them POSTs", "GETs to send again", "lowest ready",
-             "mean ready", "p50", "p99")  # fmt: skip
+    heads = ("server", "recycled by", "recycles", "of them decided", "failed", "of them POSTs",
+             "GETs to send again", "lowest ready", "mean ready", "p50", "p99")  # fmt: skip
     ran = {name: one for name, one in flat.items() if "not_run" not in one}
     return Table("Recycles under load", heads, tuple(rows), _failures(ran) + late(ran))
 
 
 def _recycle_row(title: str, word: str, found: dict[str, Any]) -> tuple[str, ...]:
     if "not_run" in found:
-        return (title, word, f"not run: {one_line(found['not_run'])}", *[NEVER] * 7)
+        return (title, word, f"not run: {one_line(found['not_run'])}", *[NEVER] * 8)
     return (
-        title, word, whole(found["recycles"]), failed(found), whole(found["failed_posts"]), whole(found["send_again"]),
+        title, word, whole(found["recycles"]), decided(word, found["resizes"]), failed(found),
+        whole(found["failed_posts"]), whole(found["send_again"]),
         whole(found["lowest_ready"]), whole(found["mean_ready"]), milliseconds(found["p50_seconds"]),
         milliseconds(found["p99_seconds"]),
     )  # fmt: skip
@@ -169,6 +170,13 @@ def causes(exits: dict[str, int] | None) -> str:
         return NEVER
     found = {cause.removeprefix("recycle_"): n for cause, n in exits.items() if cause.startswith("recycle_")}
     return _words(found)
+
+
+def decided(word: str, resizes: dict[str, int] | None) -> str:
+    """Workers that ours told to leave for a recycle; the rest left by themselves, at twice their max_requests."""
+    if resizes is None or word != recycle.WHO[recycle.OURS]:
+        return NEVER
+    return whole(sum(count for pair, count in resizes.items() if pair in ("shrink/recycle", "shrink/drain_first")))
 
 
 def _words(counts: dict[str, int] | None) -> str:

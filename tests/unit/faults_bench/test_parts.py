@@ -150,12 +150,14 @@ def test_what_nginx_says_is_counted_by_kind(tmp_path):
     (tmp_path / "error.log").write_text(
         "2026/01/02 03:04:05 [error] 12#12: *3 recv() failed (104: Connection reset by peer) while reading response\n"
         "2026/01/02 03:04:06 [error] 12#12: *9 recv() failed (104: Connection reset by peer) while reading response\n"
+        f"2026/01/02 03:04:06 [crit] 12#12: *9 connect() to unix:{tmp_path.parent}/g.sock failed while connecting\n"
         "2026/01/02 03:04:06 [alert] 12#12: 8192 worker_connections are not enough\n"
         "2026/01/02 03:04:06 [notice] 12#12: signal 15\n"
     )
 
     assert proxy.Proxy(None, tmp_path).errors() == {
         "recv() failed (104: Connection reset by peer)": 2,
+        "connect() to unix:g.sock failed": 1,
         "8192 worker_connections are not enough": 1,
     }
 
