@@ -6,11 +6,13 @@ import argparse
 import json
 import os
 import shlex
+import shutil
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from benchmarks.faults import kept, leak, page, recycle, report, soak, suite
@@ -52,10 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     cells = checked(told, line)
     try:
-        version = gunicorn_of(told.gunicorn)
+        # Absolute, as servers start in folders of their own; not resolved, as a venv's Python is a link.
+        python = str(Path(shutil.which(told.gunicorn) or told.gunicorn).absolute())
+        version = gunicorn_of(python)
     except NotRunError as error:
         line.error(str(error))
-    options = Options(told.gunicorn, version, told.seconds, told.recycles, told.minutes, told.quick)
+    options = Options(python, version, told.seconds, told.recycles, told.minutes, told.quick)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are ended on the way out
     plan(cells, options)
     command = shlex.join(["python", "-m", "benchmarks.faults", *without_paths(told)])

@@ -21,7 +21,7 @@ PICTURE = "reliability-leak.svg"
 def page(document: dict[str, Any]) -> str:
     """The whole page."""
     parts = parts_of(document)
-    lines = [page_words.HEAD, *_notes(parts), page_words.METHOD, page_words.LIMITS, *markdown(goal_table(parts))]
+    lines = [page_words.HEAD, *_notes(document), page_words.METHOD, page_words.LIMITS, *markdown(goal_table(parts))]
     for cell, words in page_words.CELLS.items():
         lines += _cell(cell, words, parts.get(cell))
         if cell == "recycle":
@@ -29,9 +29,10 @@ def page(document: dict[str, Any]) -> str:
     return "\n".join([*lines, *_again(parts)]).rstrip() + "\n"
 
 
-def _notes(parts: dict[str, dict[str, Any]]) -> list[str]:
+def _notes(document: dict[str, Any]) -> list[str]:
     """What a reader must know of these runs before their figures."""
-    notes = dict.fromkeys(part["note"] for part in parts.values() if part.get("note"))
+    parts = [part for versions in document["cells"].values() for part in versions.values()]
+    notes = dict.fromkeys(part["note"] for part in parts if part.get("note"))
     return [f"**{note}**\n" for note in notes]
 
 
