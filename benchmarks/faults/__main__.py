@@ -62,22 +62,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = Options(python, version, told.seconds, told.recycles, told.minutes, told.quick)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are ended on the way out
     plan(cells, options)
+    document, code = run_cells(cells, options, told)
+    print(json.dumps(document, indent=1) if told.json else report.report(document))
+    return code
+
+
+def run_cells(cells: Sequence[str], options: Options, told: argparse.Namespace) -> tuple[dict[str, Any], int]:
+    """One after the other, each kept as it ends where that was told; the exit code."""
     command = shlex.join(["python", "-m", "benchmarks.faults", *without_paths(told)])
     document: dict[str, Any] = {"cells": {}}
     code = 0
     try:
         for name in cells:
             part = one_cell(name, options) | {"command": command, "note": told.note}
-            document = kept.joined(document, name, version, part)
+            document = kept.joined(document, name, options.gunicorn, part)
             code = max(code, int("not_run" in part))
             if told.take:
-                kept.write(kept.joined(kept.read(), name, version, part))
+                kept.write(kept.joined(kept.read(), name, options.gunicorn, part))
                 page.write()
     except KeyboardInterrupt:
         tell("interrupted")
         code = 130
-    print(json.dumps(document, indent=1) if told.json else report.report(document))
-    return code
+    return document, code
 
 
 def checked(told: argparse.Namespace, line: argparse.ArgumentParser) -> list[str]:

@@ -21,6 +21,7 @@ def leak_picture(part: dict[str, Any]) -> str:
     return svg(
         [Panel("memory of the server", "MiB", memory), Panel("ready workers, fewest in each second", "", ready)],
         title=f"An app that leaks, {part['requests_per_second']:g} requests/s, in {limit:.0f} MiB",
+        label=lambda at: f"{at:g} s",
     )
 
 
