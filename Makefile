@@ -7,7 +7,7 @@ NEWEST := 27.0.1
 MATRIX := 22.0.0 23.0.0 25.3.0 26.2.0 27.0.1
 REAL := tests/integration tests/faults
 
-.PHONY: demo test lint quick real docs test-matrix bench-micro bench-sim bench-calibrate fetch clean
+.PHONY: demo test lint quick real docs test-matrix bench-micro bench-sim bench-calibrate bench-faults soak fetch clean
 
 demo: $(VENV)/.demo ## The example app under a load that goes calm, busy, calm; ends by itself in 90 s
 	@$(BIN)/python -m benchmarks.demo
@@ -44,6 +44,13 @@ bench-sim: $(VENV)/.bench ## The law beside its peers on simulated servers; writ
 
 bench-calibrate: $(VENV)/.bench ## The simulator against real runs on this machine; leave it alone meanwhile, about 30 min
 	$(BIN)/python -m benchmarks.calibration --take
+
+bench-faults: $(VENV)/.bench $(VENV)/.dev fetch ## Leak, recycles, fault suite with real servers; as root, about 45 min, leave it alone
+	$(BIN)/python -m benchmarks.faults --take
+
+MINUTES ?= 30
+soak: $(VENV)/.bench ## The example site for MINUTES: does anything grow? Writes docs/reliability.md
+	$(BIN)/python -m benchmarks.faults --cells soak --minutes $(MINUTES) --take
 
 fetch: ## nginx and prometheus from Debian when root; else says what is missing
 	@.ci/fetch

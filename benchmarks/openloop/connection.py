@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 from benchmarks.openloop.response import BadResponseError, ResponseReader
 from benchmarks.openloop.results import NOT_SENT
 
+KEPT = " on a kept connection"
+"""Ends the kind of a failure without a byte of an answer, where the connection had carried answers before."""
+
 if TYPE_CHECKING:
     from benchmarks.openloop.generator import Generator
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 class Connection:
     """One socket: connecting, then sending and reading one request at a time, then idle or closed."""
 
-    __slots__ = ("generator", "index", "late", "reader", "reading", "sock", "unsent", "writing")
+    __slots__ = ("generator", "index", "late", "reader", "reading", "served", "sock", "unsent", "writing")
 
     def __init__(self, generator: Generator) -> None:
         address = generator.target.address
@@ -25,6 +28,7 @@ class Connection:
         self.generator = generator
         self.index = -1
         self.late = 0.0
+        self.served = 0
         self.reading = self.writing = False
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         self.sock.setblocking(False)
@@ -97,11 +101,24 @@ class Connection:
         """Record how the request ended; keep the connection if it may serve another."""
         index, self.index = self.index, -1
         generator = self.generator
+        if error in ("reset", "closed early") and self.served and not self.reader.begun:
+            error += KEPT
+        self.served += 1
         if error is None and self.reader.reusable and len(generator.idle) < generator.keepalive:
             generator.idle.append(self)
         else:
             self.close()
         generator.record(index, self.late, status, error)
+
+    def usable(self) -> bool:
+        """Whether the server has neither closed the idle connection nor said anything on it; looked at before reuse."""
+        try:
+            self.sock.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return True
+        except OSError:
+            pass
+        return False
 
     def close(self) -> None:
         """Close the socket and forget it."""

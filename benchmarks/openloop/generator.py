@@ -149,7 +149,7 @@ class Generator:
 
     def _send(self, index: int) -> None:
         late = self.now() - self.moments[index]
-        connection = self.idle.pop() if self.idle else None
+        connection = self._idle()
         if connection is None and len(self.open) >= self.max_open:
             self.record(index, late, None, NOT_SENT)
             return
@@ -160,6 +160,15 @@ class Generator:
             return
         self._patience.append((connection, index))
         connection.begin(index, late)
+
+    def _idle(self) -> Connection | None:
+        """A kept connection that the server has not closed meanwhile, as any careful client looks first."""
+        while self.idle:
+            connection = self.idle.pop()
+            if connection.usable():
+                return connection
+            connection.close()
+        return None
 
     def _give_up_overdue(self) -> None:
         now = self.now()

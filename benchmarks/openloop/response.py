@@ -43,6 +43,11 @@ class ResponseReader:
             self.done = self._left <= 0
             self.reusable = self.reusable and self._left >= 0  # surplus bytes belong to no request
 
+    @property
+    def begun(self) -> bool:
+        """Whether any byte has come."""
+        return self.status is not None or bool(self._buffer)
+
     def end(self) -> None:
         """The server has closed: that ends a response of unknown length, and only such a one."""
         self.reusable = False

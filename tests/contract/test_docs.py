@@ -85,3 +85,14 @@ def test_the_benchmarks_page_is_fresh() -> None:
     from benchmarks.micro import page
 
     assert page.PAGE.read_text() == page.page(json.loads(page.RESULTS.read_text()))
+
+
+def test_the_reliability_page_is_fresh() -> None:
+    """Its figures, and its picture, are the ones in benchmarks/results/faults.json."""
+    from benchmarks.faults import kept, page
+
+    document = kept.read()
+    shown = {name: (page.PAGE.parent / name).read_text() for name in page.pictures(document)}
+
+    assert page.PAGE.read_text() == page.page(document)
+    assert shown == page.pictures(document)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +15,8 @@ from dataclasses import dataclass, field
 from tests.server import Server, wait_for
 
 CLIENTS = 32
+FIGURES = "AUTOTUNE_STEADY_FIGURES"
+"""Names a file that `python -m benchmarks.faults --cells suite` reads: a line of JSON for each load."""
 
 
 @dataclass
@@ -27,6 +31,7 @@ class Steady:
     statuses: list[int] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     """What happened to the requests that got no 200, in words, with the second they were sent in."""
+    sent: int = 0
     _ended: threading.Event = field(default_factory=threading.Event)
     _settled: threading.Event = field(default_factory=threading.Event)
 
@@ -45,13 +50,13 @@ class Steady:
 
     def run(self) -> None:
         """Until the end is called, then until the last answer."""
-        began, sent = time.monotonic(), 0
+        began = time.monotonic()
         with ThreadPoolExecutor(CLIENTS) as clients:
             while not self._ended.is_set():
-                due = began + sent / self.requests_per_second
+                due = began + self.sent / self.requests_per_second
                 self._ended.wait(max(0.0, due - time.monotonic()))
                 clients.submit(self._one, due - began)
-                sent += 1
+                self.sent += 1
         self._settled.set()
 
     def end(self) -> None:
@@ -93,3 +98,13 @@ def steady(
         load.end()
         thread.join()
         print(f"steady load: {load}")
+        keep_figures(load)
+
+
+def keep_figures(load: Steady) -> None:
+    """One line, if anybody asked for it."""
+    if path := os.environ.get(FIGURES):
+        told = {"test": os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]}
+        told |= {"requests": load.sent, "failed": load.failed}
+        with open(path, "a") as file:
+            file.write(json.dumps(told) + "\n")

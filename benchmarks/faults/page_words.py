@@ -1,0 +1,72 @@
+"""The words around the figures of docs/reliability.md."""
+
+from __future__ import annotations
+
+from benchmarks.faults import leak, proxy, recycle, soak
+from benchmarks.faults.arithmetic import FLAT_ERRORS, FLAT_SHARE_A_DAY
+
+HEAD = """# What users keep when things go wrong
+
+<!-- Written by `python -m benchmarks.faults --page` from benchmarks/results/faults.json; a test holds it fresh. -->
+
+**The question.** Workers leak, are recycled, die. How many requests are lost, how many wait, and how far does the
+number of ready workers fall? Beside ours stands what Gunicorn does by itself, in the same run.
+"""
+METHOD = f"""## Method
+
+- Real Gunicorn on loopback, a real memory cgroup, real nginx. Requests leave on schedule whatever the answers do;
+  latency counts from the scheduled moment. **Failed** is every request without a 2xx within 30 s.
+- Gunicorn's own way runs with autotune in `mode = observe`, which decides but never acts and leaves `max_requests` to
+  Gunicorn: the same sensor and the same hooks count both.
+- **Lowest ready** is the lower of two counts during the load: exact notes of hooks (a worker is up after
+  `post_worker_init`, down with `worker_exit` or its reaping), and `/status.json` ten times a second, which also knows
+  who drains.
+- The app takes {leak.BOOT_SECONDS:g} s to boot (asleep, not computing) and is not preloaded.
+- The app notes the number of each request that it begins. **To send again** are GETs that got no byte of an answer on
+  a connection used before, and that the app never saw: HTTP has clients send those again (RFC 9110, 9.2.2), and
+  browsers do. The client looks for a close before each reuse. A POST in that state counts as failed.
+"""
+LIMITS = """## Limits
+
+- Generator, observer and server share one small machine; times are for comparison within a run, not a promise.
+- One run each. A 0 of n says that the true share is below 3 / n with 95 % confidence, and no more.
+- The leak is steady and the same for every request. A sudden jump of hundreds of MiB is not in it.
+- A worker that hangs, and hosts without a cgroup, are not in these runs. Requests inside a process that is itself
+  killed are lost with any server; the fault suite kills only processes whose requests it does not count.
+"""
+CELLS = {
+    "leak": f"""A leak
+
+Every request keeps {leak.KEPT_BYTES / 1024:.0f} KiB for good (1 MiB in 20 requests) after 20 ms of waiting;
+{leak.RATE:g} requests/s, new connection each, GETs. Memory is the group's use less the file pages it can drop.
+""",
+    "recycle": f"""Recycles
+
+{recycle.RATE:g} requests/s, every {recycle.POSTS_EVERY}nd a POST of 64 bytes, {recycle.WAIT_SECONDS * 1e3:g} ms of
+waiting each, {recycle.WORKERS} workers, `max_requests` {recycle.MAX_REQUESTS}, jitter {recycle.JITTER}: about one
+worker a second is due, far more often than any site would, as both begin together and the jitter is small. Ours may
+use up to {2 * recycle.WORKERS} workers and has its brakes off (`recycle_gap_seconds` 0, `recycles_per_hour` 36000,
+`recycle_lifetime_seconds` 0, `tick_seconds` 0.1). gthread has 4 threads. nginx is told
+`{proxy.POOL}` and `proxy_next_upstream off`, so that it hides nothing;
+gunicorn's keepalive is 10 s. **Decided** are the recycles that ours began; a worker that it did not get to in time
+leaves by itself at twice its `max_requests`.
+""",
+    "suite": """The fault suite
+
+`tests/faults` breaks one thing at a time: workers, exporter, tick, sensors, forks, ports. Beside some of the faults a
+steady load runs, and its requests are counted here.
+""",
+    "soak": f"""The soak
+
+The example site, 2 to 16 workers, {soak.LOW:g} to {soak.PEAK:g} requests/s in the shape of a day each
+{soak.DAY_MINUTES:g} min, pages that wait and pages that compute, a scrape each {soak.SCRAPE_SECONDS:g} s, a reload
+(HUP) each {soak.RELOAD_SECONDS / 60:g} min. Slopes are least squares over the last two thirds, as the first reload
+copies pages once; the arbiter's are with the number of its children held equal, as it keeps files open for each.
+**Flat** is a slope within {FLAT_ERRORS:g} standard errors of none, or below
+{FLAT_SHARE_A_DAY:.0%} of the mean a day. The flight record is bounded by {soak.RECORD_BYTES >> 20} MiB here and turned
+over.
+""",
+}
+AGAIN = """`make bench-faults`, as root on Linux with nginx installed (`make fetch`), or some cells:
+`python -m benchmarks.faults --cells leak,recycle`. Older Gunicorns: `--gunicorn .venv-gunicorn-23.0.0/bin/python`. The
+soak: `make soak MINUTES=30`. Nothing here decides a test."""
