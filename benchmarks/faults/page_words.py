@@ -49,7 +49,7 @@ use up to {2 * recycle.WORKERS} workers and has its brakes off (`recycle_gap_sec
 `recycle_lifetime_seconds` 0, `tick_seconds` 0.1). gthread has 4 threads. nginx is told
 `{proxy.POOL}` and `proxy_next_upstream off`, so that it hides nothing;
 gunicorn's keepalive is 10 s. **Decided** are the recycles that ours began; a worker that it did not get to in time
-leaves by itself at twice its `max_requests`.
+leaves by itself, drawn between two and three times its `max_requests`.
 """,
     "suite": """The fault suite
 

@@ -95,7 +95,7 @@ class Policy:
                 "folder. off: none.")  # fmt: skip
     max_requests_owner: str = setting(
         "autotune", "Who keeps Gunicorn's max_requests and max_requests_jitter. autotune: the replacement boots first, "
-        "and a worker leaves by itself only at twice its limit. gunicorn: as without us.",
+        "and a worker leaves by itself only at two to three times its limit. gunicorn: as without us.",
         choices=("autotune", "gunicorn"),
     )  # fmt: skip
     recycle_uss_bytes: int = setting(
