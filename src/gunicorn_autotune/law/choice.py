@@ -14,7 +14,7 @@ from gunicorn_autotune.law.memory import memory_budget
 from gunicorn_autotune.law.recycle import recycle_choice
 from gunicorn_autotune.law.shrink import EVERY_SECONDS, excess, removable, rested
 from gunicorn_autotune.law.view import View
-from gunicorn_autotune.model.decisions import Action, CapName, Reason
+from gunicorn_autotune.model.decisions import Action, CapName, Cause, Reason
 from gunicorn_autotune.model.history import History, Recycling
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.snapshot import Snapshot
@@ -48,6 +48,19 @@ class Question:
         """The same without a replacement, which one of the others makes room for."""
         under_way = self.history.recycling
         return self.count if under_way is None else min(self.count, under_way.workers)
+
+    @property
+    def wants_more(self) -> bool:
+        """The load wants more workers than there are without a replacement."""
+        return self.staying < min(self.need.want, self.limit)
+
+    @property
+    def keeps_replacement(self) -> bool:
+        """The load wants the replacement and the worker it was to replace, and memory does not want that one gone."""
+        under_way = self.history.recycling
+        if under_way is None or under_way.cause is Cause.MEMORY or _fixed(self.policy, self.view.snapshot):
+            return False
+        return self.count > under_way.workers and self.wants_more
 
     @property
     def limit(self) -> int:
@@ -102,7 +115,7 @@ def choose(ask: Question) -> Choice:
         or _ordered(ask.policy, snapshot, ask.history.recycling)
         or _out_of_memory(ask)
         or _roll_back(ask)
-        or _recycle(ask, growth_first=ask.staying < min(ask.need.want, ask.limit))
+        or _recycle(ask, growth_first=ask.wants_more)
         or _grow(ask)
         or _shrink(ask)
         or hold(snapshot, _why_hold(ask))

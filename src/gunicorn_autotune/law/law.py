@@ -58,6 +58,8 @@ def decide(policy: Policy, history: History, snapshot: Snapshot) -> tuple[Decisi
     limits = caps(policy, history, view)
     question = Question(policy, history, view, need, MappingProxyType(limits))
     history = _with_needed(policy, history, snapshot, min(need.keep, question.limit))
+    if question.keeps_replacement:
+        history = replace(history, recycling=None)
     question = replace(question, history=history)
     choice = choose(question)
     named = bottleneck(question, choice)

@@ -144,14 +144,18 @@ def runs_out(policy: Policy, snapshot: Snapshot, fresh: int, boot_seconds: float
     budget < 4 * growth * (boot + 2 s); growth is the sum over workers of size above a fresh one's, by age,
     30 s at least. One recycle gives back more than all grow meanwhile, or recycling would not help at all.
     """
-    budget = memory_budget(policy, snapshot.host)
-    if budget is None or not fresh:
-        return None
+    budget, seconds = memory_budget(policy, snapshot.host), _AHEAD_RECYCLES * (boot_seconds + _RECYCLE_SECONDS)
+    if (
+        budget is None
+        or not fresh
+        or budget >= 2.0 * known(snapshot.host.memory_used_bytes, 0) / _WARM_SECONDS * seconds
+    ):
+        return None  # not even if all that is in use had grown just now: the usual case, and a cheap one
     booting, draining = WorkerState.BOOTING, WorkerState.DRAINING
     budget += sum([own_bytes(worker) for worker in snapshot.workers if worker.state is draining])
     ready = [worker for worker in snapshot.workers if worker.state is not booting and worker.state is not draining]
     sizes = [own_bytes(worker) for worker in ready]
-    largest, seconds = max(sizes, default=0), _AHEAD_RECYCLES * (boot_seconds + _RECYCLE_SECONDS)
+    largest = max(sizes, default=0)
     if largest - fresh < _FAT_SHARE * fresh or budget >= len(ready) * (largest - fresh) / _WARM_SECONDS * seconds:
         return None
     growth = sum(

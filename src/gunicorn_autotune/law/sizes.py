@@ -61,7 +61,7 @@ def _grown(before: Grown | None, worker: WorkerReading) -> Grown | None:
     next_mark = 2 * one.marks[-1][0] if one.marks else _FIRST_MARK_REQUESTS
     if worker.served >= next_mark:
         return Grown(one.age, max(own, one.peak_bytes), (*one.marks, (worker.served, own))[-_MARKS:])
-    return replace(one, peak_bytes=own) if own > one.peak_bytes else one
+    return Grown(one.age, own, one.marks) if own > one.peak_bytes else one
 
 
 def _fresh(before: int, snapshot: Snapshot, size: Callable[[WorkerReading], int]) -> int:
