@@ -182,7 +182,7 @@ class Prefork:
         worker.private_bytes += self.application.leak_bytes
         if worker.queued and worker.in_flight < self.machine.threads:
             self._begin(worker, worker.queued.pop(0))
-        if worker.requests_limit is not None and worker.requests >= 2 * worker.requests_limit:
+        if worker.requests_limit is not None and worker.requests >= (2.0 + worker.draw) * worker.requests_limit:
             worker.draining = True
         if worker.draining and not worker.in_flight and not worker.queued:
             self._leave(worker)

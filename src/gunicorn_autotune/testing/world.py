@@ -55,7 +55,7 @@ class Machine:
     fork_seconds: float = 0.005
     max_requests: int = 0
     max_requests_jitter: int = 0
-    """Gunicorn's: the law recycles a worker that has served so many; without it a worker leaves at twice as many."""
+    """Gunicorn's: the law recycles a worker that has served so many; by itself it leaves at two to three times that."""
     boots_fail_above: int | None = None
     """A worker beyond this many fails at the end of its boot (a database out of connections)."""
     hidden: frozenset[str] = frozenset()
