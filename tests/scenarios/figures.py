@@ -103,6 +103,8 @@ def _phase_figure(run: Run, phase: Phase, name: str) -> float:
         return late_share(run.outcome, phase.begins, phase.ends)
     seconds = seconds_of(run.outcome, phase.begins, phase.ends)
     targets = [second.target for second in seconds]
+    if name == "lowest_ready":
+        return min(second.ready for second in seconds)
     if name == "throughput":
         return sum(second.finished for second in seconds) / len(seconds)
     if name == "mean_target":

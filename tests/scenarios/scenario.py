@@ -40,7 +40,8 @@ RUN_FIGURES = (
     "final_target", "actions", "reversals", "dropped", "oom_kills", "failed_boots",
 )  # fmt: skip
 """Figures of a whole run."""
-PHASE_FIGURES = ("late_share", "throughput", "mean_target", "highest_target", "lowest_target", "final_target")
+PHASE_FIGURES = ("late_share", "throughput", "mean_target", "highest_target", "lowest_target", "final_target",
+                 "lowest_ready")  # fmt: skip
 """Figures of a part of it; `late_share` is that of the requests that arrived in it."""
 
 

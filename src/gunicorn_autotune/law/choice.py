@@ -12,9 +12,9 @@ from gunicorn_autotune.law.cores import cores_full
 from gunicorn_autotune.law.demand import Need
 from gunicorn_autotune.law.memory import memory_budget
 from gunicorn_autotune.law.recycle import recycle_choice
-from gunicorn_autotune.law.shrink import excess, removable, rested
+from gunicorn_autotune.law.shrink import EVERY_SECONDS, excess, removable, rested
 from gunicorn_autotune.law.view import View
-from gunicorn_autotune.model.decisions import Action, CapName, Reason
+from gunicorn_autotune.model.decisions import Action, CapName, Cause, Reason
 from gunicorn_autotune.model.history import History, Recycling
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.snapshot import Snapshot
@@ -48,6 +48,19 @@ class Question:
         """The same without a replacement, which one of the others makes room for."""
         under_way = self.history.recycling
         return self.count if under_way is None else min(self.count, under_way.workers)
+
+    @property
+    def wants_more(self) -> bool:
+        """The load wants more workers than there are without a replacement."""
+        return self.staying < min(self.need.want, self.limit)
+
+    @property
+    def keeps_replacement(self) -> bool:
+        """The load wants the replacement and the worker it was to replace, and memory does not want that one gone."""
+        under_way = self.history.recycling
+        if under_way is None or under_way.cause is Cause.MEMORY or _fixed(self.policy, self.view.snapshot):
+            return False
+        return self.count > under_way.workers and self.wants_more
 
     @property
     def limit(self) -> int:
@@ -85,7 +98,7 @@ def choose_without_need(policy: Policy, history: History, view: View | None, sna
     return (
         _frozen(snapshot)
         or (recycle_choice(under_way, view, growth_first=False) if view and under_way else None)
-        or _ordered(policy, snapshot, under_way)
+        or _ordered(policy, snapshot, history.recycling)
         or hold(snapshot, Reason.MISSING)
     )
 
@@ -102,7 +115,7 @@ def choose(ask: Question) -> Choice:
         or _ordered(ask.policy, snapshot, ask.history.recycling)
         or _out_of_memory(ask)
         or _roll_back(ask)
-        or _recycle(ask, growth_first=ask.count < min(ask.need.want, ask.limit))
+        or _recycle(ask, growth_first=ask.wants_more)
         or _grow(ask)
         or _shrink(ask)
         or hold(snapshot, _why_hold(ask))
@@ -134,14 +147,18 @@ def _ordered(policy: Policy, snapshot: Snapshot, under_way: Recycling | None) ->
 
 
 def _out_of_memory(ask: Question) -> Choice | None:
-    """After an OOM kill at once to what fits; over the reserve one worker fewer every 5 s, unless one is recycled."""
+    """After an OOM kill at once to what fits; over the reserve one worker fewer every 5 s, unless one is recycled.
+
+    One that was recycled last has 5 s to leave, and its memory to be seen free.
+    """
     at, least = ask.view.mark.at, ask.policy.min_workers
     oom = ask.history.oom
     if oom is not None and at < oom[0] and ask.staying > max(least, oom[1]):
         return Choice(Action.SHRINK, Reason.OOM_KILL, max(least, oom[1]))
     if not ask.over_memory or ask.count <= least or ask.history.recycling is not None:
         return None
-    if not rested(ask.history, at):
+    recycled_at = ask.history.recycled_at
+    if not rested(ask.history, at) or (recycled_at and at - recycled_at[-1] < EVERY_SECONDS):
         return hold(ask.view.snapshot, Reason.AT_MEMORY_CAP)
     return Choice(Action.SHRINK, Reason.MEMORY, ask.count - 1)
 

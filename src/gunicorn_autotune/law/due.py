@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Iterator
 
 from gunicorn_autotune.law.memory import runs_out
-from gunicorn_autotune.law.sizes import leaks, own_bytes
+from gunicorn_autotune.law.sizes import own_bytes
 from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.decisions import Cause
 from gunicorn_autotune.model.history import History
@@ -29,46 +30,43 @@ def due(policy: Policy, history: History, view: View) -> Due | None:
         return Cause.MEMORY, [fattest]
     if view.pressed is not None:
         return None
-    ready = [one for one in view.snapshot.workers if one.state in (WorkerState.IDLE, WorkerState.BUSY)]
-    limits = _limits(policy, history, view) if _paced(policy, history, view) else ()
-    for cause, test in (*_ORDERED, *limits):
-        found = [worker for worker in ready if test(worker)]
+    for cause, found in _found(policy, history, view):
         if found:
             found.sort(key=lambda worker: (worker.state is not WorkerState.IDLE, -own_bytes(worker), worker.age))
             return cause, found
     return None
 
 
-_Test = tuple[Cause, Callable[[WorkerReading], bool]]
-_ORDERED: tuple[_Test, ...] = (
-    (Cause.RELOAD, lambda worker: worker.outdated),
-    (Cause.OPERATOR, lambda worker: worker.asked),
-)
-
-
-def _limits(policy: Policy, history: History, view: View) -> list[_Test]:
-    """The limits that are set, each drawn lower for each worker, so that workers born together part."""
-    at, jitter, tests = view.mark.at, policy.recycle_jitter_share, list[_Test]()
+def _found(policy: Policy, history: History, view: View) -> Iterator[Due]:
+    """The causes in the order of their urgency, each with its workers; the limits only when the pace allows one."""
+    booting, draining = WorkerState.BOOTING, WorkerState.DRAINING  # an Enum's attribute costs more than a local
+    ready = [one for one in view.snapshot.workers if one.state is not booting and one.state is not draining]
+    yield Cause.RELOAD, [one for one in ready if one.outdated]
+    yield Cause.OPERATOR, [one for one in ready if one.asked]
+    if not recycles_allowed(policy, history, view):
+        return
+    at, jitter = view.mark.at, policy.recycle_jitter_share
     old_enough = at - policy.recycle_lifetime_seconds
-
-    def lived(test: Callable[[WorkerReading], bool]) -> Callable[[WorkerReading], bool]:
-        return lambda worker: worker.ready_at is not None and worker.ready_at <= old_enough and test(worker)
-
-    refused = {setting for setting, *_ in refused_limits(policy, history)}
-    uss, rss, age = policy.recycle_uss_bytes, policy.recycle_rss_bytes, policy.recycle_age_seconds
-    if uss and "recycle_uss_bytes" not in refused and history.fresh_bytes:
-        tests.append((Cause.SIZE, lived(lambda one: own_bytes(one) > uss * (1.0 - jitter * one.draw))))
-    if rss and "recycle_rss_bytes" not in refused and history.fresh_rss_bytes:
-        tests.append((Cause.SIZE, lived(lambda one: known(one.rss_bytes, 0) > rss * (1.0 - jitter * one.draw))))
-    leaking = {one.age for one in history.grown if leaks(policy, one)}
-    if leaking:
-        tests.append((Cause.LEAK, lived(lambda one: one.age in leaking)))
-    tests.append(
-        (Cause.REQUESTS, lived(lambda one: one.requests_limit is not None and one.served >= one.requests_limit))
-    )
+    lived = [one for one in ready if one.ready_at is not None and one.ready_at <= old_enough]
+    yield Cause.SIZE, _too_large(policy, history, lived)
+    if history.leaking:
+        yield Cause.LEAK, [one for one in lived if one.age in history.leaking]
+    yield Cause.REQUESTS, [one for one in lived if one.requests_limit is not None and one.served >= one.requests_limit]
+    age = policy.recycle_age_seconds
     if age:
-        tests.append((Cause.AGE, lived(lambda one: at - one.spawned_at > age * (1.0 - jitter * one.draw))))
-    return tests
+        yield Cause.AGE, [one for one in lived if at - one.spawned_at > age * (1.0 - jitter * one.draw)]
+
+
+def _too_large(policy: Policy, history: History, lived: list[WorkerReading]) -> list[WorkerReading]:
+    """Above a limit of size, each worker's own drawn lower, so that workers born together part."""
+    refused = {setting for setting, *_ in refused_limits(policy, history)}
+    jitter, uss, rss = policy.recycle_jitter_share, policy.recycle_uss_bytes, policy.recycle_rss_bytes
+    found = []
+    if uss and history.fresh_bytes and "recycle_uss_bytes" not in refused:
+        found = [one for one in lived if own_bytes(one) > uss * (1.0 - jitter * one.draw)]
+    if rss and not found and history.fresh_rss_bytes and "recycle_rss_bytes" not in refused:
+        found = [one for one in lived if known(one.rss_bytes, 0) > rss * (1.0 - jitter * one.draw)]
+    return found
 
 
 def refused_limits(policy: Policy, history: History) -> list[tuple[str, int, int, int]]:
@@ -84,10 +82,12 @@ def refused_limits(policy: Policy, history: History) -> list[tuple[str, int, int
     return found
 
 
-def _paced(policy: Policy, history: History, view: View) -> bool:
-    """The gap since the last recycle is over, a boot's time at least, and the hour has not had its fill."""
+def recycles_allowed(policy: Policy, history: History, view: View) -> int:
+    """How many may begin now: none before the gap since the last is over, a boot's time at least; then what is left
+    of the hour.
+    """
     at, ended = view.mark.at, history.recycled_at
     if ended and at - ended[-1] < max(policy.recycle_gap_seconds, min(view.crew.boot_seconds, _SECONDS_IN_HOUR)):
-        return False
-    most = policy.recycles_per_hour
-    return len(ended) < most or ended[-most] <= at - _SECONDS_IN_HOUR
+        return 0
+    most, hour_ago = policy.recycles_per_hour, at - _SECONDS_IN_HOUR
+    return max(0, most - len(ended) + bisect_right(ended, hour_ago))

@@ -47,17 +47,19 @@ def decide(policy: Policy, history: History, snapshot: Snapshot) -> tuple[Decisi
     need = _need(policy, history, view) if view else None
     if view is None or need is None:
         if view is not None:
-            history = recycling(policy, sizes_seen(oom_seen(policy, history, snapshot), snapshot), view)
+            history = recycling(policy, sizes_seen(policy, oom_seen(policy, history, snapshot), snapshot), view)
         choice = choose_without_need(policy, history, view, snapshot)
         decision = _without_need(policy, history, snapshot, choice)
         if history is before:
             return decision, history
         return decision, _shed(_with_needed(policy, history, snapshot, snapshot.target), choice)
-    history = sizes_seen(oom_seen(policy, verified(policy, history, view), snapshot), snapshot)
+    history = sizes_seen(policy, oom_seen(policy, verified(policy, history, view), snapshot), snapshot)
     history = recycling(policy, history, view)
     limits = caps(policy, history, view)
     question = Question(policy, history, view, need, MappingProxyType(limits))
     history = _with_needed(policy, history, snapshot, min(need.keep, question.limit))
+    if question.keeps_replacement:
+        history = replace(history, recycling=None)
     question = replace(question, history=history)
     choice = choose(question)
     named = bottleneck(question, choice)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gunicorn_autotune.law.sizes import mature_bytes, own_bytes
+from gunicorn_autotune.law.sizes import PEAKS, mature_bytes, own_bytes
 from gunicorn_autotune.model.history import History
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.readings import HostReading, Missing, Unlimited, known
@@ -22,6 +22,8 @@ _FAT_SHARE = 0.25
 _RECYCLE_SECONDS = 2.0
 """A recycle takes a boot and about this long."""
 _AFTER_OOM_SECONDS = 600.0
+_SHORT_SECONDS = 5.0
+"""A death by a signal this soon after memory was short is taken for the kernel's: it has made room by then."""
 _RECOVERY_SECONDS, _RECOVERED_SHARE = 30.0, 0.2
 _WARM_SECONDS = 30.0
 """Caches and lazy imports fill within this time: not taken for a leak that goes on at that rate."""
@@ -98,26 +100,32 @@ def oom_seen(policy: Policy, history: History, snapshot: Snapshot) -> History:
 
     Lifted when a fifth is free again.
     """
-    if not _killed(policy, history, snapshot):
+    budget = memory_budget(policy, snapshot.host)
+    if budget is not None and budget < 0.0:
+        history = replace(history, short_at=snapshot.at)
+    if not _killed(history, snapshot):
         return _after_recovery(policy, history, snapshot)
     alive = [worker for worker in snapshot.workers if worker.state in (WorkerState.IDLE, WorkerState.BUSY)]
     largest = max([_size_bytes(worker) for worker in alive], default=0)
-    peaks = (*history.peaks, (snapshot.at, int(_OOM_GROWTH * largest))) if largest else history.peaks
+    # One entry for each that is alive, or it would be lost among those above the 90th percentile.
+    bump = ((snapshot.at, int(_OOM_GROWTH * largest)),) * len(alive) if largest else ()
+    peaks = (*history.peaks, *bump)[-PEAKS:]
     fits = memory_cap(policy, snapshot, peaks)
     workers = max(1, len(alive) - 1 if fits is None else min(fits, len(alive)))
     return replace(history, oom=(snapshot.at + _AFTER_OOM_SECONDS, workers), peaks=peaks)
 
 
-def _killed(policy: Policy, history: History, snapshot: Snapshot) -> bool:
-    """The kernel counted an OOM kill; where it cannot be asked: a worker died by a signal while memory was short."""
+def _killed(history: History, snapshot: Snapshot) -> bool:
+    """The kernel counted an OOM kill; where it cannot be asked: a worker died by a signal when memory was short."""
     if len(history.marks) < 2:
         return False
     before, now = history.marks[-2], history.marks[-1]
     if now.oom_kills is not None:
         counted = next((mark.oom_kills for mark in reversed(history.marks[:-1]) if mark.oom_kills is not None), None)
         return counted is not None and now.oom_kills > counted
-    budget = memory_budget(policy, snapshot.host)
-    return now.killed > before.killed and budget is not None and budget < 0.0
+    return (
+        now.killed > before.killed and history.short_at is not None and snapshot.at - history.short_at < _SHORT_SECONDS
+    )
 
 
 def _after_recovery(policy: Policy, history: History, snapshot: Snapshot) -> History:
@@ -132,22 +140,29 @@ def _after_recovery(policy: Policy, history: History, snapshot: Snapshot) -> His
 def runs_out(policy: Policy, snapshot: Snapshot, fresh: int, boot_seconds: float) -> WorkerReading | None:
     """The fattest worker, if memory would run out within the time of the next few recycles.
 
+    What draining workers take counts as free: they are leaving already.
     budget < 4 * growth * (boot + 2 s); growth is the sum over workers of size above a fresh one's, by age,
     30 s at least. One recycle gives back more than all grow meanwhile, or recycling would not help at all.
     """
-    budget = memory_budget(policy, snapshot.host)
-    ready = [worker for worker in snapshot.workers if worker.state in (WorkerState.IDLE, WorkerState.BUSY)]
+    budget, seconds = memory_budget(policy, snapshot.host), _AHEAD_RECYCLES * (boot_seconds + _RECYCLE_SECONDS)
+    if (
+        budget is None
+        or not fresh
+        or budget >= 2.0 * known(snapshot.host.memory_used_bytes, 0) / _WARM_SECONDS * seconds
+    ):
+        return None  # not even if all that is in use had grown just now: the usual case, and a cheap one
+    booting, draining = WorkerState.BOOTING, WorkerState.DRAINING
+    budget += sum([own_bytes(worker) for worker in snapshot.workers if worker.state is draining])
+    ready = [worker for worker in snapshot.workers if worker.state is not booting and worker.state is not draining]
     sizes = [own_bytes(worker) for worker in ready]
-    if budget is None or not ready or not fresh:
-        return None
-    fattest = max(range(len(ready)), key=sizes.__getitem__)
-    if sizes[fattest] - fresh < _FAT_SHARE * fresh:
+    largest = max(sizes, default=0)
+    if largest - fresh < _FAT_SHARE * fresh or budget >= len(ready) * (largest - fresh) / _WARM_SECONDS * seconds:
         return None
     growth = sum(
         max(0, size - fresh) / max(_WARM_SECONDS, snapshot.at - (worker.ready_at or snapshot.at))
         for worker, size in zip(ready, sizes, strict=True)
     )
-    return ready[fattest] if budget < _AHEAD_RECYCLES * growth * (boot_seconds + _RECYCLE_SECONDS) else None
+    return ready[sizes.index(largest)] if budget < growth * seconds else None
 
 
 def room_bytes(policy: Policy, host: HostReading) -> float | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gunicorn_autotune.law.answer import Choice, hold
-from gunicorn_autotune.law.caps import backing_off, pids_cap
-from gunicorn_autotune.law.due import due
+from gunicorn_autotune.law.caps import backing_off, held, pids_cap
+from gunicorn_autotune.law.due import due, recycles_allowed
 from gunicorn_autotune.law.memory import memory_budget, memory_cap, replacements_that_fit
 from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.decisions import Action, Cause, Reason
@@ -26,10 +26,17 @@ def recycling(policy: Policy, history: History, view: View) -> History:
     under_way = history.recycling
     if under_way is None:
         return _begun(policy, history, view)
+    if _operator_came(policy, under_way, view.snapshot):
+        return replace(history, recycling=None)
     now = _present(under_way, view)
-    if _over(now, view.snapshot):
-        ended = (*history.recycled_at, view.mark.at)[-policy.recycles_per_hour :]
-        return replace(history, recycling=None, recycled_at=ended)
+    over = _over(now, view.snapshot)
+    left = len(under_way.ages) - len(now.ages) if under_way.surge else int(over)
+    if left:
+        history = replace(
+            history, recycled_at=(*history.recycled_at, *[view.mark.at] * left)[-policy.recycles_per_hour :]
+        )
+    if over:
+        return replace(history, recycling=None)
     if _goes_on(policy, history, now, view):
         return history if now == under_way else replace(history, recycling=now)
     rest = view.mark.at + _REST_SECONDS if given_up(now, view) else 0.0
@@ -37,17 +44,23 @@ def recycling(policy: Policy, history: History, view: View) -> History:
 
 
 def recycle_choice(under_way: Recycling, view: View, *, growth_first: bool) -> Choice | None:
-    """The next step. Growth for the load goes before a replacement, and ends the recycle: it stays as one more."""
+    """The next step. Growth for the load goes before a replacement, and ends the recycle: it stays as one more.
+
+    While the load wants that one more, nobody leaves, but for memory.
+    """
     snapshot, cause = view.snapshot, under_way.cause
-    added = snapshot.target - under_way.workers
     if not under_way.surge:
         return _drain_choice(under_way, snapshot)
-    if added and view.crew.ready > under_way.workers:
-        return Choice(Action.SHRINK, Reason.RECYCLE, snapshot.target - 1, under_way.ages[0], cause)
-    if added and given_up(under_way, view):
-        return Choice(Action.SHRINK, Reason.RECYCLE, under_way.workers, cause=cause)
+    added, leaving = snapshot.target - under_way.workers, len(under_way.ages)
+    swap = leaving and added and view.crew.ready > under_way.workers
+    if swap and (cause is Cause.MEMORY or not growth_first):
+        return Choice(Action.SHRINK, Reason.RECYCLE, snapshot.target - 1, _next(under_way, snapshot), cause)
     if growth_first:
         return None
+    if added > leaving:  # who should leave has died, and been replaced already
+        return Choice(Action.SHRINK, Reason.RECYCLE, under_way.workers + leaving, cause=cause)
+    if added and given_up(under_way, view):
+        return Choice(Action.SHRINK, Reason.RECYCLE, under_way.workers, cause=cause)
     if added:
         return hold(snapshot, Reason.RECYCLE, cause)
     return Choice(Action.GROW, Reason.RECYCLE, under_way.workers + len(under_way.ages), cause=cause)
@@ -65,7 +78,21 @@ def _drain_choice(under_way: Recycling, snapshot: Snapshot) -> Choice:
         return Choice(Action.SHRINK, Reason.DRAIN_FIRST, fewer, under_way.ages[0], under_way.cause)
     if any(worker.age == under_way.ages[0] for worker in snapshot.workers):
         return hold(snapshot, Reason.RECYCLE, under_way.cause)
+    if backing_off(snapshot):
+        return hold(snapshot, Reason.BOOT_BACKOFF)
     return Choice(Action.GROW, Reason.RECYCLE, under_way.workers, cause=under_way.cause)
+
+
+def _next(under_way: Recycling, snapshot: Snapshot) -> int:
+    """Who leaves next: one that is idle now, else the first."""
+    idle = {worker.age for worker in snapshot.workers if worker.state is WorkerState.IDLE}
+    return next((age for age in under_way.ages if age in idle), under_way.ages[0])
+
+
+def _operator_came(policy: Policy, under_way: Recycling, snapshot: Snapshot) -> bool:
+    """An operator has changed the count since the present step began: what they see now is what they want."""
+    until = snapshot.held_until
+    return until is not None and held(snapshot) and until - policy.operator_hold_seconds > under_way.since
 
 
 def _present(under_way: Recycling, view: View) -> Recycling:
@@ -94,7 +121,7 @@ def _goes_on(policy: Policy, history: History, under_way: Recycling, view: View)
     may_begin = snapshot.frozen is None and not backing_off(snapshot)
     if under_way.surge:
         waits = added == 0 and may_begin and not given_up(under_way, view)
-        return 0 < added <= len(under_way.ages) or (waits and _room(policy, history, snapshot) >= 1)
+        return added > 0 or (waits and _room(policy, history, snapshot) >= 1)
     state = {worker.age: worker.state for worker in snapshot.workers}.get(under_way.ages[0])
     if added == 0:
         return may_begin and state is not None and state is not WorkerState.DRAINING
@@ -116,10 +143,19 @@ def _begun(policy: Policy, history: History, view: View) -> History:
     room = _room(policy, history, snapshot)
     if room < 1 and crew.ready < 2 and not _over_reserve(policy, snapshot):
         return history
-    at_once = {Cause.MEMORY: 1, Cause.RELOAD: max(policy.recycle_max_unavailable, room // 2)}
-    count = min(at_once.get(cause, policy.recycle_max_unavailable), max(1, room))
+    count = min(_at_once(policy, history, view, cause, room), max(1, room))
     ages = tuple([worker.age for worker in workers[:count]])
     return replace(history, recycling=Recycling(ages, snapshot.target, view.mark.at, cause, surge=room >= 1))
+
+
+def _at_once(policy: Policy, history: History, view: View, cause: Cause, room: int) -> int:
+    """How many are replaced together: a reload has half of what memory has room for, memory itself one."""
+    most = policy.recycle_max_unavailable
+    if cause is Cause.MEMORY:
+        return 1
+    if cause is Cause.RELOAD:
+        return max(most, room // 2) if room < _ANY_NUMBER else most
+    return most if cause is Cause.OPERATOR else min(most, recycles_allowed(policy, history, view))
 
 
 def _forced(policy: Policy, history: History, snapshot: Snapshot) -> bool:
@@ -135,7 +171,10 @@ def _over_reserve(policy: Policy, snapshot: Snapshot) -> bool:
 
 def _room(policy: Policy, history: History, snapshot: Snapshot) -> int:
     """How many replacements may stand beside the workers they replace: maximum, pids limit and memory."""
-    most = policy.max_workers if policy.recycle_surge == "off" else None
-    ends = [end - snapshot.target for end in (most, pids_cap(snapshot)) if end is not None]
-    fits = replacements_that_fit(policy, history, snapshot)
-    return min([*ends, _ANY_NUMBER if fits is None else fits])
+    fits, pids = replacements_that_fit(policy, history, snapshot), pids_cap(snapshot)
+    room = [_ANY_NUMBER] if fits is None else [fits]
+    if pids is not None:
+        room.append(pids - snapshot.target)
+    if policy.recycle_surge == "off":  # those that drain have not given their connections back
+        room.append(policy.max_workers - max(snapshot.target, len(snapshot.workers)))
+    return min(room)

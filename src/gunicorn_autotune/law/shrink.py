@@ -12,7 +12,8 @@ _LONGEST_WINDOW_SECONDS = 1800.0
 _REGRETTED_SECONDS = 1800.0
 _MOST_REGRETS = 3
 _NEW_DESCENT_SECONDS = 60.0
-_EVERY_SECONDS = 5.0
+EVERY_SECONDS = 5.0
+"""Between two steps down."""
 _DEAD_BAND_SHARE = 0.10
 _PORTION_SHARE = 0.25
 
@@ -55,7 +56,7 @@ def removable(policy: Policy, history: History, at: float, count: int, floor: in
 
 def rested(history: History, at: float) -> bool:
     """Five seconds or more since the last shrink."""
-    return history.shrunk_at is None or at - history.shrunk_at >= _EVERY_SECONDS
+    return history.shrunk_at is None or at - history.shrunk_at >= EVERY_SECONDS
 
 
 def window_seconds(policy: Policy, history: History) -> float:

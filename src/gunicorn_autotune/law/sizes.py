@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,12 +11,14 @@ from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.readings import Missing, known
 from gunicorn_autotune.model.snapshot import Snapshot, WorkerReading, WorkerState
 
-_FRESH_SECONDS = 10.0
+_FRESH_FROM_SECONDS, _FRESH_UNTIL_SECONDS = 5.0, 15.0
+"""A worker's fresh size is read this long after its boot: right after a fork nearly everything is still shared."""
 _LOOK_SECONDS = 1.0
 _FIRST_MARK_REQUESTS = 100
 """Lazy imports and first caches are filled by then."""
 _MARKS = 24
-_PEAKS = 32
+PEAKS = 32
+"""Most that are remembered."""
 _PEAK_HALF_LIFE_SECONDS = 3600.0
 _TOP_SHARE = 0.1
 _LEAK_PAIRS = 3
@@ -30,7 +32,7 @@ def own_bytes(worker: WorkerReading) -> int:
     return 0 if isinstance(worker.memory, Missing) else min(worker.memory.uss_bytes, 10**18)
 
 
-def sizes_seen(history: History, snapshot: Snapshot) -> History:
+def sizes_seen(policy: Policy, history: History, snapshot: Snapshot) -> History:
     """`history` with what workers take now; once a second, since sizes are read one worker at a time."""
     if history.grown_at and 0.0 <= snapshot.at - history.grown_at < _LOOK_SECONDS:
         return history
@@ -44,7 +46,8 @@ def sizes_seen(history: History, snapshot: Snapshot) -> History:
                 grown.append(one)
     left = tuple((snapshot.at, one.peak_bytes) for one in before.values() if one.marks)
     return replace(
-        history, grown=tuple(grown), grown_at=snapshot.at, peaks=(*history.peaks, *left)[-_PEAKS:],
+        history, grown=tuple(grown), grown_at=snapshot.at, peaks=(*history.peaks, *left)[-PEAKS:],
+        leaking=tuple([one.age for one in grown if leaks(policy, one)]),
         fresh_bytes=_fresh(history.fresh_bytes, snapshot, own_bytes),
         fresh_rss_bytes=_fresh(history.fresh_rss_bytes, snapshot, lambda worker: known(worker.rss_bytes, 0)),
     )  # fmt: skip
@@ -58,17 +61,18 @@ def _grown(before: Grown | None, worker: WorkerReading) -> Grown | None:
     next_mark = 2 * one.marks[-1][0] if one.marks else _FIRST_MARK_REQUESTS
     if worker.served >= next_mark:
         return Grown(one.age, max(own, one.peak_bytes), (*one.marks, (worker.served, own))[-_MARKS:])
-    return replace(one, peak_bytes=own) if own > one.peak_bytes else one
+    return Grown(one.age, own, one.marks) if own > one.peak_bytes else one
 
 
-def _fresh(before: int, snapshot: Snapshot, size: object) -> int:
-    """The smallest of the workers that have just booted, else what it was; 0 before one was read."""
-    since = snapshot.at - _FRESH_SECONDS
-    young = [worker for worker in snapshot.workers if worker.ready_at is not None and worker.ready_at > since]
+def _fresh(before: int, snapshot: Snapshot, size: Callable[[WorkerReading], int]) -> int:
+    """The smallest of the workers that have booted lately, else what it was; 0 before one was read."""
+    since, until = snapshot.at - _FRESH_UNTIL_SECONDS, snapshot.at - _FRESH_FROM_SECONDS
+    ready = [worker for worker in snapshot.workers if worker.ready_at is not None]
+    young = [worker for worker in ready if worker.ready_at is not None and since < worker.ready_at <= until]
     if before and not young:
         return before
-    sizes = [size(worker) for worker in young or snapshot.workers if worker.ready_at is not None]  # type: ignore[operator]
-    return min([one for one in sizes if one], default=before)
+    sizes = [size(worker) for worker in young or ready]
+    return min([taken for taken in sizes if taken], default=before)
 
 
 def shed(history: History, age: int | None) -> History:
@@ -80,11 +84,13 @@ def mature_bytes(sizes: Iterable[int], peaks: Sequence[tuple[float, int]], at: f
     """What a worker grows to: the 90th percentile of what workers take, those that have left with half the weight
     for each hour since; the largest where there are few. 0 when nothing was read.
     """
-    weighed = [(size, 1.0) for size in sizes if size]
-    weighed += [(peak, 0.5 ** max(0.0, (at - left_at) / _PEAK_HALF_LIFE_SECONDS)) for left_at, peak in peaks]
-    weighed.sort(reverse=True)
-    above = _TOP_SHARE * sum(weight for _, weight in weighed)
-    for size, weight in weighed:
+    present = sorted([size for size in sizes if size], reverse=True)
+    left: list[tuple[int, float]] = [
+        (peak, 0.5 ** max(0.0, (at - left_at) / _PEAK_HALF_LIFE_SECONDS)) for left_at, peak in peaks
+    ]
+    above = _TOP_SHARE * (len(present) + sum([weight for _, weight in left]))
+    # Smaller ones cannot be reached: those here outweigh the share.
+    for size, weight in sorted([(size, 1.0) for size in present[: int(above) + 1]] + left, reverse=True):
         above -= weight
         if above < 0.0:
             return size

@@ -130,15 +130,19 @@ class History:
     no_recycle_before: float = 0.0
     """After a replacement that did not become ready."""
     recycled_at: tuple[float, ...] = ()
-    """When recycles ended, within the last hour."""
+    """When each of the last workers recycled was told to leave."""
     fresh_bytes: int = 0
     """Private memory of a worker that has just booted; 0: not seen yet."""
     fresh_rss_bytes: int = 0
     grown: tuple[Grown, ...] = ()
     grown_at: float = 0.0
     """When the sizes were last looked at: once a second."""
+    leaking: tuple[int, ...] = ()
+    """Ages of the workers that take more with every request."""
     peaks: tuple[tuple[float, int], ...] = ()
     """(when it left, peak bytes) of workers that grew to their natural size."""
+    short_at: float | None = None
+    """When memory in use last reached into the reserve."""
     oom: tuple[float, int] | None = None
     """(until, workers): the cap after the kernel killed for memory."""
     pressure: float | None = None

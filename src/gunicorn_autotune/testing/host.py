@@ -114,8 +114,9 @@ class SimulatedHost(Prefork):
         self._reap_over_limit()
         before = self.target
         answer = controller(snapshot_of(self))
-        wanted, victim = (answer.target, answer.victim) if isinstance(answer, Decision) else (answer, None)
-        self.target = max(1, wanted)
+        # A decision may be 0 workers, while the only one is replaced where no other fits beside it.
+        wanted, victim = (answer.target, answer.victim) if isinstance(answer, Decision) else (max(1, answer), None)
+        self.target = wanted
         if self.target != before:
             self.outcome.actions.append((self.at, before, self.target))
         self._resize(victim)

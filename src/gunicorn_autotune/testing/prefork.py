@@ -40,6 +40,7 @@ class Prefork:
         self._order = self._ages = self._booting_jobs = 0
         self._free_slots: list[int] = []
         self._random = Random(f"{seed} who accepts")
+        self._births = Random(f"{seed} births")
         self._second = [0, 0, 0]
 
     def _advance(self, at: float) -> None:
@@ -181,6 +182,8 @@ class Prefork:
         worker.private_bytes += self.application.leak_bytes
         if worker.queued and worker.in_flight < self.machine.threads:
             self._begin(worker, worker.queued.pop(0))
+        if worker.requests_limit is not None and worker.requests >= (2.0 + worker.draw) * worker.requests_limit:
+            worker.draining = True
         if worker.draining and not worker.in_flight and not worker.queued:
             self._leave(worker)
         else:
@@ -193,6 +196,11 @@ class Prefork:
         self._ages += 1
         slot = self._free_slots.pop() if self._free_slots else len(self.workers)
         worker = Worker(slot, self._ages, self.at, self.application.worker_bytes)
+        worker.draw = self._births.random()
+        if self.machine.max_requests:
+            worker.requests_limit = self.machine.max_requests + self._births.randint(
+                0, self.machine.max_requests_jitter
+            )
         self.workers.append(worker)
         return worker
 

@@ -32,8 +32,8 @@ class Worker:
     """One worker process."""
 
     __slots__ = (
-        "age", "alive", "computing", "draining", "for_gil", "forked_at", "free_index", "in_flight", "private_bytes",
-        "queued", "ready_at", "requests", "slot",
+        "age", "alive", "computing", "draining", "draw", "for_gil", "forked_at", "free_index", "in_flight",
+        "private_bytes", "queued", "ready_at", "requests", "requests_limit", "slot",
     )  # fmt: skip
 
     def __init__(self, slot: int, age: int, forked_at: float, private_bytes: int) -> None:
@@ -51,6 +51,8 @@ class Worker:
         self.for_gil: list[Request] = []
         """Requests that want the GIL; bursts run whole, in turn."""
         self.requests = 0
+        self.requests_limit: int | None = None
+        self.draw = 0.0
         self.free_index = -1
         """Place in the host's list of workers that take connections; -1: not in it."""
 
@@ -72,6 +74,8 @@ class Worker:
             memory=HIDDEN
             if memory_hidden
             else MemoryReading(pss_bytes=self.private_bytes + shared, uss_bytes=self.private_bytes),
+            requests_limit=self.requests_limit,
+            draw=self.draw,
         )
 
     def state(self) -> WorkerState:

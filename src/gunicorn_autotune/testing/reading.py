@@ -65,6 +65,7 @@ def _totals_of(host: SimulatedHost) -> Totals:
         run_delay_seconds=HIDDEN if "run_delay" in hidden else counters.run_delay_seconds,
         boot_cpu_seconds=counters.boot_cpu_seconds,
         boots=counters.boots,
+        killed=counters.oom_kills,
         queue_time_counts=(0,) * _BUCKETS if "queue_time" in hidden else tuple(counters.queue_times),
     )
 

@@ -53,6 +53,9 @@ class Machine:
     """Connections a worker accepts beyond its threads (gthread: worker_connections - threads)."""
     backlog_limit: int = 2048
     fork_seconds: float = 0.005
+    max_requests: int = 0
+    max_requests_jitter: int = 0
+    """Gunicorn's: the law recycles a worker that has served so many; by itself it leaves at two to three times that."""
     boots_fail_above: int | None = None
     """A worker beyond this many fails at the end of its boot (a database out of connections)."""
     hidden: frozenset[str] = frozenset()

@@ -7,6 +7,7 @@ from tests.unit.law.plant import Plant, scaling
 
 from gunicorn_autotune.law import decide, start
 from gunicorn_autotune.law.memory import memory_budget, memory_cap, replacements_that_fit, runs_out
+from gunicorn_autotune.law.sizes import mature_bytes
 from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Reason
 from gunicorn_autotune.model.history import History
 from gunicorn_autotune.model.readings import UNLIMITED, Missing
@@ -151,6 +152,35 @@ def test_an_oom_kill_names_the_memory():
 def test_an_oom_kill_caps_the_count_for_ten_minutes():
     """(until, workers)."""
     assert (601.0, 9) == killed()[1].oom
+
+
+@pytest.mark.parametrize("count", [2, 9, 10, 40])
+def test_an_oom_kill_raises_the_mature_size(count):
+    """A fifth above the largest, for every worker: one more entry would be lost above the 90th percentile of many."""
+    calm = at_use(500, [of(50, slot) for slot in range(count)])
+    after = at_use(500, [of(50, slot) for slot in range(count - 1)], at=1.0, oom_kills=1)
+    _, history = decide(POLICY, start(calm), after)
+
+    assert 60 * MIB == mature_bytes([50 * MIB] * count, history.peaks, 601.0)
+
+
+def killed_by_a_signal(ago, deaths=1):
+    """The cap after a death that the kernel does not explain, `ago` seconds after memory was last short."""
+    history = start(at_use(950, [of(50, slot) for slot in range(10)], oom_kills=GONE))
+    calm = at_use(500, [of(50, slot) for slot in range(9)], oom_kills=GONE)
+    for at, mib, killed in ((0.25, 950, 0), (0.25 + ago - 0.1, 500, 0), (0.25 + ago, 500, deaths)):
+        host = a_host(memory_limit_bytes=1000 * MIB, memory_used_bytes=mib * MIB, oom_kills=GONE)
+        snapshot = replace(calm, at=at, host=host, totals=replace(calm.totals, killed=killed))
+        _, history = decide(POLICY, history, snapshot)
+    return history.oom
+
+
+@pytest.mark.parametrize(
+    ("ago", "deaths", "capped"), [(0.25, 1, True), (4.9, 1, True), (5.1, 1, False), (1.0, 0, False)]
+)
+def test_a_death_by_a_signal_when_memory_was_short_is_an_oom_kill(ago, deaths, capped):
+    """Where the kernel's count cannot be read. The kill itself has made room, so "short now" would never be seen."""
+    assert capped == (killed_by_a_signal(ago, deaths) is not None)
 
 
 def test_a_leaving_worker_does_not_count_as_alive_after_an_oom_kill():

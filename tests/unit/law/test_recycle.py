@@ -97,7 +97,7 @@ def test_a_recycle_that_was_given_up_is_over():
 
 @pytest.mark.parametrize(
     "order",
-    [{"frozen": "reload"}, {"boot_backoff_until": 100.0}, {"target": 8}, {"target": 5}],
+    [{"frozen": "reload"}, {"boot_backoff_until": 100.0}, {"target": 8, "held_until": 300.5}, {"target": 5}],
 )
 def test_a_recycle_ends_where_it_may_not_go_on(order):
     """Frozen, backing off, or the count changed by somebody else."""
