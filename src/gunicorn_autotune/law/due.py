@@ -5,32 +5,33 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from gunicorn_autotune.law.memory import runs_out
+from gunicorn_autotune.law.memory import memory_cap, runs_out
 from gunicorn_autotune.law.sizes import own_bytes
 from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.decisions import Cause
 from gunicorn_autotune.model.history import History
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.readings import known
-from gunicorn_autotune.model.snapshot import WorkerReading, WorkerState
+from gunicorn_autotune.model.snapshot import Snapshot, WorkerReading, WorkerState
 
 Due = tuple[Cause, list[WorkerReading]]
 _LEAST_ROOM = 1.25
 """A limit of size below this many times a fresh worker would be reached by the replacement too: a kill loop."""
 _SECONDS_IN_HOUR = 3600.0
+_OVERDUE = 1.5
+"""Times max_requests; Gunicorn itself lets the worker go between two and three times."""
 
 
 def due(policy: Policy, history: History, view: View) -> Due | None:
-    """The most urgent cause and its workers, idle ones first, then the largest; None when nobody is due.
+    """The most urgent cause and its workers, idle ones first, then the largest; None when nobody may go now.
 
-    All but memory wait until no request does. An operator and a reload do not wait for the pace.
+    While requests wait only memory that is short goes on, and max_requests long passed: Gunicorn would let the worker
+    go by itself, without a replacement. An operator and a reload do not wait for the pace.
     """
     fattest = runs_out(policy, view.snapshot, history.fresh_bytes, view.crew.boot_seconds)
     if fattest is not None:
-        return Cause.MEMORY, [fattest]
-    if view.pressed is not None:
-        return None
-    for cause, found in _found(policy, history, view):
+        return (Cause.MEMORY, [fattest]) if view.pressed is None or _short(policy, history, view.snapshot) else None
+    for cause, found in _found(policy, history, view) if view.pressed is None else _overdue(policy, history, view):
         if found:
             found.sort(key=lambda worker: (worker.state is not WorkerState.IDLE, -own_bytes(worker), worker.age))
             return cause, found
@@ -55,6 +56,25 @@ def _found(policy: Policy, history: History, view: View) -> Iterator[Due]:
     age = policy.recycle_age_seconds
     if age:
         yield Cause.AGE, [one for one in lived if at - one.spawned_at > age * (1.0 - jitter * one.draw)]
+
+
+def _overdue(policy: Policy, history: History, view: View) -> Iterator[Due]:
+    ready = (WorkerState.IDLE, WorkerState.BUSY)
+    if recycles_allowed(policy, history, view):
+        yield (
+            Cause.REQUESTS,
+            [
+                one
+                for one in view.snapshot.workers
+                if one.requests_limit is not None and one.served >= _OVERDUE * one.requests_limit and one.state in ready
+            ],
+        )
+
+
+def _short(policy: Policy, history: History, snapshot: Snapshot) -> bool:
+    """Memory allows no worker more."""
+    fits = memory_cap(policy, snapshot, history.peaks)
+    return fits is not None and fits <= snapshot.target
 
 
 def _too_large(policy: Policy, history: History, lived: list[WorkerReading]) -> list[WorkerReading]:
@@ -83,11 +103,9 @@ def refused_limits(policy: Policy, history: History) -> list[tuple[str, int, int
 
 
 def recycles_allowed(policy: Policy, history: History, view: View) -> int:
-    """How many may begin now: none before the gap since the last is over, a boot's time at least; then what is left
-    of the hour.
-    """
+    """How many may begin now: none before the gap since the last is over, then what is left of the hour."""
     at, ended = view.mark.at, history.recycled_at
-    if ended and at - ended[-1] < max(policy.recycle_gap_seconds, min(view.crew.boot_seconds, _SECONDS_IN_HOUR)):
+    if ended and at - ended[-1] < policy.recycle_gap_seconds:
         return 0
     most, hour_ago = policy.recycles_per_hour, at - _SECONDS_IN_HOUR
     return max(0, most - len(ended) + bisect_right(ended, hour_ago))

@@ -49,16 +49,16 @@ def _limit_bytes(policy: Policy, host: HostReading) -> int | None:
 def memory_cap(policy: Policy, snapshot: Snapshot, peaks: Sequence[tuple[float, int]] = ()) -> int | None:
     """n + floor((budget - growth still due) / mature); mature is what a worker grows to, plus 15 %.
 
-    Sizes are proportional (PSS) or unique (USS); RSS only where neither was read, and never summed. What young
-    workers have yet to grow is kept free (VPA margin). `peaks` are those of workers that have left: after a reload
-    all are small, and will not stay so.
+    Sizes are unique (USS), what one worker more would take: pages that a preloaded app shares are in use already. RSS
+    only where USS was not read, and never summed. What young workers have yet to grow is kept free (VPA margin).
+    `peaks` are those of workers that have left: after a reload all are small, and will not stay so.
     """
     budget = memory_budget(policy, snapshot.host)
     if budget is None:
         return None
     drains = WorkerState.DRAINING
     workers = [worker for worker in snapshot.workers if worker.state is not drains]
-    sizes = [_size_bytes(worker) for worker in workers]
+    sizes = [own_bytes(worker) for worker in workers]
     if not any(sizes):
         sizes = [known(worker.rss_bytes, 0) for worker in workers]
     grows_to = mature_bytes(sizes, peaks, snapshot.at)
@@ -71,14 +71,6 @@ def memory_cap(policy: Policy, snapshot: Snapshot, peaks: Sequence[tuple[float, 
         if worker.spawned_at >= young or worker.state is boots:
             due += _due_bytes(worker, size, mature)
     return len(workers) + math.floor((budget - due) / mature)
-
-
-def _size_bytes(worker: WorkerReading) -> int:
-    """Proportional size, or the unique one where that is larger; 0 when neither was read."""
-    memory = worker.memory
-    if isinstance(memory, Missing):
-        return 0
-    return memory.pss_bytes if memory.pss_bytes > memory.uss_bytes else memory.uss_bytes
 
 
 def _due_bytes(worker: WorkerReading, size: int, mature: float) -> float:
@@ -106,7 +98,7 @@ def oom_seen(policy: Policy, history: History, snapshot: Snapshot) -> History:
     if not _killed(history, snapshot):
         return _after_recovery(policy, history, snapshot)
     alive = [worker for worker in snapshot.workers if worker.state in (WorkerState.IDLE, WorkerState.BUSY)]
-    largest = max([_size_bytes(worker) for worker in alive], default=0)
+    largest = max([own_bytes(worker) for worker in alive], default=0)
     # One entry for each that is alive, or it would be lost among those above the 90th percentile.
     bump = ((snapshot.at, int(_OOM_GROWTH * largest)),) * len(alive) if largest else ()
     peaks = (*history.peaks, *bump)[-PEAKS:]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from gunicorn_autotune.law.answer import Choice, hold
 from gunicorn_autotune.law.caps import backing_off, held, pids_cap
 from gunicorn_autotune.law.due import due, recycles_allowed
-from gunicorn_autotune.law.memory import memory_budget, memory_cap, replacements_that_fit
+from gunicorn_autotune.law.memory import replacements_that_fit
 from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.decisions import Action, Cause, Reason
 from gunicorn_autotune.model.history import History, Recycling
@@ -138,10 +138,8 @@ def _begun(policy: Policy, history: History, view: View) -> History:
     if wanted is None:
         return history
     cause, workers = wanted
-    if view.pressed is not None and not _forced(policy, history, snapshot):
-        return history
     room = _room(policy, history, snapshot)
-    if room < 1 and crew.ready < 2 and not _over_reserve(policy, snapshot):
+    if room < 1 and (crew.ready < 2 or (view.pressed is not None and cause is not Cause.MEMORY)):
         return history
     count = min(_at_once(policy, history, view, cause, room), max(1, room))
     ages = tuple([worker.age for worker in workers[:count]])
@@ -156,17 +154,6 @@ def _at_once(policy: Policy, history: History, view: View, cause: Cause, room: i
     if cause is Cause.RELOAD:
         return max(most, room // 2) if room < _ANY_NUMBER else most
     return most if cause is Cause.OPERATOR else min(most, recycles_allowed(policy, history, view))
-
-
-def _forced(policy: Policy, history: History, snapshot: Snapshot) -> bool:
-    """Memory allows no worker more, so it will not wait for calm."""
-    fits = memory_cap(policy, snapshot, history.peaks)
-    return fits is not None and fits <= snapshot.target
-
-
-def _over_reserve(policy: Policy, snapshot: Snapshot) -> bool:
-    budget = memory_budget(policy, snapshot.host)
-    return budget is not None and budget < 0.0
 
 
 def _room(policy: Policy, history: History, snapshot: Snapshot) -> int:

@@ -111,11 +111,3 @@ def leaks(policy: Policy, grown: Grown) -> bool:
     last = marks[-_LEAK_PAIRS - 1 :]
     rates = [(after[1] - one[1]) / (after[0] - one[0]) for one, after in pairwise(last)]
     return all(rate > 0.0 for rate in rates) and all(later >= _STEADY * earlier for earlier, later in pairwise(rates))
-
-
-def leak_bytes_per_request(grown: Grown) -> float | None:
-    """Growth of the private memory since the first mark; None before there are two."""
-    if len(grown.marks) < 2:
-        return None
-    (first_requests, first_bytes), (requests, size) = grown.marks[0], grown.marks[-1]
-    return (size - first_bytes) / (requests - first_requests)

@@ -40,8 +40,8 @@ def after_init(worker: Any) -> None:
     if tracked.row is None:
         return
     if tracked.requests_limit is not None:
-        # Ours comes first, and its replacement before it. Should we not get to it, Gunicorn's own still comes: drawn, or
-        # workers of one age would all leave in one moment, which is just what we are there to prevent.
+        # Ours comes first, and its replacement before it. Should we not get to it, Gunicorn's own still comes. Drawn,
+        # or workers of one age would all leave in one moment, which is just what we are there to prevent.
         worker.max_requests = int((2 + tracked.draw) * tracked.requests_limit)
     kind = compat.kind_of(type(worker))
     if kind != compat.UNKNOWN:

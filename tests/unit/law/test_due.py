@@ -122,11 +122,12 @@ def test_the_gap_holds_for_limits_not_for_an_operator(cause, waits):
     assert waits == (answer is None)
 
 
-def test_the_gap_is_a_boot_at_least():
-    """Boots of 20 s: recycling faster than booting would end with everyone booting."""
-    slow = one(boot_seconds=20.0, **LARGE)
+def test_max_requests_long_passed_does_not_wait_for_the_queue():
+    """At twice the limit Gunicorn would let it go without a replacement."""
+    spent = [one(0, in_flight=1, served=151, limit=100), one(1, in_flight=1, served=149, limit=100)]
+    cause, workers = found(*spent, backlog=50)
 
-    assert found(slow, history=replace(SEEN, recycled_at=(AT - 19.0,))) is None
+    assert (Cause.REQUESTS, [spent[0].age]) == (cause, workers)
 
 
 @pytest.mark.parametrize(("ago", "allowed"), [(3599.0, 0), (3600.0, 1)])

@@ -224,3 +224,10 @@ def test_growth_stops_at_the_cap_after_an_oom_kill():
     plant.serve(200, 10)
 
     assert (6, Reason.AT_MEMORY_CAP) == (plant.target, plant.last().reason)
+
+
+def test_what_a_preloaded_app_shares_is_counted_once():
+    """100 MiB shared by two workers of 20 each: one more costs 23, not 23 and a half of what is shared."""
+    workers = [a_worker(slot, uss_bytes=20 * MIB, pss_bytes=70 * MIB) for slot in range(2)]
+
+    assert 2 + 10 == memory_cap(POLICY, at_use(670, workers))

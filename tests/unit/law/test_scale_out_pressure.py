@@ -23,7 +23,7 @@ def test_demand_is_published_before_limits():
 
 def test_demand_above_the_memory_cap_is_published_as_it_is():
     """The limit is the host's, the need the load's."""
-    host = a_host(2.0, memory_limit_bytes=300 * MIB, memory_used_bytes=200 * MIB)
+    host = a_host(2.0, memory_limit_bytes=270 * MIB, memory_used_bytes=200 * MIB)
     plant = Plant(scaling(), sees={"host": host}).serve(20, 30).serve(200, 5)
 
     assert plant.last().demand > 2 * plant.last().caps[CapName.MEMORY]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gunicorn_autotune.law.sizes import PEAKS, leak_bytes_per_request, leaks, mature_bytes, shed, sizes_seen
+from gunicorn_autotune.law.sizes import PEAKS, leaks, mature_bytes, shed, sizes_seen
 from gunicorn_autotune.model.history import Grown, History
 from gunicorn_autotune.model.readings import Missing
 from gunicorn_autotune.model.snapshot import WorkerState
@@ -65,11 +65,6 @@ def test_a_worker_that_was_not_read_has_no_size():
     blind = replace(a_worker(served=1000), memory=Missing("hidden"))
 
     assert () == sizes_seen(POLICY, History(), a_snapshot(1.0, workers=[blind])).grown
-
-
-def test_what_a_worker_keeps_of_a_request_is_told():
-    """Between its first mark and its last."""
-    assert 1000.0 == leak_bytes_per_request(Grown(1, 0, ((100, MIB), (200, MIB + 100_000))))
 
 
 def test_two_marks_are_no_leak():
