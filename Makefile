@@ -12,9 +12,9 @@ REAL := tests/integration tests/faults
 demo: $(VENV)/.demo ## The example app under a load that goes calm, busy, calm; ends by itself in 90 s
 	@$(BIN)/python -m benchmarks.demo
 
-test: lint quick ## Everything: lint, unit and contract tests, real servers on the newest and the oldest Gunicorn
+test: lint quick ## Everything: lint, unit and contract tests, real servers on the newest Gunicorn, and but the long ones on the oldest
 	@$(MAKE) --no-print-directory real GUNICORN=$(NEWEST)
-	@$(MAKE) --no-print-directory real GUNICORN=$(OLDEST)
+	@$(MAKE) --no-print-directory real GUNICORN=$(OLDEST) WHICH="not long"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -23,10 +23,10 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 quick: $(VENV)/.dev
-	$(BIN)/pytest -q tests/unit tests/scenarios tests/contract
+	$(BIN)/pytest -q -n 2 tests/unit tests/scenarios tests/contract
 
 real: $(VENV)/.dev .venv-gunicorn-$(GUNICORN)/.ready fetch ## Real servers on GUNICORN=version
-	AUTOTUNE_TEST_PYTHON=$(CURDIR)/.venv-gunicorn-$(GUNICORN)/bin/python $(BIN)/pytest -q -n 4 $(REAL)
+	AUTOTUNE_TEST_PYTHON=$(CURDIR)/.venv-gunicorn-$(GUNICORN)/bin/python $(BIN)/pytest -q -n 5 $(if $(WHICH),-m "$(WHICH)") $(REAL)
 
 test-matrix: ## Real servers on every supported Gunicorn
 	@for version in $(MATRIX); do echo "== gunicorn $$version"; \

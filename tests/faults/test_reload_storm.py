@@ -44,6 +44,7 @@ def _holding(pid: int) -> Holding:
     return Holding(threads(pid), open_files(pid))
 
 
+@pytest.mark.long
 def test_nothing_piles_up_in_arbiter_and_exporter(tmp_path: Path) -> None:
     """Threads and files are what they were after the first reloads, memory is bounded, no request fails."""
     with serving(tmp_path, CONFIG, max_workers=2) as server:

@@ -39,6 +39,7 @@ def processes_of(group: str) -> list[str]:
     return found
 
 
+@pytest.mark.long
 def test_the_demo_grows_under_load_and_sums_up(tmp_path: Path) -> None:
     """Seconds, at least one decision in words, and both runs side by side in the end."""
     demo = start(SHORT, tmp_path / "out.txt")

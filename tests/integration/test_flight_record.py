@@ -67,6 +67,7 @@ def test_other_settings_are_tried_on_a_recorded_load(tmp_path: Path) -> None:
     assert (1, {3}) == (code, targets)
 
 
+@pytest.mark.long
 def test_the_two_files_stay_within_the_bound_and_each_replays_alone(tmp_path: Path) -> None:
     """At the least bound the file is begun again within seconds; the law's memory goes along."""
     path, before = tmp_path / "f.jsonl", tmp_path / "f.jsonl.1"
