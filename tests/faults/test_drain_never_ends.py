@@ -22,7 +22,7 @@ def post_worker_init(worker):
 
 
 def test_it_is_killed_after_its_time_and_nobody_else_notices(tmp_path: Path) -> None:
-    """After graceful_timeout and a margin it gets SIGKILL; said, counted, and no request fails."""
+    """After graceful_timeout and a margin it gets SIGKILL; said, counted, and at most the request inside it fails."""
     with serving(tmp_path, STAYS, max_workers=4) as server:
         server.wait_for_ready(2)
         server.signal(signal.SIGTTIN)
@@ -34,4 +34,4 @@ def test_it_is_killed_after_its_time_and_nobody_else_notices(tmp_path: Path) -> 
         counted = wait_for(lambda: server.metric("gunicorn_worker_drain_kills_total"), "the counted kill")
         wait_for(lambda: server.metric('gunicorn_worker_exits_total{reason="scale_down"}') == 1, "the counted exit")
 
-    assert (load.failed, counted) == ([], 1)
+    assert (len(load.failed) <= 1, counted) == (True, 1), load.failed

@@ -68,10 +68,12 @@ def test_max_requests_still_holds_when_we_do_not_get_to_it(tmp_path: Path) -> No
 @pytest.mark.long
 def test_a_worker_over_its_size_is_recycled(tmp_path: Path) -> None:
     """Private memory above recycle_uss_bytes: counted as such, and no request fails."""
-    with serving(tmp_path, app="leaking:app", max_workers=4, recycle_uss_bytes=60 * MIB, **AT_ONCE) as server:
+    env = {"KEPT_BYTES": "100000", "TAKES_SECONDS": "0.01"}
+    settings = {"max_workers": 2, "recycle_uss_bytes": 50 * MIB} | AT_ONCE
+    with serving(tmp_path, app="leaking:app", env=env, **settings) as server:
         server.wait_for_ready(2)
         with steady(server, "/", requests_per_second=40) as load:
-            wait_for(lambda: exits(server, "recycle_size"), "a recycle for size")
+            wait_for(lambda: exits(server, "recycle_size"), "a recycle for size", 60)
 
     assert load.failed == []
 
