@@ -47,7 +47,7 @@ def _header(document: Mapping[str, Any], style: Style, gaps: Gaps) -> list[str]:
         f"bottleneck {bottleneck if bottleneck == CALM else style.paint('yellow', bottleneck)}",
     ]
     decision = document["decision"]
-    why = decision_text(decision["action"], decision["reason"], decision["to"])
+    why = decision_text(decision["action"], decision["reason"], decision["to"], decision.get("cause"))
     lines = ["   ".join(parts), *wrapped(why, WIDEST), style.paint("dim", clipped(_facts(decision), WIDEST))]
     return list(filter(None, lines)) + ([style.paint("yellow", MODE_NOTES[mode])] if mode in MODE_NOTES else [])
 

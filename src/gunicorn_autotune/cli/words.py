@@ -80,7 +80,7 @@ def cause_text(cause: str | None) -> str:
     return f": {CAUSES.get(cause, cause)}" if cause else ""
 
 
-def decision_text(action: str, reason: str, to: object) -> str:
+def decision_text(action: str, reason: str, to: object, cause: str | None = None) -> str:
     """`Growing to 9: requests wait in the queue.`"""
     verb = VERBS.get(action, action + " at {to}")
-    return f"{verb.format(to=to)}: {reason_text(reason)}."
+    return f"{verb.format(to=to)}: {reason_text(reason)}{cause_text(cause)}."
