@@ -103,9 +103,15 @@ def _decide(server: Any, tune: Autotune, snapshot: Snapshot) -> Decision:
 def _publish(tune: Autotune, snapshot: Snapshot) -> None:
     if tune.decision is None:
         return
-    mode = Mode.PAUSED if tune.mode is Mode.ACTIVE and (tune.frozen or tune.held_until) else tune.mode
     document = status_document(
-        tune.identity, tune.policy, mode, snapshot, tune.decision, tune.tally, tune.recent, time.time()
+        tune.identity,
+        tune.policy,
+        commands.mode_now(tune),
+        snapshot,
+        tune.decision,
+        tune.tally,
+        tune.recent,
+        time.time(),
     ) | {"refused_settings": list(tune.refused.values())}
     if not tune.board.publish(json.dumps(document, separators=(",", ":")).encode()):
         # Hundreds of listeners, perhaps; the decisions of the past are what can be spared.
