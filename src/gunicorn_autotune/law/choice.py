@@ -135,7 +135,7 @@ def _ordered(policy: Policy, snapshot: Snapshot, under_way: Recycling | None) ->
     count = snapshot.target if under_way is None else under_way.workers
     if held(snapshot):
         return hold(snapshot, Reason.OPERATOR)
-    if count > policy.max_workers:
+    if min(count, snapshot.target) > policy.max_workers:
         return Choice(Action.SHRINK, Reason.ABOVE_MAX, policy.max_workers)
     if count < policy.min_workers:
         if backing_off(snapshot):

@@ -25,12 +25,13 @@ _OVERDUE = 1.5
 def due(policy: Policy, history: History, view: View) -> Due | None:
     """The most urgent cause and its workers, idle ones first, then the largest; None when nobody may go now.
 
-    While requests wait only memory that is short goes on, and max_requests long passed: Gunicorn would let the worker
-    go by itself, without a replacement. An operator and a reload do not wait for the pace.
+    While requests wait only memory that is short goes on, a reload (it may bring what ends the overload), and
+    max_requests long passed: Gunicorn would let the worker go by itself, without a replacement. An operator and a
+    reload do not wait for the pace.
     """
     fattest = runs_out(policy, view.snapshot, history.fresh_bytes, view.crew.boot_seconds)
-    if fattest is not None:
-        return (Cause.MEMORY, [fattest]) if view.pressed is None or _short(policy, history, view.snapshot) else None
+    if fattest is not None and (view.pressed is None or _short(policy, history, view.snapshot)):
+        return Cause.MEMORY, [fattest]
     for cause, found in _found(policy, history, view) if view.pressed is None else _overdue(policy, history, view):
         if found:
             found.sort(key=lambda worker: (worker.state is not WorkerState.IDLE, -own_bytes(worker), worker.age))
@@ -59,15 +60,12 @@ def _found(policy: Policy, history: History, view: View) -> Iterator[Due]:
 
 
 def _overdue(policy: Policy, history: History, view: View) -> Iterator[Due]:
-    ready = (WorkerState.IDLE, WorkerState.BUSY)
+    ready = [one for one in view.snapshot.workers if one.state in (WorkerState.IDLE, WorkerState.BUSY)]
+    yield Cause.RELOAD, [one for one in ready if one.outdated]
     if recycles_allowed(policy, history, view):
         yield (
             Cause.REQUESTS,
-            [
-                one
-                for one in view.snapshot.workers
-                if one.requests_limit is not None and one.served >= _OVERDUE * one.requests_limit and one.state in ready
-            ],
+            [one for one in ready if one.requests_limit is not None and one.served >= _OVERDUE * one.requests_limit],
         )
 
 

@@ -125,7 +125,8 @@ def _goes_on(policy: Policy, history: History, under_way: Recycling, view: View)
     state = {worker.age: worker.state for worker in snapshot.workers}.get(under_way.ages[0])
     if added == 0:
         return may_begin and state is not None and state is not WorkerState.DRAINING
-    return added == -1 and (state is None or state is WorkerState.DRAINING)
+    stuck = view.mark.at - under_way.since > _REST_SECONDS + _PATIENCE_SECONDS
+    return added == -1 and (state is None or (state is WorkerState.DRAINING and not stuck))
 
 
 def _begun(policy: Policy, history: History, view: View) -> History:
@@ -139,11 +140,22 @@ def _begun(policy: Policy, history: History, view: View) -> History:
         return history
     cause, workers = wanted
     room = _room(policy, history, snapshot)
-    if room < 1 and (crew.ready < 2 or (view.pressed is not None and cause is not Cause.MEMORY)):
+    if room < 1 and not _may_drain_first(cause, view):
         return history
     count = min(_at_once(policy, history, view, cause, room), max(1, room))
     ages = tuple([worker.age for worker in workers[:count]])
     return replace(history, recycling=Recycling(ages, snapshot.target, view.mark.at, cause, surge=room >= 1))
+
+
+def _may_drain_first(cause: Cause, view: View) -> bool:
+    """Another one serves; requests do not wait, or memory and new code cannot; and the last boot did not fail."""
+    if view.crew.ready < 2:
+        return False
+    if cause is Cause.MEMORY:
+        return True
+    failed = view.snapshot.boot_backoff_until
+    boots = failed is None or view.mark.at > failed + _REST_SECONDS
+    return boots and (view.pressed is None or cause is Cause.RELOAD)
 
 
 def _at_once(policy: Policy, history: History, view: View, cause: Cause, room: int) -> int:

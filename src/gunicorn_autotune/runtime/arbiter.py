@@ -83,10 +83,9 @@ class AutotuneArbiter:
 
     def reload(self) -> None:
         """Frozen from the first line: the set doubles for a moment and the counts mean nothing."""
-        server: Any = self
         tune = self.autotune
         ticker.publish_frozen(self, tune, "reload")
-        tune.target_before_reload = reload.standing_target(server, tune)
+        reload.begin(self, tune)
         tune.acting = True
         try:
             super().reload()  # type: ignore[misc]
@@ -150,8 +149,9 @@ def adopt(server: Any, policy: Policy) -> None:
 def _take_over_count(server: Any) -> None:
     """After an upgrade: the count the old master ran with; our bounds still apply."""
     count = os.environ.pop(COUNT_BEFORE_UPGRADE, "")
-    if count.isdecimal() and server.autotune.mode is Mode.ACTIVE:
-        actuator.set_target(server, server.autotune, max(1, int(count)))
+    # 0: WINCH had asked the old master for none.
+    if count.isdecimal() and int(count) and server.autotune.mode is Mode.ACTIVE:
+        actuator.set_target(server, server.autotune, int(count))
 
 
 def _version() -> str:

@@ -15,10 +15,14 @@ MARGIN_SECONDS = 5.0
 
 
 def end_overdue(server: Any, tune: Autotune, now: float) -> None:
-    """SIGKILL to each worker that was asked to leave and is still there after graceful_timeout and a margin."""
+    """SIGKILL to each worker that was asked to leave and is still there after graceful_timeout and a margin.
+
+    A worker of one request at a time finishes that request, and Gunicorn gives it `timeout` for it: so do we.
+    """
     if tune.mode is not Mode.ACTIVE:
         return
-    limit = float(server.cfg.graceful_timeout) + MARGIN_SECONDS
+    in_a_request = float(server.timeout) if tune.threads == 1 else 0.0
+    limit = max(float(server.cfg.graceful_timeout), in_a_request) + MARGIN_SECONDS
     overdue = [one for one in actuator.followed(server, tune) if one.draining and now - one.draining_at > limit]
     for tracked in overdue:
         # Again after the same time, should even that not reach it (uninterruptible sleep).

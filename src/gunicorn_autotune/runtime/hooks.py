@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from gunicorn_autotune.runtime.exporter_process import EXPORTER_SETTINGS
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.setup import identity_of, resolved_max
 from gunicorn_autotune.runtime.state import Autotune, Tracked
+from gunicorn_autotune.runtime.surroundings import HAS_PROC
 from gunicorn_autotune.scoreboard import board, layout
 from gunicorn_autotune.sensors import cgroup
 
@@ -121,6 +123,8 @@ def exit_reason(tune: Autotune, tracked: Tracked) -> ExitReason:
         return ExitReason.ERROR
     if tracked.exit_reason is not None:
         return tracked.exit_reason
+    if not tune.records and tracked.worker.max_requests < sys.maxsize:
+        return ExitReason.RECYCLE_REQUESTS
     requests = _requests_of(tracked)
     return ExitReason.RECYCLE_REQUESTS if requests >= tracked.worker.max_requests else ExitReason.SIGNAL
 
@@ -193,7 +197,7 @@ def on_reload(server: Any, tune: Autotune) -> None:
     policy = written.policy
     exporter_changed = any(getattr(policy, name) != getattr(tune.policy, name) for name in EXPORTER_SETTINGS)
     tune.policy = policy
-    tune.mode = Mode.OBSERVE if policy.mode == "off" else Mode(policy.mode)
+    tune.mode = Mode(policy.mode) if HAS_PROC and policy.mode != "off" else Mode.OBSERVE
     tune.threads = compat.requests_at_once(server)
     tune.records = compat.kind_of(server.worker_class) != compat.UNKNOWN
     tune.identity = identity_of(server)
@@ -202,7 +206,8 @@ def on_reload(server: Any, tune: Autotune) -> None:
     tune.faults_logged.clear()
     tune.refused.clear()
     if tune.mode is Mode.ACTIVE:
-        reload.prepare(server, tune, within(tune, tune.target_before_reload))
+        # 0: WINCH had asked for none; Gunicorn's setup has just put the configured count there.
+        reload.prepare(server, tune, within(tune, tune.target_before_reload or server.num_workers))
     if exporter_changed and tune.exporter is not None:
         tune.exporter.stop()
         tune.exporter.policy = policy

@@ -116,6 +116,7 @@ class Autotune:
     oom_kills_open_since: float | None = None
     """When a tick first saw more of them than that."""
     target_before_reload: int = 0
+    address_before_reload: Any = None
     after_reload: dict[str, Any] = field(default_factory=dict)
     """Gunicorn settings to put back when the reload under way is over."""
     snapshot: Snapshot | None = None

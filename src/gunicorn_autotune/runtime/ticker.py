@@ -136,8 +136,17 @@ def _fault(server: Any, tune: Autotune, stage: Stage) -> None:
         server.log.exception(line("tick failed (logged once), Gunicorn serves on", stage=stage.value))
     if tune.faults_in_row == FAULTS_BEFORE_FALLBACK and tune.mode is not Mode.FALLBACK:
         tune.mode = Mode.FALLBACK
+        _end_recycle(server, tune)
         server.log.error(line("fallback: the worker count is left alone", workers=server.num_workers))
         _publish_fallback(server, tune)
+
+
+def _end_recycle(server: Any, tune: Autotune) -> None:
+    """The count that is left alone is the one without a replacement, or with the worker that left first."""
+    under_way = tune.history.recycling if tune.history is not None else None
+    if under_way is not None and tune.frozen is None:
+        tune.history = replace(tune.history, recycling=None)
+        actuator.set_target(server, tune, under_way.workers)
 
 
 def _publish_fallback(server: Any, tune: Autotune) -> None:

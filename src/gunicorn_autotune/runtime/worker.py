@@ -30,6 +30,9 @@ def after_fork(tune: Autotune, worker: Any) -> None:
     tune.commands.forget()
     os.close(tune.board.fd)
     tracked = worker.autotune
+    for name, value in tune.after_reload.items():
+        # Forked in the middle of a reload in batches, whose settings for the moment are not for a worker's life.
+        worker.cfg.set(name, value)
     if tracked.slot is not None:
         user_metrics.enter_slot(tracked.slot)
 

@@ -106,9 +106,16 @@ def test_nobody_is_recycled_before_the_least_lifetime(cause):
     assert found(one(spawned_at=AT - 60.0, boot_seconds=1.0, **cause)) is None
 
 
-@pytest.mark.parametrize("cause", [LARGE, SPENT, {"asked": True}, {"outdated": True}])
+def test_new_code_does_not_wait_for_the_queue():
+    """It may bring what ends the overload; with room the replacement comes first."""
+    workers = [one(0, in_flight=1, outdated=True), one(1, in_flight=1)]
+
+    assert found(*workers, backlog=50) == (Cause.RELOAD, [1])
+
+
+@pytest.mark.parametrize("cause", [LARGE, SPENT, {"asked": True}])
 def test_nobody_is_recycled_while_requests_queue(cause):
-    """Whatever the cause: memory that runs out is the only one that does not wait."""
+    """Whatever the cause: they wait for calm."""
     workers = [one(0, in_flight=1, **cause), one(1, in_flight=1)]
 
     assert found(*workers, backlog=50) is None

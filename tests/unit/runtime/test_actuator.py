@@ -70,7 +70,7 @@ def _left_with(code: int | None, *, asked: ExitReason | None = None, aborted: bo
     tracked.exit_reason = asked
     if code is not None:
         recorder.mark_exit(tracked.row, code)
-    tune = SimpleNamespace(cgroups=None, oom_kills_settled=None)
+    tune = SimpleNamespace(cgroups=None, oom_kills_settled=None, records=True)
     return hooks.exit_reason(tune, tracked)  # type: ignore[arg-type]
 
 
