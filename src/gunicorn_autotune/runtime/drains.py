@@ -21,10 +21,9 @@ def end_overdue(server: Any, tune: Autotune, now: float) -> None:
     """
     if tune.mode is not Mode.ACTIVE:
         return
-    in_a_request = float(server.timeout) if tune.threads == 1 else 0.0
-    limit = max(float(server.cfg.graceful_timeout), in_a_request) + MARGIN_SECONDS
-    overdue = [one for one in actuator.followed(server, tune) if one.draining and now - one.draining_at > limit]
-    for tracked in overdue:
+    leaving = [one for one in actuator.followed(server, tune) if one.draining]
+    limit = _limit_seconds(server, tune) if leaving else 0.0
+    for tracked in [one for one in leaving if now - one.draining_at > limit]:
         # Again after the same time, should even that not reach it (uninterruptible sleep).
         tracked.draining_at = now
         tune.tally.drain_kills += 1
@@ -32,3 +31,8 @@ def end_overdue(server: Any, tune: Autotune, now: float) -> None:
         pid = tracked.worker.pid
         server.log.error(line("worker did not leave in time, killed", pid=pid, reason=reason, seconds=round(limit, 1)))
         server.kill_worker(pid, signal.SIGKILL)
+
+
+def _limit_seconds(server: Any, tune: Autotune) -> float:
+    in_a_request = float(server.cfg.timeout) if tune.threads == 1 else 0.0
+    return max(float(server.cfg.graceful_timeout), in_a_request) + MARGIN_SECONDS

@@ -24,7 +24,7 @@ def killed_after(seconds: float, *, threads: int = 1, timeout: int = 30, mode: M
         pids.append(pid)
 
     server: Any = SimpleNamespace(
-        cfg=SimpleNamespace(graceful_timeout=30), timeout=timeout, WORKERS={7: worker}, kill_worker=kill_worker,
+        cfg=SimpleNamespace(graceful_timeout=30, timeout=timeout), WORKERS={7: worker}, kill_worker=kill_worker,
         log=SimpleNamespace(error=lambda text: None),
     )  # fmt: skip
     tune: Any = SimpleNamespace(mode=mode, threads=threads, tracked={1: tracked}, tally=Tally())
