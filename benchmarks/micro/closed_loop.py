@@ -46,8 +46,10 @@ def load(port: int, seconds: float) -> Answered:
 
 def with_clients(port: int, seconds: float) -> Answered:
     """CLIENTS processes, each one request after another."""
-    context = multiprocessing.get_context("fork")
+    # Not forked: whoever calls may have threads, and a fork of those can hang for ever.
+    context = multiprocessing.get_context("spawn")
     with context.Pool(CLIENTS) as pool:
+        pool.starmap(one_client, [(port, 0.0)] * CLIENTS, chunksize=1)
         began = time.monotonic()
         counts = pool.starmap(one_client, [(port, seconds)] * CLIENTS)
         took = time.monotonic() - began
