@@ -108,6 +108,8 @@ class Autotune:
     memory_not_before: float = 0.0
     host: HostReading | None = None
     host_read_at: float = 0.0
+    host_read_for: tuple[int, int] = (0, 0)
+    """Spawns and boots at that moment."""
     faults_in_row: int = 0
     faults_logged: set[str] = field(default_factory=set)
     limits_seen: dict[str, Any] = field(default_factory=dict)

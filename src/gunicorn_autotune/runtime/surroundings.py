@@ -54,9 +54,14 @@ def _read_reuse_port(server: Any, tune: Autotune, address: Any) -> ListenerReadi
 
 
 def host_now(server: Any, tune: Autotune, now: float) -> HostReading:
-    """Some fifteen small files: read once a second, which is soon enough for a limit that changes under us."""
-    if tune.host is None or now - tune.host_read_at >= SLOW_SENSOR_SECONDS:
-        tune.host_read_at = now
+    """Some fifteen small files: read once a second, which is soon enough for a limit that changes under us.
+
+    At every tick while a worker boots, and once more when it is ready: the memory it takes now must not look free.
+    """
+    crew = (tune.tally.spawns, tune.sums.boots)
+    moving = crew != tune.host_read_for or any(not tracked.was_ready for tracked in list(tune.tracked.values()))
+    if tune.host is None or moving or now - tune.host_read_at >= SLOW_SENSOR_SECONDS:
+        tune.host_read_at, tune.host_read_for = now, crew
         reading = guarded(server, tune, "host", lambda: read_host(tune))
         tune.host = HostReading(*[reading] * len(fields(HostReading))) if isinstance(reading, Missing) else reading
         _notice_changes(tune, tune.host)
