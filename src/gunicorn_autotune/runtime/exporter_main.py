@@ -14,7 +14,7 @@ from gunicorn_autotune.exporter.rows import BoardReading, Buckets, Row
 from gunicorn_autotune.model.printable import printable
 from gunicorn_autotune.model.snapshot import WorkerState
 from gunicorn_autotune.scoreboard import board, layout
-from gunicorn_autotune.scoreboard.board import Activity, Board
+from gunicorn_autotune.scoreboard.board import Board
 
 
 class BoardSource:
@@ -24,7 +24,6 @@ class BoardSource:
         self.board = scoreboard
         # Once: a start time that moved by the clocks' jitter at every scrape would look like a new process.
         self._unix_minus_monotonic = time.time() - time.monotonic()
-        self._busy_ns: dict[int, int] = {}
 
     def status(self) -> dict[str, Any] | None:
         """The last published status document."""
@@ -35,26 +34,18 @@ class BoardSource:
         """All rows as they are now."""
         now_ns, ahead = time.monotonic_ns(), self._unix_minus_monotonic
         slots = [self.board.row(slot).tolist() for slot in range(self.board.words[layout.SLOTS_USED])]
-        running = [board.activity(words, now_ns) for words in slots]
         sums = list(map(sum, zip(*slots, strict=True))) or [0] * layout.ROW_WORDS
         return BoardReading(
-            rows=tuple(
-                _row(slot, words, now, self._largest(slot, now.busy_ns), ahead, now_ns)
-                for slot, (words, now) in enumerate(zip(slots, running, strict=True))
-            ),
+            rows=tuple(_row(slot, words, now_ns, ahead) for slot, words in enumerate(slots)),
             durations=tuple(map(_durations, [sums] * len(layout.DURATION_FIRSTS), range(len(layout.DURATION_FIRSTS)))),
             queue=Buckets(tuple(sums[layout.QUEUE_BUCKETS : layout.QUEUE_END]), sums[layout.QUEUE_NS] / 1e9),
             queue_dropped=sums[layout.QUEUE_DROPPED],
         )
 
-    def _largest(self, slot: int, busy_ns: int) -> int:
-        """Busy time that never goes down: a row read between two stores, or whose worker died there, shows less."""
-        largest = self._busy_ns[slot] = max(self._busy_ns.get(slot, 0), busy_ns)
-        return largest
 
-
-def _row(slot: int, words: list[int], now: Activity, busy_ns: int, ahead: float, now_ns: int) -> Row:
+def _row(slot: int, words: list[int], now_ns: int, ahead: float) -> Row:
     records = bool(words[layout.RECORDS])
+    now = board.activity(words, now_ns)
     pid = words[layout.PID]
     return Row(
         slot=slot,
@@ -62,7 +53,7 @@ def _row(slot: int, words: list[int], now: Activity, busy_ns: int, ahead: float,
         state=_state(words, now.in_flight) if pid else None,
         spawned=words[layout.SPAWNED_NS] / 1e9 + ahead,
         requests=board.finished(words) if records else None,
-        busy_seconds=busy_ns / 1e9 if records else None,
+        busy_seconds=now.busy_ns / 1e9 if records else None,
         in_flight=now.in_flight if records else None,
         queued=words[layout.QUEUED] if records else None,
         oldest_request_seconds=(max(0, now_ns - now.oldest_ns) / 1e9 if now.oldest_ns else 0.0) if records else None,

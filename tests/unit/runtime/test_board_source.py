@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from gunicorn_autotune.exporter.rows import Highest
 from gunicorn_autotune.runtime.exporter_main import BoardSource
 from gunicorn_autotune.scoreboard import board, layout, recorder
 
@@ -13,10 +14,10 @@ def test_busy_time_does_not_go_down_when_a_worker_is_caught_between_two_stores()
     scoreboard = board.create(layout.shape_for(1))
     row = scoreboard.row(0)
     scoreboard.words[layout.SLOTS_USED] = row[layout.RECORDS] = row[layout.PID] = 1
-    source = BoardSource(scoreboard)
+    source, highest = BoardSource(scoreboard), Highest()
     recorder.single(row, clock=lambda: time.monotonic_ns() - 10**9).begin(None, None)
-    running = source.rows().rows[0].busy_seconds
+    running = highest.settle(source.rows()).rows[0].busy_seconds
     row[layout.CELLS] = 0
-    between = source.rows().rows[0].busy_seconds
+    between = highest.settle(source.rows()).rows[0].busy_seconds
 
     assert (running > 1.0, between) == (True, running)
