@@ -1,0 +1,1 @@
+"""The rules, one a file: `ngx001.py` holds NGX001."""

@@ -1,0 +1,25 @@
+"""Where the text of a configuration comes from."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class NginxSyntaxError(ValueError):
+    """The text is no configuration; one line that begins with `file:line:`."""
+
+    def __init__(self, file: str, line: int, what: str) -> None:
+        super().__init__(f"{file}:{line}: {what}")
+        self.file, self.line, self.what = file, line, what
+
+
+class Source(Protocol):
+    """Files by path; the command line reads a disk, `Dump` the output of `nginx -T`, a test a dict."""
+
+    def read(self, path: str) -> str:
+        """The text of a file; OSError when it cannot be read."""
+        ...
+
+    def matches(self, pattern: str) -> list[str]:
+        """Paths that an `include` names, sorted; globs as fnmatch(3) with FNM_PERIOD off and no `**`."""
+        ...
