@@ -30,7 +30,7 @@ class Gunicorn:
     values: Mapping[str, Any] = field(default_factory=dict)
     """By the names of SETTINGS."""
     origins: Mapping[str, str] = field(default_factory=dict)
-    """`gunicorn.conf.py:4`, `GUNICORN_CMD_ARGS`, `running server, pid 71`; a name without one has Gunicorn's default."""
+    """`gunicorn.conf.py:4`, `GUNICORN_CMD_ARGS`, `running server, pid 71`; others are defaults."""
     policy: Mapping[str, Any] | None = None
     """Autotune's settings by name, max_workers resolved; None without autotune."""
     status: Mapping[str, Any] | None = None
