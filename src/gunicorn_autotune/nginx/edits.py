@@ -106,7 +106,8 @@ def changed(text: str, edits: Iterable[Edit]) -> str:
         if not any(_overlap(edit, other) for other in chosen):
             chosen.append(edit)
     # From the end, so that the numbers of the lines above stay true. At one place: replace, then insert the last first.
-    for edit in reversed(sorted(chosen, key=lambda edit: (edit.first_line, edit.last_line))):
+    chosen.sort(key=lambda edit: (edit.first_line, edit.last_line))
+    for edit in reversed(chosen):
         indent = _indent(lines, edit)
         new = [f"{indent}{line}\n" if line else "\n" for line in edit.text.splitlines()]
         lines[edit.first_line - 1 : edit.last_line] = new
