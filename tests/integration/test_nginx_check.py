@@ -67,7 +67,7 @@ def rules(text: str) -> set[str]:
 
 def test_the_race_is_found_beside_a_running_server(tmp_path: Path) -> None:
     """Its settings in force, nginx's by `nginx -T`, the line, exit code 2."""
-    with serving(tmp_path, args=("-k", "gthread", "--threads", "4", "--keep-alive", "2")) as server:
+    with serving(tmp_path, 'worker_class = "gthread"\nthreads = 4\nkeepalive = 2') as server:
         path = written(tmp_path, f"127.0.0.1:{server.port}")
         ended = run(str(path), "--server", f"127.0.0.1:{server.metrics_port}", "--json", folder=tmp_path)
 
