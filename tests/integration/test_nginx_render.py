@@ -25,7 +25,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "every host": {"domains": ()},
     "several hosts": {"servers": ("10.0.0.4:8000", "10.0.0.5:8000")},
     "bare": {"static": (), "media": (), "streams": (), "exporter": ""},
-    "exporter on a socket": {"exporter": "http://unix:/run/shop/metrics.sock:"},
+    "exporter on a socket": {"exporter": "http://unix:/run/shop/metrics.sock"},
 }
 
 

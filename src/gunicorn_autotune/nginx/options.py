@@ -42,7 +42,7 @@ class Options:
     servers: tuple[str, ...] = ()
     """Gunicorn's addresses where `bind` does not tell them: several hosts."""
     exporter: str = ""
-    """`http://127.0.0.1:9877` or `http://unix:/run/shop/metrics.sock:`; empty: not passed on."""
+    """`http://127.0.0.1:9877` or `http://unix:/run/shop/metrics.sock`; empty: not passed on."""
     metrics_listen: str = "127.0.0.1:8081"
     metrics_allow: tuple[str, ...] = ("127.0.0.1", "::1")
     rate: int = 20

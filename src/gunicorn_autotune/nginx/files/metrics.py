@@ -9,30 +9,27 @@ from gunicorn_autotune.nginx.options import Options
 
 def text(options: Options) -> str:
     """The whole file."""
-    exporter: list[Row] = []
-    if options.exporter:
-        exporter = [
-            "",
-            "location /autotune/ {  # /autotune/metrics, /autotune/status.json, /autotune/-/ready",
-            f"    proxy_pass {quoted(options.exporter)}/;",
-            "}",
-        ]
+    allowed: list[Row] = [
+        *(("allow", address) for address in options.metrics_allow),
+        ("deny", "all", "--metrics-allow ADDRESS lets Prometheus in"),
+    ]
     lines: list[Row] = [
-        ("listen", options.metrics_listen, "--metrics-listen; never an address the internet reaches"),
+        ("listen", options.metrics_listen, "--metrics-listen; never an address that the internet reaches"),
         ("server_name", f"{options.name}-metrics"),
         ("server_tokens", "off"),
         ("access_log", "off"),
         "",
-        *(("allow", address) for address in options.metrics_allow),
-        ("deny", "all", "--metrics-allow ADDRESS lets Prometheus in"),
-        "",
-        "location = /nginx_status {",
-        "    stub_status;",
-        "}",
-        *exporter,
-        "",
-        "location / {",
-        "    return 404;",
-        "}",
+        *_location("= /nginx_status", ["stub_status;", *allowed]),
     ]
-    return block("server", lines)
+    if options.exporter:
+        lines += ["", "# /autotune/metrics, /autotune/status.json, /autotune/-/ready"]
+        lines += _location("/autotune/", [*_exporter(options), "", *allowed])
+    return block("server", [*lines, "", *_location("/", ["return 404;"])])
+
+
+def _exporter(options: Options) -> list[Row]:
+    return [("rewrite", "^/autotune(/.*)$ $1 break"), ("proxy_pass", quoted(options.exporter))]
+
+
+def _location(place: str, lines: list[Row]) -> list[Row]:
+    return [*block(f"location {place}", lines).splitlines()]
