@@ -132,7 +132,7 @@ def _indent(lines: list[str], edit: Edit) -> str:
 
 
 def diff(texts: Mapping[str, str], edits: Iterable[Edit]) -> str:
-    """A unified diff over all the files that `edits` change; a file without a text here is left out."""
+    """A unified diff for `patch -d / -p1` over the files that `edits` change; one without a text here is left out."""
     by_file: dict[str, list[Edit]] = {}
     for edit in edits:
         by_file.setdefault(edit.file, []).append(edit)
@@ -141,6 +141,6 @@ def diff(texts: Mapping[str, str], edits: Iterable[Edit]) -> str:
         if file in texts:
             before, after = texts[file], changed(texts[file], own)
             parts += difflib.unified_diff(
-                before.splitlines(keepends=True), after.splitlines(keepends=True), file, f"{file} (proposed)", n=2
+                before.splitlines(keepends=True), after.splitlines(keepends=True), f"a{file}", f"b{file}", n=2
             )
     return "".join(part if part.endswith("\n") else part + "\n\\ No newline at end of file\n" for part in parts)
