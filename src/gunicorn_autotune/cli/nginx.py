@@ -24,4 +24,5 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:
     """The sub-command's exit code and text."""
-    return COMMANDS[options.nginx_command].run(options, style)
+    code, text = COMMANDS[options.nginx_command].run(options, style)
+    return int(code), text

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
+import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from gunicorn_autotune.cli import nginx_words as words
 from gunicorn_autotune.cli.asking import Place, parse_place
 from gunicorn_autotune.cli.nginx_app import static_folders
-from gunicorn_autotune.cli.nginx_host import find_nginx, nginx_version
 from gunicorn_autotune.cli.style import CommandError
 from gunicorn_autotune.nginx import defaults
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
@@ -75,18 +77,28 @@ def options_from(given: argparse.Namespace, gunicorn: Gunicorn) -> tuple[Options
     return options, remarks + _missing(options)
 
 
-def _once(values: object) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(values))  # type: ignore[call-overload, no-any-return]
+def _once(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))
 
 
 def _version(given: argparse.Namespace) -> tuple[str, list[str]]:
     if given.nginx_version is not None:
         return words.check_version(given.nginx_version), []
-    binary = find_nginx()
-    version = nginx_version(binary) if binary else ""
+    version = installed_version()
     if version:
         return words.check_version(version), []
     return defaults.ASSUMED, [f"no nginx here: written for {defaults.ASSUMED}; --nginx-version names another"]
+
+
+def installed_version() -> str:
+    """What `nginx -v` says; empty where there is no nginx."""
+    path = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    try:
+        said = subprocess.run([path, "-v"], capture_output=True, text=True, timeout=10).stderr if path else ""
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    match = re.search(r"nginx/(\d[\d.]*\d)", said)
+    return match[1] if match else ""
 
 
 def _name(config: str | None) -> str:

@@ -62,7 +62,7 @@ def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:
         text = nginx_write.diff(changes)
         return int(bool(text)), text.rstrip("\n") or f"{folder} is as it would be written"
     if not options.force:
-        nginx_write.refuse_overwriting(changes)
+        nginx_write.refuse_overwriting(folder, changes)
     nginx_write.write(changes)
     if options.json:
         return 0, as_json(folder, gunicorn, site, changes, remarks)
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:
 
 
 def gunicorn_from(options: argparse.Namespace) -> Gunicorn:
-    """Of a file, of a running server, else of the server that GUNICORN_AUTOTUNE_METRICS or the default address names."""
+    """Of a file or a running server; else of the server at GUNICORN_AUTOTUNE_METRICS, or at the default address."""
     if options.config:
         return from_config(options.config)
     if options.server:
@@ -111,7 +111,8 @@ def as_text(
     """A listing, what to know, what to do next."""
     written = [name for name, change in changes.items() if change.state is not State.SAME]
     what = f"for nginx {site.nginx_version} and Gunicorn {gunicorn.version} ({gunicorn.get('worker_class')})"
-    head = f"{folder}: {len(changes)} files {what}" if written else f"{folder}: unchanged, {what}"
+    count = sum(change.state is not State.LEFT for change in changes.values())
+    head = f"{folder}: {count} files {what}" if written else f"{folder}: unchanged, {what}"
     rows = [[name, _told(changes[name])] for name in written]
     lines = [head, *(f"  {line}" for line in (table(rows, frozenset({0, 1})) if rows else []))]
     lines += [style.paint("yellow", f"note: {remark}") for remark in remarks]

@@ -146,4 +146,6 @@ def check_urls_differ(folders: Sequence[Folder], streams: Sequence[str]) -> None
     urls = [folder.url for folder in folders] + list(streams)
     twice = sorted({url for url in urls if urls.count(url) > 1})
     if twice:
-        raise CommandError(f"{twice[0]}: stands for two things in --static, --media and --stream; a URL must stand once")
+        raise CommandError(
+            f"{twice[0]}: stands for two things in --static, --media and --stream; a URL must stand once"
+        )

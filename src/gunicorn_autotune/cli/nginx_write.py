@@ -94,15 +94,16 @@ def diff(changes: Mapping[str, Change]) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def refuse_overwriting(changes: Mapping[str, Change]) -> None:
+def refuse_overwriting(folder: Path, changes: Mapping[str, Change]) -> None:
     """Without --force nothing that exists is touched."""
-    there = {state: [str(one.path) for one in changes.values() if one.state is state] for state in State}
+    there = {state: [name for name, one in changes.items() if one.state is state] for state in State}
     changed = there[State.CHANGED] + there[State.EDITED] + there[State.LEFT]
     if changed:
         edited = f" ({len(there[State.EDITED])} edited by hand)" if there[State.EDITED] else ""
         shown = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
         raise CommandError(
-            f"{shown}: would change{edited}, so nothing was written; --diff shows how, --force replaces", EXISTS
+            f"{folder}: {shown} would change{edited}, so nothing was written; --diff shows how, --force replaces",
+            EXISTS,
         )
 
 

@@ -5,9 +5,9 @@ https://ssl-config.mozilla.org; X25519MLKEM768 comes first by itself with OpenSS
 
 from __future__ import annotations
 
-from gunicorn_autotune.nginx.files.lines import Row, rows
 from gunicorn_autotune.nginx.fitting import quoted
 from gunicorn_autotune.nginx.options import Options
+from gunicorn_autotune.nginx.rendered.lines import Row, rows
 
 CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
