@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gunicorn_autotune.nginx.files.lines import Row, block, rows
 from gunicorn_autotune.nginx.options import Options
+from gunicorn_autotune.nginx.rendered.lines import Row, block, rows
 
 RETRY_AFTER_SECONDS = 30
 PAGES = {

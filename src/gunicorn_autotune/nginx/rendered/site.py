@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from gunicorn_autotune.nginx import defaults
-from gunicorn_autotune.nginx.files.lines import Row, block
-from gunicorn_autotune.nginx.files.tls import modern
-from gunicorn_autotune.nginx.files.tuning import header_buffers
+from gunicorn_autotune.nginx.fitting import quoted
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
 from gunicorn_autotune.nginx.options import Options
+from gunicorn_autotune.nginx.rendered.lines import Row, block
+from gunicorn_autotune.nginx.rendered.tls import modern
+from gunicorn_autotune.nginx.rendered.tuning import header_buffers
 
 REJECT_HANDSHAKE = (1, 19, 4)
 """First nginx with ssl_reject_handshake."""
@@ -47,7 +48,7 @@ def unknown(gunicorn: Gunicorn, options: Options) -> str:
 def _no_certificate(options: Options) -> list[Row]:
     if options.numbers >= REJECT_HANDSHAKE:
         return [("ssl_reject_handshake", "on", "no certificate is shown to strangers")]
-    return [("ssl_certificate", options.certificate), ("ssl_certificate_key", options.key)]
+    return [("ssl_certificate", quoted(options.certificate)), ("ssl_certificate_key", quoted(options.key))]
 
 
 def _listen(addresses: list[str], gunicorn: Gunicorn) -> list[Row]:

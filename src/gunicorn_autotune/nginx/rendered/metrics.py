@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gunicorn_autotune.nginx.files.lines import Row, block
 from gunicorn_autotune.nginx.fitting import quoted
 from gunicorn_autotune.nginx.options import Options
+from gunicorn_autotune.nginx.rendered.lines import Row, block
 
 
 def text(options: Options) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gunicorn_autotune.nginx.files.lines import Row, rows
 from gunicorn_autotune.nginx.fitting import why_not_kept
 from gunicorn_autotune.nginx.gunicorn import SYNC, Gunicorn
 from gunicorn_autotune.nginx.options import Options
+from gunicorn_autotune.nginx.rendered.lines import Row, rows
 
 STREAM_SECONDS = 3600
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gunicorn_autotune.nginx.files.lines import Row, rows
 from gunicorn_autotune.nginx.fitting import header_buffer_kib, read_seconds
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
 from gunicorn_autotune.nginx.options import Options
+from gunicorn_autotune.nginx.rendered.lines import Row, rows
 
 CONNECT_SECONDS = 5
 RETRY_SECONDS = 10

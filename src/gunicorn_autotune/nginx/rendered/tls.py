@@ -5,8 +5,9 @@ https://ssl-config.mozilla.org; X25519MLKEM768 comes first by itself with OpenSS
 
 from __future__ import annotations
 
-from gunicorn_autotune.nginx.files.lines import Row, rows
+from gunicorn_autotune.nginx.fitting import quoted
 from gunicorn_autotune.nginx.options import Options
+from gunicorn_autotune.nginx.rendered.lines import Row, rows
 
 CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -28,8 +29,8 @@ def text(options: Options) -> str:
     """tls.conf."""
     return rows(
         [
-            ("ssl_certificate", options.certificate),
-            ("ssl_certificate_key", options.key),
+            ("ssl_certificate", quoted(options.certificate)),
+            ("ssl_certificate_key", quoted(options.key)),
             "",
             *modern(),
             ("ssl_session_cache", f"shared:{options.name}_tls:10m"),

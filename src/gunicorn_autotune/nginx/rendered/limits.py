@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gunicorn_autotune.nginx.files.lines import rows
 from gunicorn_autotune.nginx.fitting import capacity, most_requests
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
 from gunicorn_autotune.nginx.options import Options
+from gunicorn_autotune.nginx.rendered.lines import rows
 
 BURST_SECONDS = 2
 CLIENT_REQUESTS = 50

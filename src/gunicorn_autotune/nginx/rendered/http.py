@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from gunicorn_autotune.nginx import defaults
-from gunicorn_autotune.nginx.files.lines import Row, block, rows
 from gunicorn_autotune.nginx.fitting import addresses, idle_seconds, kept_connections, quoted, why_not_kept
 from gunicorn_autotune.nginx.gunicorn import SYNC, THREADED, Gunicorn
 from gunicorn_autotune.nginx.options import Options
+from gunicorn_autotune.nginx.rendered.lines import Row, block, rows
 
 
 def text(gunicorn: Gunicorn, options: Options) -> str:
