@@ -117,5 +117,6 @@ def _local(reached: tuple[str, ...], host: HostFacts) -> bool:
 
 
 def settled(path: str) -> str:
-    """A socket's path with the one alias that every distribution has: /var/run is /run."""
+    """A socket's path as the kernel sees it, with the one alias that every distribution has: /var/run is /run."""
+    path = re.sub("/+", "/", path)
     return path.removeprefix("/var") if path.startswith("/var/run/") else path
