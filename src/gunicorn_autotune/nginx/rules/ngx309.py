@@ -1,0 +1,77 @@
+"""What nginx lets through, Gunicorn should accept.
+
+nginx takes a request line or a header as long as one buffer of `large_client_header_buffers`, 8k unless it is set.
+Gunicorn refuses a request line over `limit_request_line`, **4094** unless it is set, with 414, and a header over
+`limit_request_field_size`, 8190 unless it is set, with 431. So URLs of 4.1 to 8.1 kB (long searches, signed links,
+OAuth) pass nginx and fail behind it (measured, the borders to the byte: 8190 fits what 8k lets through). More than
+`limit_request_fields` headers, 100 unless set, get 431 too.
+
+What to do: `limit_request_line = 8190`, which is the most that Gunicorn accepts, and a `limit_request_field_size` as
+large as nginx's buffers.
+
+It is a note where both sides have their defaults, a warning where somebody enlarged one and the other does not follow.
+Ignore it where no URL of yours is that long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.scope import Scope, Value
+from gunicorn_autotune.nginx.site import Site
+
+RULE = Rule("NGX309", Severity.WARNING, "Gunicorn accepts what nginx lets through", frozenset({Need.GUNICORN}))
+LONGEST_LINE = 8190
+"""Gunicorn's MAX_REQUEST_LINE: a larger limit counts as this one."""
+_ENDING = 2
+"""nginx's buffer holds the line's end as well."""
+
+
+def check(site: Site) -> Iterator[Finding]:
+    """Each size of nginx's buffers in force before Gunicorn, once."""
+    gunicorn = site.gunicorn
+    if gunicorn is None:
+        return
+    sizes = {(value := server.value("large_client_header_buffers")).origin: (server, value) for server in site.servers}
+    for server, value in sizes.values():
+        passed = _passed_bytes(server, value)
+        wanted = {
+            "limit_request_line": min(passed, LONGEST_LINE),
+            "limit_request_field_size": passed,
+        }
+        short = {name: size for name, size in wanted.items() if _limit_bytes(gunicorn, name) < size}
+        if short:
+            yield _finding(gunicorn, server, value, short)
+
+
+def _finding(gunicorn: Gunicorn, server: Scope, value: Value, short: dict[str, int]) -> Finding:
+    chosen = value.directive is not None or any(name in gunicorn.origins for name in short)
+    words = {"limit_request_line": "URLs (414)", "limit_request_field_size": "headers (431)"}
+    what = " and ".join(f"{words[name]} over {_limit_bytes(gunicorn, name):,} bytes" for name in short)
+    return at(
+        RULE,
+        value.directive or server.here,
+        f"nginx lets through up to {max(short.values()):,} bytes, Gunicorn refuses {what}",
+        severity=None if chosen else Severity.INFO,
+        nginx=value,
+        gunicorn=", ".join(gunicorn.shown(name) for name in short),
+        fix="\n".join([f"{name} = {size}" for name, size in short.items()] + ["# in Gunicorn's configuration file"]),
+    )
+
+
+def _passed_bytes(server: Scope, large: Value) -> int:
+    """The longest line: the first buffer takes it where that is the larger one."""
+    first = server.value("client_header_buffer_size").size_bytes or 0
+    return max(large.size_bytes or 0, first) - _ENDING
+
+
+def _limit_bytes(gunicorn: Gunicorn, name: str) -> float:
+    """Gunicorn's limit: 0 is none, a negative one is the default of the field size."""
+    written = int(gunicorn.get(name, 0))
+    if written == 0:
+        return float("inf")
+    if written < 0:
+        return LONGEST_LINE
+    return min(written, LONGEST_LINE) if name == "limit_request_line" else written
