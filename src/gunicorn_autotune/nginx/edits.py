@@ -22,6 +22,8 @@ class Edit:
     """New lines without the indentation of the place; empty to delete."""
     alone: tuple[int, int] = (0, 0)
     """Lines that must hold one directive and nothing else, or the edit would hit its neighbours."""
+    directive: str = ""
+    """The text of that directive, which tells it from a block or a neighbour on the same line."""
 
 
 Edits = tuple[Edit, ...]
@@ -30,7 +32,7 @@ Edits = tuple[Edit, ...]
 def replaced(directive: Directive, text: str) -> Edits:
     """A directive with all its lines replaced by `text`."""
     lines = directive.line, directive.last_line
-    return (Edit(directive.file, *lines, text, lines),)
+    return (Edit(directive.file, *lines, text, lines, directive.text),)
 
 
 def removed(directive: Directive) -> Edits:
@@ -40,13 +42,14 @@ def removed(directive: Directive) -> Edits:
 
 def added_before(directive: Directive, text: str) -> Edits:
     """`text` in lines of its own before a directive."""
-    return (Edit(directive.file, directive.line, directive.line - 1, text, (directive.line, directive.last_line)),)
+    lines = directive.line, directive.last_line
+    return (Edit(directive.file, directive.line, directive.line - 1, text, lines, directive.text),)
 
 
 def added_after(directive: Directive, text: str) -> Edits:
     """`text` in lines of its own after a directive."""
-    after = directive.last_line + 1
-    return (Edit(directive.file, after, after - 1, text, (directive.line, directive.last_line)),)
+    lines, after = (directive.line, directive.last_line), directive.last_line + 1
+    return (Edit(directive.file, after, after - 1, text, lines, directive.text),)
 
 
 def added_in(block: Directive, text: str) -> Edits:
@@ -80,20 +83,24 @@ def quoted(word: str) -> str:
 
 def feasible(root: Directive, edits: Iterable[Edit]) -> Edits:
     """The edits whose lines hold nothing but their directive."""
-    lines: dict[str, set[tuple[int, int]]] = {}
+    borders: dict[tuple[str, int], list[Directive]] = {}
     for one in root.walk():
-        lines.setdefault(one.file, set()).add((one.line, one.last_line))
-    return tuple(edit for edit in edits if not _shared(edit, lines.get(edit.file, set())))
+        for line in {one.line, one.last_line}:
+            borders.setdefault((one.file, line), []).append(one)
+    return tuple(edit for edit in edits if not edit.alone[0] or _alone(edit, borders))
 
 
-def _shared(edit: Edit, spans: set[tuple[int, int]]) -> bool:
+def _alone(edit: Edit, borders: Mapping[tuple[str, int], list[Directive]]) -> bool:
+    """Whether all that begins or ends on the lines is the directive or lies in it; what lies around is no matter."""
     first, last = edit.alone
-    if not first:
-        return False
-    touching = {span for span in spans if span[0] <= last and span[1] >= first} - {edit.alone}
-    inside = {span for span in touching if first < span[0] and span[1] <= last}
-    around = {span for span in touching if span[0] < first and span[1] > last}
-    return bool(touching - inside - around)
+    there = [one for line in range(first, last + 1) for one in borders.get((edit.file, line), ())]
+    own = [one for one in there if (one.line, one.last_line) == edit.alone and one.text == edit.directive]
+    within = {_key(one) for block in own for one in (block, *block.walk())}
+    return {_key(one) for one in there} <= within
+
+
+def _key(one: Directive) -> tuple[int, int, str]:
+    return one.line, one.last_line, one.text
 
 
 def changed(text: str, edits: Iterable[Edit]) -> str:
