@@ -115,10 +115,14 @@ def _name(header: Directive) -> str:
 
 
 def _place(site: Site, route: Route) -> Directive:
-    last = _last(route)
+    last, location = _last(route), _location(route)
     if last is not None:
-        return last
-    server, location = route.scope.server, _location(route)
+        users = {_location(other).place for other in site.every_route if _at(_last(other)) == last.place}
+        # A distribution's own file (proxy_params) is left alone where one location includes it. A line in a location
+        # that merely inherits would switch off all the others.
+        alone = len(users) == 1 and last.file != location.file and last in location.children(SET)
+        return location if alone else last
+    server = route.scope.server
     bare = [other for other in site.every_route if _last(other) is None and _inside(other, server)]
     gunicorns = {id(one) for one in site.routes}
     ours = all(id(other) in gunicorns for other in bare)
@@ -128,6 +132,10 @@ def _place(site: Site, route: Route) -> Directive:
 def _last(route: Route) -> Directive | None:
     in_force = route.scope.all(SET)
     return in_force[-1] if in_force else None
+
+
+def _at(header: Directive | None) -> str:
+    return header.place if header else ""
 
 
 def _location(route: Route) -> Directive:

@@ -21,7 +21,7 @@ from gunicorn_autotune.nginx import edits
 from gunicorn_autotune.nginx.bind import Bind, binds
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
-from gunicorn_autotune.nginx.routes import Peer, Upstream
+from gunicorn_autotune.nginx.routes import Peer
 from gunicorn_autotune.nginx.site import LOOPBACK, Site, addresses_of, is_gunicorn
 
 RULE = Rule("NGX201", Severity.ERROR, "nginx passes requests to where Gunicorn listens", frozenset({Need.GUNICORN}))
@@ -44,19 +44,19 @@ def check(site: Site) -> Iterator[Finding]:
 
 def _missed(site: Site, gunicorn: Gunicorn, own: Sequence[Bind]) -> Iterator[Finding]:
     listens = ", ".join(bind.text for bind in own)
-    peers = [(upstream, peer) for upstream in site.upstreams for peer in upstream.peers]
-    written = ", ".join(dict.fromkeys(peer.written for _, peer in peers))
+    peers = list({peer.directive.place: peer for route in site.routes for peer in route.upstream.peers}.values())
+    written = list(dict.fromkeys(peer.written for peer in peers))
     if peers:
-        upstream, peer = peers[0]
+        changes = (edit for peer in peers for edit in edits.replaced(peer.directive, _line(peer, own[0])))
         yield at(
             RULE,
-            peer.directive,
-            f"nginx passes requests to {written}, Gunicorn listens at {listens}: every request gets 502",
-            severity=_severity(site, gunicorn, [peer for _, peer in peers], own),
-            nginx=peer.directive.shown,
+            peers[0].directive,
+            f"nginx passes requests to {', '.join(written)}, Gunicorn listens at {listens}: every request gets 502",
+            severity=_severity(site, gunicorn, peers, own),
+            nginx=peers[0].directive.shown,
             gunicorn=gunicorn.shown("bind"),
-            fix=_line(upstream, peer, own[0]),
-            edits=edits.replaced(peer.directive, _line(upstream, peer, own[0])) if len(peers) == 1 else (),
+            fix=_line(peers[0], own[0]),
+            edits=tuple(changes) if len(written) == 1 else (),
         )
 
 
@@ -114,15 +114,13 @@ def _severity(site: Site, gunicorn: Gunicorn, peers: Sequence[Peer], own: Sequen
     return Severity.WARNING if inherited or published or somebody or several else Severity.ERROR
 
 
-def _line(upstream: Upstream, peer: Peer, bind: Bind) -> str:
+def _line(peer: Peer, bind: Bind) -> str:
     """The line that names the server, with the address that Gunicorn has."""
     words = peer.directive.args
-    if upstream.block is not None:
+    if peer.directive.name == "server":
         return f"server {' '.join((bind.reachable_text, *words[1:]))};"
-    scheme, _, rest = words[0].partition("://")
-    uri = rest[len(peer.written) :]
-    if bind.path:
-        uri = f":{uri.removeprefix(':')}" if uri else ""
-    elif peer.path:
-        uri = uri.removeprefix(":")
+    scheme, _, target = words[0].partition("://")
+    uri = target[len(f"unix:{peer.path}" if peer.path else peer.written) :].removeprefix(":")
+    if bind.path and uri:
+        uri = f":{uri}"
     return f"proxy_pass {scheme}://{bind.reachable_text}{uri};"

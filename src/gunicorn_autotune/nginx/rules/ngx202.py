@@ -39,7 +39,7 @@ def check(site: Site) -> Iterator[Finding]:
         if hidden:
             yield at(RULE, peer.directive, hidden, severity=Severity.WARNING,
                      nginx=peer.directive.shown, gunicorn=_bind(site, peer),
-                     fix=_moved(peer.path))  # fmt: skip
+                     fix=_moved(peer))  # fmt: skip
         yield from _refused(site, peer)
 
 
@@ -116,7 +116,9 @@ def _bind(site: Site, peer: Peer) -> str:
     return gunicorn.shown("bind") if gunicorn is not None and own else ""
 
 
-def _moved(path: str) -> str:
-    folder, name = path.rstrip("/").split("/")[-2:]
-    new = f"/run/{'gunicorn' if folder in ('tmp', '') else folder}/{name}"
-    return f'server unix:{new};    # nginx\nbind = "unix:{new}"    # Gunicorn, RuntimeDirectory= in its unit'
+def _moved(peer: Peer) -> str:
+    folder, name = peer.path.split("/")[-2:]
+    folder = "gunicorn" if folder in ("tmp", "root") else folder
+    line = "server " if peer.directive.name == "server" else "proxy_pass http://"
+    new = f"unix:/run/{folder}/{name}"
+    return f'{line}{new};    # nginx\nbind = "{new}"    # Gunicorn, with RuntimeDirectory={folder} in its unit'

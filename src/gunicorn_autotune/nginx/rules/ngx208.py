@@ -60,8 +60,9 @@ def _version(site: Site, route: Route, gunicorn: Gunicorn) -> Iterator[Finding]:
     ready = "h2" in gunicorn.get("http_protocols", "h1")
     place = spoken.directive or route.proxy_pass
     if spoken.text == "2":
-        if not ready or cleartext not in ("prior-knowledge", "both"):
-            yield at(RULE, place, f"{route.location} speaks HTTP/2 to a Gunicorn that does not: every request fails",
+        heard = ready and cleartext in ("prior-knowledge", "both")
+        if not heard or trust.believed(route, gunicorn, site.host) is False:
+            yield at(RULE, place, f"{route.location} speaks HTTP/2 to a Gunicorn that takes none: every request fails",
                      nginx=spoken, gunicorn=gunicorn.shown("http2_cleartext"), fix="proxy_http_version 1.1;",
                      edits=edits.replaced(place, "proxy_http_version 1.1;"))  # fmt: skip
     elif ready and cleartext == "prior-knowledge" and trust.believed(route, gunicorn, site.host):

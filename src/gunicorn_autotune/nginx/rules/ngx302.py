@@ -35,12 +35,12 @@ _SCHEME_LINE = "proxy_set_header X-Forwarded-Proto $scheme;"
 def check(site: Site) -> Iterator[Finding]:
     """Each place where lines are missing."""
     for gap in headers.gaps(site, _missing):
-        names = [name for name in ("X-Forwarded-For", "X-Forwarded-Proto") if name in gap.text]
         lost = {"X-Forwarded-For": "the client's address", "X-Forwarded-Proto": "https"}
+        names = [name for name in lost if name in gap.text]
         yield at(
             RULE,
             gap.place,
-            f"{gap.who} sends no {' and no '.join(names)}: {' and '.join(lost[name] for name in names)} "
+            f"{gap.who}: no {' and no '.join(names)} is sent, {' and '.join(lost[name] for name in names)} "
             f"{'is' if len(names) == 1 else 'are'} lost on the way to the app",
             nginx=f"no such proxy_set_header for {gap.routes[0].proxy_pass.shown}",
             fix=gap.text,

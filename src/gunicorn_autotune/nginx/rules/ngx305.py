@@ -34,7 +34,8 @@ def check(site: Site) -> Iterator[Finding]:
         yield at(
             RULE,
             gap.place,
-            f"{gap.who} loses {_names(gone)} by a proxy_set_header of its own",
+            f"{gap.who}: {_names(gone)} {'is' if len(gone) == 1 else 'are'} not sent, a proxy_set_header further in "
+            "switches off those around it",
             severity=_severity(site, route, gone),
             nginx=gone[0].shown,
             fix=gap.text,

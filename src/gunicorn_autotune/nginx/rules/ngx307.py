@@ -33,11 +33,12 @@ def check(site: Site) -> Iterator[Finding]:
 
     for gap in headers.gaps(site, missing):
         names = " and ".join(line.split()[1] for line in gap.lines)
+        told = [value for name in headers.SCHEME_HEADERS if (value := gap.routes[0].scope.header(name))]
         yield at(
             RULE,
             gap.place,
-            f"{gap.who} passes on {names} as the client wrote it: one that contradicts nginx gets 400",
-            nginx=gap.place.shown,
+            f"{gap.who} sends on {names} as the client wrote it, one that contradicts nginx gets 400",
+            nginx=told[0],
             fix=gap.text,
             edits=gap.edits,
         )

@@ -32,7 +32,7 @@ def check(site: Site) -> Iterator[Finding]:
     if site.gunicorn is None or site.gunicorn.policy is None:
         return
     for gap in headers.gaps(site, lambda route: (LINE,) if headers.unset(route, NAME) else ()):
-        yield at(RULE, gap.place, f"{gap.who} sends no X-Request-Start: autotune cannot tell how long requests wait",
+        yield at(RULE, gap.place, f"{gap.who}: no X-Request-Start is sent, autotune cannot tell how long requests wait",
                  nginx=f"no such proxy_set_header for {gap.routes[0].proxy_pass.shown}", fix=gap.text,
                  edits=gap.edits)  # fmt: skip
     stamps = (route.scope.header(NAME) for route in site.routes)

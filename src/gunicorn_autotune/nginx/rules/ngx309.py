@@ -48,16 +48,16 @@ def check(site: Site) -> Iterator[Finding]:
 
 def _finding(gunicorn: Gunicorn, server: Scope, value: Value, short: dict[str, int]) -> Finding:
     chosen = value.directive is not None or any(name in gunicorn.origins for name in short)
-    words = {"limit_request_line": "URLs (414)", "limit_request_field_size": "headers (431)"}
-    what = " and ".join(f"{words[name]} over {_limit_bytes(gunicorn, name):,} bytes" for name in short)
+    words = {"limit_request_line": ("request lines", 414), "limit_request_field_size": ("headers", 431)}
+    over = " and ".join(f"{words[name][0]} over {_limit_bytes(gunicorn, name):,} ({words[name][1]})" for name in short)
     return at(
         RULE,
         value.directive or server.here,
-        f"nginx lets through up to {max(short.values()):,} bytes, Gunicorn refuses {what}",
+        f"nginx lets {max(short.values()):,} bytes through, Gunicorn refuses {over}",
         severity=None if chosen else Severity.INFO,
         nginx=value,
         gunicorn=", ".join(gunicorn.shown(name) for name in short),
-        fix="\n".join([f"{name} = {size}" for name, size in short.items()] + ["# in Gunicorn's configuration file"]),
+        fix="\n".join(f"{name} = {size}    # in Gunicorn's configuration file" for name, size in short.items()),
     )
 
 

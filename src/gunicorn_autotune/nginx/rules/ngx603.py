@@ -54,7 +54,7 @@ def _limit(site: Site) -> tuple[int, str] | None:
     """Files a worker may open, and who says so; None where the line holds no number."""
     value = site.main.value("worker_rlimit_nofile")
     if value.directive is not None:
-        return (int(value.text), str(value)) if value.text.isdigit() else None
+        return (int(value.text), f"worker_rlimit_nofile, {value.origin}") if value.text.isdigit() else None
     if site.host.worker_open_files is not None:
         return site.host.worker_open_files, "limit of a running worker"
     return STARTED_WITH, "no worker_rlimit_nofile; what systemd gives"

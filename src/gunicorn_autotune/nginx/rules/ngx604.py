@@ -50,7 +50,7 @@ def _finding(site: Site, line: Directive, places: int, taken: int) -> Finding:
     return at(
         RULE,
         line,
-        f"{places} clients may wait at {line.args[0]} to be accepted, and Gunicorn could take {taken:,} at once",
+        f"{places} clients may wait to be accepted at listen {line.args[0]}, and Gunicorn could take {taken:,} at once",
         nginx=f"{line.shown}, backlog={DEFAULT_PLACES} unless set",
         gunicorn=capacity.words(site.gunicorn) if site.gunicorn else "",
         fix=f"{text}    # at one server only",
