@@ -20,10 +20,8 @@ class Edit:
     """first_line - 1 where nothing is replaced."""
     text: str
     """New lines without the indentation of the place; empty to delete."""
-    alone: tuple[int, int] = (0, 0)
-    """Lines that must hold one directive and nothing else, or the edit would hit its neighbours."""
-    directive: str = ""
-    """The text of that directive, which tells it from a block or a neighbour on the same line."""
+    target: Directive | None = None
+    """Whose lines must hold nothing else, or the edit would hit its neighbours; None: they need not."""
 
 
 Edits = tuple[Edit, ...]
@@ -31,8 +29,7 @@ Edits = tuple[Edit, ...]
 
 def replaced(directive: Directive, text: str) -> Edits:
     """A directive with all its lines replaced by `text`."""
-    lines = directive.line, directive.last_line
-    return (Edit(directive.file, *lines, text, lines, directive.text),)
+    return (Edit(directive.file, directive.line, directive.last_line, text, directive),)
 
 
 def removed(directive: Directive) -> Edits:
@@ -42,14 +39,13 @@ def removed(directive: Directive) -> Edits:
 
 def added_before(directive: Directive, text: str) -> Edits:
     """`text` in lines of its own before a directive."""
-    lines = directive.line, directive.last_line
-    return (Edit(directive.file, directive.line, directive.line - 1, text, lines, directive.text),)
+    return (Edit(directive.file, directive.line, directive.line - 1, text, directive),)
 
 
 def added_after(directive: Directive, text: str) -> Edits:
     """`text` in lines of its own after a directive."""
-    lines, after = (directive.line, directive.last_line), directive.last_line + 1
-    return (Edit(directive.file, after, after - 1, text, lines, directive.text),)
+    after = directive.last_line + 1
+    return (Edit(directive.file, after, after - 1, text, directive),)
 
 
 def added_in(block: Directive, text: str) -> Edits:
@@ -82,25 +78,23 @@ def quoted(word: str) -> str:
 
 
 def feasible(root: Directive, edits: Iterable[Edit]) -> Edits:
-    """The edits whose lines hold nothing but their directive."""
-    borders: dict[tuple[str, int], list[Directive]] = {}
+    """The edits whose lines hold nothing but their directive and what is in it."""
+    edits = tuple(edits)
+    near: dict[str, list[Directive]] = {edit.file: [] for edit in edits}
     for one in root.walk():
-        for line in {one.line, one.last_line}:
-            borders.setdefault((one.file, line), []).append(one)
-    return tuple(edit for edit in edits if not edit.alone[0] or _alone(edit, borders))
+        if one.file in near:
+            near[one.file].append(one)
+    return tuple(edit for edit in edits if not _shares_lines(edit.target, near[edit.file]))
 
 
-def _alone(edit: Edit, borders: Mapping[tuple[str, int], list[Directive]]) -> bool:
-    """Whether all that begins or ends on the lines is the directive or lies in it; what lies around is no matter."""
-    first, last = edit.alone
-    there = [one for line in range(first, last + 1) for one in borders.get((edit.file, line), ())]
-    own = [one for one in there if (one.line, one.last_line) == edit.alone and one.text == edit.directive]
-    within = {_key(one) for block in own for one in (block, *block.walk())}
-    return {_key(one) for one in there} <= within
-
-
-def _key(one: Directive) -> tuple[int, int, str]:
-    return one.line, one.last_line, one.text
+def _shares_lines(target: Directive | None, near: Iterable[Directive]) -> bool:
+    if target is None:
+        return False
+    own = {id(target), *map(id, target.walk())}
+    touching = [one for one in near if one.line <= target.last_line and one.last_line >= target.line]
+    others = [one for one in touching if id(one) not in own]
+    # Equal: the same line once more, of a file that is included twice.
+    return any(not (one.line < target.line and one.last_line > target.last_line) and one != target for one in others)
 
 
 def changed(text: str, edits: Iterable[Edit]) -> str:
@@ -130,7 +124,7 @@ def _overlap(one: Edit, other: Edit) -> bool:
 def _indent(lines: list[str], edit: Edit) -> str:
     """Of the line replaced; for an insert, of the line before, one level deeper where that opens a block."""
     at = edit.first_line - 1
-    if edit.last_line >= edit.first_line or edit.alone[0] == edit.first_line:
+    if edit.last_line >= edit.first_line or (edit.target is not None and edit.target.line == edit.first_line):
         model, deeper = lines[at] if at < len(lines) else "", ""
     else:
         model = next((line for line in reversed(lines[:at]) if line.strip()), "")
@@ -139,7 +133,7 @@ def _indent(lines: list[str], edit: Edit) -> str:
 
 
 def diff(texts: Mapping[str, str], edits: Iterable[Edit]) -> str:
-    """A unified diff over all the files that `edits` change; a file without a text here is left out."""
+    """A unified diff for `patch -d / -p1` over the files that `edits` change; one without a text here is left out."""
     by_file: dict[str, list[Edit]] = {}
     for edit in edits:
         by_file.setdefault(edit.file, []).append(edit)
@@ -148,6 +142,6 @@ def diff(texts: Mapping[str, str], edits: Iterable[Edit]) -> str:
         if file in texts:
             before, after = texts[file], changed(texts[file], own)
             parts += difflib.unified_diff(
-                before.splitlines(keepends=True), after.splitlines(keepends=True), file, f"{file} (proposed)", n=2
+                before.splitlines(keepends=True), after.splitlines(keepends=True), f"a{file}", f"b{file}", n=2
             )
     return "".join(part if part.endswith("\n") else part + "\n\\ No newline at end of file\n" for part in parts)

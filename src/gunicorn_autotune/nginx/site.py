@@ -99,16 +99,21 @@ def same(peer: Peer, bind: Bind, host: HostFacts) -> bool:
         return bool(peer.path) and settled(bind.path) == settled(peer.path)
     if peer.path or peer.port != bind.port:
         return False
-    reached = addresses_of(peer.host, host)
+    reached = addresses_of(peer, host)
     if not reached or peer.host == bind.host:
         return True
     # 0.0.0.0 hears no IPv6, [::] hears both.
     heard = reached if bind.host == "::" else tuple(one for one in reached if ":" not in one)
-    return bool(set(addresses_of(bind.host, host)) & set(reached)) or (bind.everywhere and local(heard, host))
+    return bool(set(resolved(bind.host, host)) & set(reached)) or (bind.everywhere and local(heard, host))
 
 
-def addresses_of(name: str, host: HostFacts) -> tuple[str, ...]:
-    """The addresses a name stands for; () where it does not resolve here."""
+def addresses_of(peer: Peer, host: HostFacts) -> tuple[str, ...]:
+    """The addresses a peer's name stands for; () where it does not resolve here."""
+    return resolved(peer.host, host)
+
+
+def resolved(name: str, host: HostFacts) -> tuple[str, ...]:
+    """The addresses of a name or address; () where it does not resolve here."""
     if re.fullmatch(r"[\d.]+|[\da-fA-F:.]*:[\da-fA-F:.]*", name):
         return (name,)
     known = host.addresses.get(name, ())

@@ -38,7 +38,7 @@ def seen_as(route: Route, peer: Peer, gunicorn: Gunicorn, host: HostFacts) -> tu
     if bound and bound[0] != "off":
         source = None if "$" in bound[0] else bind_of(bound[0])
         return (source.host,) if source else ()
-    reached = addresses_of(peer.host, host)
+    reached = addresses_of(peer, host)
     came = [source for one in reached for source in _sources(one, host)]
     # [::] hears IPv4 as well, and shows such an address inside an IPv6 one.
     mapped = any(bind.host == "::" and same(peer, bind, host) for bind in binds(gunicorn))

@@ -72,14 +72,14 @@ def _elsewhere(site: Site, own: Sequence[Bind]) -> bool:
 
 def _here(site: Site, peer: Peer) -> bool:
     own = {"127.0.0.1", "::1", *site.host.own_addresses}
-    return any(one in own for one in addresses_of(peer.host, site.host))
+    return any(one in own for one in addresses_of(peer, site.host))
 
 
 def _deaf(site: Site, gunicorn: Gunicorn, own: Sequence[Bind]) -> Iterator[Finding]:
     """A name that no file here explains, as of another container, and a Gunicorn that hears its own host only."""
     inner = all(bind.path or bind.host in LOOPBACK for bind in own) and "bind" in gunicorn.origins
     peers = [peer for upstream in site.upstreams for peer in upstream.peers if is_gunicorn(peer, gunicorn, site.host)]
-    if inner and all(not peer.path and not addresses_of(peer.host, site.host) for peer in peers):
+    if inner and all(not peer.path and not addresses_of(peer, site.host) for peer in peers):
         port = peers[0].port
         yield at(
             RULE,

@@ -28,7 +28,7 @@ RULE = Rule("NGX203", Severity.WARNING, "Each server of nginx's is a single addr
 def check(site: Site) -> Iterator[Finding]:
     """Each line that names one host by several addresses."""
     for peer in {peer.directive.place: peer for route in site.routes for peer in route.upstream.peers}.values():
-        reached = addresses_of(peer.host, site.host)
+        reached = addresses_of(peer, site.host)
         if len(reached) > 1 and _one_host(site, reached) and not _uncounted(peer):
             yield at(
                 RULE,

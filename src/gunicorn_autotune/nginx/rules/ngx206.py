@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 from gunicorn_autotune.nginx.bind import Bind, binds
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.routes import Peer
 from gunicorn_autotune.nginx.site import LOOPBACK, Site, addresses_of
 
 RULE = Rule("NGX206", Severity.WARNING, "Gunicorn listens only where nginx reaches it", frozenset({Need.GUNICORN}))
@@ -30,7 +31,7 @@ def check(site: Site) -> Iterator[Finding]:
     peers = [peer for upstream in site.upstreams for peer in upstream.peers]
     if gunicorn is None or not wide or not site.found:
         return
-    if all(peer.path or _loopback(site, peer.host) for peer in peers):
+    if all(peer.path or _loopback(site, peer) for peer in peers):
         yield at(
             RULE,
             peers[0].directive,
@@ -42,8 +43,8 @@ def check(site: Site) -> Iterator[Finding]:
         )
 
 
-def _loopback(site: Site, host: str) -> bool:
-    reached = addresses_of(host, site.host)
+def _loopback(site: Site, peer: Peer) -> bool:
+    reached = addresses_of(peer, site.host)
     return bool(reached) and all(one in LOOPBACK or one.startswith("127.") for one in reached)
 
 

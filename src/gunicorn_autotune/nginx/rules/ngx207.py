@@ -39,7 +39,7 @@ def check(site: Site) -> Iterator[Finding]:
 
 def _single(site: Site, peer: Peer) -> bool:
     """A name that does not resolve here may stand for several."""
-    return bool(peer.path) or len(addresses_of(peer.host, site.host)) == 1
+    return bool(peer.path) or len(addresses_of(peer, site.host)) == 1
 
 
 def _idle(upstream: Upstream, peer: Peer) -> Iterator[Finding]:

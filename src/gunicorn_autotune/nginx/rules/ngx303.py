@@ -49,7 +49,7 @@ def _unheard(site: Site, gunicorn: Gunicorn, route: Route, sent: Value, peer: Pe
     seen = trust.seen_as(route, peer, gunicorn, site.host)
     if peer.path or any(trust.trusted(allowed, one) for one in seen):
         return
-    outside = not addresses_of(peer.host, site.host) or not _loopback(site, peer)
+    outside = not addresses_of(peer, site.host) or not _loopback(site, peer)
     # Without an address of nginx's own, only a list of loopback addresses is sure not to hold it.
     if not seen and not (outside and all(trust.is_loopback(one) for one in allowed)):
         return
@@ -68,4 +68,4 @@ def _unheard(site: Site, gunicorn: Gunicorn, route: Route, sent: Value, peer: Pe
 
 
 def _loopback(site: Site, peer: Peer) -> bool:
-    return all(trust.is_loopback(one) for one in addresses_of(peer.host, site.host))
+    return all(trust.is_loopback(one) for one in addresses_of(peer, site.host))
