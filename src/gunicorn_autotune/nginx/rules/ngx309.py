@@ -1,16 +1,17 @@
 """What nginx lets through, Gunicorn should accept.
 
 nginx takes a request line or a header as long as one buffer of `large_client_header_buffers`, 8k unless it is set.
-Gunicorn refuses a request line over `limit_request_line`, **4094** unless it is set, with 414, and a header over
-`limit_request_field_size`, 8190 unless it is set, with 431. So URLs of 4.1 to 8.1 kB (long searches, signed links,
-OAuth) pass nginx and fail behind it (measured, the borders to the byte: 8190 fits what 8k lets through). More than
-`limit_request_fields` headers, 100 unless set, get 431 too.
+Gunicorn refuses a header over `limit_request_field_size`, 8190 unless it is set, with **431**, and a request line over
+`limit_request_line`, 4094 unless it is set, with **414** (measured, the borders to the byte: 8190 is what 8k lets
+through). Whoever enlarges nginx's buffers for long cookies, tokens or signed links and leaves Gunicorn as it is still
+gets the error, from the other one.
 
-What to do: `limit_request_line = 8190`, which is the most that Gunicorn accepts, and a `limit_request_field_size` as
-large as nginx's buffers.
+What to do: a `limit_request_field_size` as large as nginx's buffers, and `limit_request_line = 8190`, which is the
+most that Gunicorn accepts, if it is long URLs that you want.
 
-It is a note where both sides have their defaults, a warning where somebody enlarged one and the other does not follow.
-Ignore it where no URL of yours is that long.
+The rule is silent where only the request line differs, as it does with the defaults of both: URLs of 4.1 to 8.1 kB then
+get 414 from Gunicorn instead of nginx, which is the same to a client. Gunicorn also refuses more headers than
+`limit_request_fields`, 100 unless it is set, with 431. Ignore the rule where nothing of yours is that long.
 """
 
 from __future__ import annotations
@@ -42,19 +43,17 @@ def check(site: Site) -> Iterator[Finding]:
             "limit_request_field_size": passed,
         }
         short = {name: size for name, size in wanted.items() if _limit_bytes(gunicorn, name) < size}
-        if short:
+        if "limit_request_field_size" in short:
             yield _finding(gunicorn, server, value, short)
 
 
 def _finding(gunicorn: Gunicorn, server: Scope, value: Value, short: dict[str, int]) -> Finding:
-    chosen = value.directive is not None or any(name in gunicorn.origins for name in short)
     words = {"limit_request_line": ("request lines", 414), "limit_request_field_size": ("headers", 431)}
     over = " and ".join(f"{words[name][0]} over {_limit_bytes(gunicorn, name):,} ({words[name][1]})" for name in short)
     return at(
         RULE,
         value.directive or server.here,
         f"nginx lets {max(short.values()):,} bytes through, Gunicorn refuses {over}",
-        severity=None if chosen else Severity.INFO,
         nginx=value,
         gunicorn=", ".join(gunicorn.shown(name) for name in short),
         fix="\n".join(f"{name} = {size}    # in Gunicorn's configuration file" for name, size in short.items()),

@@ -11,8 +11,7 @@ at once with all its workers. Below that Gunicorn can never be full, whatever au
 What to do: `worker_connections 4096;`, and a limit of open files that fits (NGX603). A connection costs nginx about
 250 bytes until it is used.
 
-Ignore it with an event loop (gevent, asgi) that never has as many requests at once as its own `worker_connections`
-allows.
+With an event loop (gevent, asgi) it is a note: its own `worker_connections` are a limit that few apps ever reach.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from collections.abc import Iterator
 
 from gunicorn_autotune.nginx import capacity, edits
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.gunicorn import CONCURRENT, Gunicorn
 from gunicorn_autotune.nginx.site import Site
 
 RULE = Rule("NGX602", Severity.WARNING, "nginx has connections enough to fill Gunicorn", frozenset({Need.GUNICORN}))
@@ -42,6 +41,7 @@ def check(site: Site) -> Iterator[Finding]:
             value.directive or block,
             f"nginx carries {carried:,} requests at once ({value.text} connections x {workers} "
             f"worker{'s' * (workers != 1)} / 2), Gunicorn takes {taken:,} ({capacity.words(gunicorn)})",
+            severity=Severity.INFO if gunicorn.kind == CONCURRENT else None,
             nginx=value,
             gunicorn=gunicorn.shown(_setting(gunicorn)),
             fix=f"{line}    # in events",

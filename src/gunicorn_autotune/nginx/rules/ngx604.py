@@ -5,8 +5,8 @@ unless it is set, and never more than `net.core.somaxconn`. nginx accepts within
 queue matters only in bursts: when more clients come at the same moment than it holds, the kernel drops the rest, and
 they try again after 1 s.
 
-This rule speaks where Gunicorn can work on more requests at once than nginx's queue holds: then a burst that Gunicorn
-would carry waits in front of nginx.
+This rule speaks where sync or gthread workers can work on more requests at once than nginx's queue holds: then a burst
+that Gunicorn would carry waits in front of nginx. A queue as long as Gunicorn's own `backlog` is always enough.
 
 What to do: `listen 80 backlog=4096;`. nginx allows it once for each address and port: a second one is "duplicate
 listen options". Ignore it where clients come evenly.
@@ -18,6 +18,7 @@ from collections.abc import Iterator
 
 from gunicorn_autotune.nginx import capacity, edits
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.gunicorn import CONCURRENT, Gunicorn
 from gunicorn_autotune.nginx.site import Site
 from gunicorn_autotune.nginx.tree import Directive
 
@@ -28,9 +29,12 @@ AMPLE = 4096
 
 def check(site: Site) -> Iterator[Finding]:
     """Each address that nginx listens at for Gunicorn, once."""
-    if site.gunicorn is None or not site.found:
+    gunicorn = site.gunicorn
+    # An event loop's worker_connections are a limit, not what it works on.
+    if gunicorn is None or gunicorn.kind == CONCURRENT or not site.found:
         return
-    taken, limit = capacity.requests_at_once(site.gunicorn), site.host.somaxconn
+    taken = capacity.requests_at_once(gunicorn)
+    enough = min(taken, int(gunicorn.get("backlog", taken)), site.host.somaxconn or taken)
     ours = {_address(line) for server in site.servers for line in server.here.children("listen") if line.args}
     lines: dict[str, list[Directive]] = {}
     for server in site.scopes("server"):
@@ -40,11 +44,11 @@ def check(site: Site) -> Iterator[Finding]:
     for same in lines.values():
         chosen = next((line for line in same if _backlog(line) is not None), same[0])
         places = _backlog(chosen) or DEFAULT_PLACES
-        if places < min(taken, limit or taken):
-            yield _finding(site, chosen, places, taken)
+        if places < enough:
+            yield _finding(gunicorn, chosen, places, taken)
 
 
-def _finding(site: Site, line: Directive, places: int, taken: int) -> Finding:
+def _finding(gunicorn: Gunicorn, line: Directive, places: int, taken: int) -> Finding:
     kept = [word for word in line.args if not word.startswith("backlog=")]
     text = f"listen {' '.join(kept)} backlog={AMPLE};"
     return at(
@@ -52,7 +56,7 @@ def _finding(site: Site, line: Directive, places: int, taken: int) -> Finding:
         line,
         f"{places} clients may wait to be accepted at listen {line.args[0]}, and Gunicorn could take {taken:,} at once",
         nginx=f"{line.shown}, backlog={DEFAULT_PLACES} unless set",
-        gunicorn=capacity.words(site.gunicorn) if site.gunicorn else "",
+        gunicorn=capacity.words(gunicorn),
         fix=f"{text}    # at one server only",
         edits=edits.replaced(line, text),
     )

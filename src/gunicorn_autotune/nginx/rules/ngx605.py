@@ -9,7 +9,7 @@ What to do: at least workers x requests of each, with the most workers that auto
 requests that wait a moment, which is what autotune grows by.
 
 A limit for each client (`$binary_remote_addr`) is none of this rule's business. Ignore it where the database behind
-the app is what the limit protects.
+the app is what the limit protects. Event loops (gevent, asgi) are left out: what they take at once is not known.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from gunicorn_autotune.nginx import capacity, edits
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.gunicorn import CONCURRENT, Gunicorn
 from gunicorn_autotune.nginx.routes import Peer, Upstream
 from gunicorn_autotune.nginx.site import Site, is_gunicorn
 from gunicorn_autotune.nginx.tree import Directive
@@ -31,7 +31,8 @@ _SAME_FOR_ALL = frozenset({"$server_name", "$server_addr", "$server_port", "$pro
 def check(site: Site) -> Iterator[Finding]:
     """Each limit below the requests that Gunicorn works on at once."""
     gunicorn = site.gunicorn
-    if gunicorn is None or not site.found:
+    # An event loop's worker_connections are a limit, not what it works on.
+    if gunicorn is None or gunicorn.kind == CONCURRENT or not site.found:
         return
     for upstream in site.upstreams:
         for peer in upstream.peers:
