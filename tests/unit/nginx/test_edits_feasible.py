@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gunicorn_autotune.nginx.edits import feasible, replaced
+from gunicorn_autotune.nginx.edits import added_after, added_before, added_in, changed, feasible, replaced
 from gunicorn_autotune.nginx.parse import parse
 from tests.nginx_samples import MAIN, Files
 
@@ -47,3 +47,22 @@ def test_a_file_included_twice_does_not_stand_in_its_own_way() -> None:
     line = next(one for one in root.walk() if one.name == "gzip")
 
     assert feasible(root, replaced(line, "gzip off;"))
+
+
+BLOCK = "http {\n    location /s {\n        alias /s;\n    }\n    gzip on;\n}\n"
+
+
+def test_nothing_is_put_into_the_midst_of_a_block_that_is_replaced() -> None:
+    """Two rules about one block: the first one's block stays whole."""
+    block = next(one for one in parse(Files({MAIN: BLOCK}), MAIN).walk() if one.name == "location")
+    both = replaced(block, "location /s/ {\n    alias /s/;\n}") + added_in(block, "expires 1d;")
+
+    assert "http {\n    location /s/ {\n        alias /s/;\n    }\n    gzip on;\n}\n" == changed(BLOCK, both)
+
+
+def test_lines_before_and_after_a_replaced_directive_are_kept() -> None:
+    """They touch it, but do not lie in it."""
+    line = next(one for one in parse(Files({MAIN: BLOCK}), MAIN).walk() if one.name == "gzip")
+    all_three = replaced(line, "gzip off;") + added_before(line, "etag on;") + added_after(line, "sendfile on;")
+
+    assert "    etag on;\n    gzip off;\n    sendfile on;\n}\n" in changed(BLOCK, all_three)
