@@ -181,6 +181,14 @@ def test_an_open_bind_is_right_where_nginx_comes_from_elsewhere(servers: str) ->
     assert [] == levels("NGX206", upstream(servers, 'gunicorn.bind = ["0.0.0.0:8000"]'))
 
 
+@pytest.mark.parametrize(("server", "bind"), [("127.0.0.1", "127.0.0.1:8000"), ("[::1]", "[::1]:8000")])
+def test_the_narrow_bind_is_the_one_nginx_connects_to(server: str, bind: str) -> None:
+    """`[::]` hears both; only one of them is in nginx's file."""
+    found = asked("NGX206", upstream(f"server {server}:8000;", 'gunicorn.bind = ["[::]:8000"]'))
+
+    assert [f'bind = "{bind}"    # in Gunicorn\'s configuration file'] == [one.fix for one in found]
+
+
 @pytest.mark.parametrize(
     "servers",
     [

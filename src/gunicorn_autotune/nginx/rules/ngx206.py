@@ -13,12 +13,12 @@ where nginx reaches Gunicorn by a name or an address that is not this host's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gunicorn_autotune.nginx.bind import Bind, binds
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
 from gunicorn_autotune.nginx.routes import Peer
-from gunicorn_autotune.nginx.site import LOOPBACK, Site, addresses_of
+from gunicorn_autotune.nginx.site import LOOPBACK, Site, addresses_of, same
 
 RULE = Rule("NGX206", Severity.WARNING, "Gunicorn listens only where nginx reaches it", frozenset({Need.GUNICORN}))
 
@@ -39,7 +39,7 @@ def check(site: Site) -> Iterator[Finding]:
             "reached past nginx",
             nginx=peers[0].directive.shown,
             gunicorn=gunicorn.shown("bind"),
-            fix=f"bind = {_narrow(own)}    # in Gunicorn's configuration file",
+            fix=f"bind = {_narrow(site, own, peers)}    # in Gunicorn's configuration file",
         )
 
 
@@ -48,6 +48,14 @@ def _loopback(site: Site, peer: Peer) -> bool:
     return bool(reached) and all(one in LOOPBACK or one.startswith("127.") for one in reached)
 
 
-def _narrow(own: tuple[Bind, ...]) -> str:
-    words = [f'"{bind.reachable_text}"' for bind in own]
+def _narrow(site: Site, own: Sequence[Bind], peers: Sequence[Peer]) -> str:
+    """`bind` with the addresses that nginx connects to in the place of all."""
+    words = [f'"{_one(site, bind, peers)}"' for bind in own]
     return words[0] if len(words) == 1 else f"[{', '.join(words)}]"
+
+
+def _one(site: Site, bind: Bind, peers: Sequence[Peer]) -> str:
+    used = [peer for peer in peers if same(peer, bind, site.host)]
+    if bind.everywhere and used:
+        return Bind(addresses_of(used[0], site.host)[0], bind.port).text
+    return bind.reachable_text
