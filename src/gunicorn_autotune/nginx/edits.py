@@ -121,7 +121,8 @@ def changed(text: str, edits: Iterable[Edit]) -> str:
 
 
 def _overlap(one: Edit, other: Edit) -> bool:
-    if one.last_line < one.first_line or other.last_line < other.first_line:
+    """Whether they touch the same lines, or one puts lines into the midst of what the other replaces."""
+    if one.last_line < one.first_line and other.last_line < other.first_line:
         return False
     return one.first_line <= other.last_line and other.first_line <= one.last_line
 

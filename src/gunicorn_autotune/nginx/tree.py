@@ -38,6 +38,11 @@ class Directive:
         """`/etc/nginx/nginx.conf:12`."""
         return f"{self.file}:{self.line}"
 
+    @property
+    def shown(self) -> str:
+        """`keepalive 32 (/etc/nginx/nginx.conf:12)`, as a scope.Value prints itself."""
+        return f"{self.text} ({self.place})"
+
     def children(self, name: str) -> list[Directive]:
         """The directives of this name directly in its block."""
         if not self._named:
