@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gunicorn_autotune.nginx import edits
@@ -55,14 +55,16 @@ class Gap:
 def gaps(site: Site, missing: Callable[[Route], tuple[str, ...]]) -> Iterator[Gap]:
     """The places where the lines that `missing` names for Gunicorn's routes would have to be written."""
     found: dict[tuple[str, int, tuple[str, ...]], tuple[Directive, list[Route]]] = {}
+    users: dict[str, set[str]] = {}
+    for route in site.every_route:
+        users.setdefault(_at(_last(route)), set()).add(_location(route).place)
     for route in site.routes:
         lines = missing(route)
         if lines:
-            place = _place(site, route)
+            place = _place(site, route, users)
             found.setdefault((place.file, place.line, lines), (place, []))[1].append(route)
-    ours = {id(route) for route in site.routes}
     for (_, _, lines), (place, routes) in found.items():
-        shared = any(_reached(site, other, place) for other in site.every_route if id(other) not in ours)
+        shared = any(_reached(site, other, place) for other in site.every_route if not site.leads_to_gunicorn(other))
         yield Gap(lines, place, tuple(routes), shared)
 
 
@@ -105,7 +107,7 @@ def https_told(route: Route) -> Value | None:
 
 def host_severity(site: Site, route: Route) -> Severity:
     """Of a missing Host: an error where Gunicorn's locations of that server all lack it, so that none is special."""
-    beside = [other for other in site.routes if _inside(other, route.scope.server)]
+    beside = [other for other in site.beside(route.scope.server) if site.leads_to_gunicorn(other)]
     forgotten = all(other.scope.header("Host") is None for other in beside)
     return Severity.ERROR if site.found and forgotten else Severity.WARNING
 
@@ -114,18 +116,22 @@ def _name(header: Directive) -> str:
     return header.args[0].lower() if header.args else ""
 
 
-def _place(site: Site, route: Route) -> Directive:
+def _place(site: Site, route: Route, users: Mapping[str, set[str]]) -> Directive:
     last, location = _last(route), _location(route)
     if last is not None:
-        users = {_location(other).place for other in site.every_route if _at(_last(other)) == last.place}
         # A distribution's own file (proxy_params) is left alone where one location includes it. A line in a location
         # that merely inherits would switch off all the others.
-        alone = len(users) == 1 and last.file != location.file and last in location.children(SET)
+        alone = len(users[last.place]) == 1 and last.file != location.file and last in location.children(SET)
         return location if alone else last
+    return _bare_place(site, route)
+
+
+def _bare_place(site: Site, route: Route) -> Directive:
+    """For the first headers of a route that sends none yet."""
+    location = _location(route)
     server = route.scope.server
-    bare = [other for other in site.every_route if _last(other) is None and _inside(other, server)]
-    gunicorns = {id(one) for one in site.routes}
-    ours = all(id(other) in gunicorns for other in bare)
+    bare = [other for other in site.beside(server) if _last(other) is None]
+    ours = all(map(site.leads_to_gunicorn, bare))
     return server.here if server and len(bare) > 1 and ours else location
 
 
@@ -144,12 +150,7 @@ def _location(route: Route) -> Directive:
     return outer.here if outer else route.scope.here
 
 
-def _inside(route: Route, server: Scope | None) -> bool:
-    own = route.scope.server
-    return own is not None and server is not None and own.here is server.here
-
-
 def _reached(site: Site, other: Route, place: Directive) -> bool:
     """Whether a line at this place would count for that route."""
-    at = _last(other) or _place(site, other)
+    at = _last(other) or _bare_place(site, other)
     return (at.file, at.line) == (place.file, place.line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gunicorn_autotune.nginx import defaults
@@ -34,6 +34,13 @@ class Site:
     """Those that lead to Gunicorn; all of them where none can be told from the others."""
     found: bool
     """Whether some route leads to one of Gunicorn's addresses."""
+    routes_in: Mapping[int, tuple[Route, ...]]
+    """Every route by `id` of its server block, for rules that ask it at each finding."""
+    _ours: frozenset[int]
+
+    def leads_to_gunicorn(self, route: Route) -> bool:
+        """Whether it is one of `routes`."""
+        return id(route) in self._ours
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -53,8 +60,16 @@ class Site:
     @property
     def servers(self) -> tuple[Scope, ...]:
         """The server blocks in which Gunicorn's routes lie."""
-        found = (route.scope.server for route in self.routes)
-        return tuple({id(one.here): one for one in found if one is not None}.values())
+        return tuple(server for server, _ in self.by_server)
+
+    @property
+    def by_server(self) -> tuple[tuple[Scope, tuple[Route, ...]], ...]:
+        """Those server blocks, each with its routes to Gunicorn."""
+        return _by_server(self.routes)
+
+    def beside(self, server: Scope | None) -> tuple[Route, ...]:
+        """All routes of a server block, Gunicorn's and others."""
+        return () if server is None else self.routes_in.get(id(server.here), ())
 
     def scopes(self, *names: str) -> Iterator[Scope]:
         """Every block of these names in the whole configuration; every block at all without a name."""
@@ -77,7 +92,18 @@ def site_of(root: Directive, version: str, gunicorn: Gunicorn | None, host: Host
     version = version or defaults.ASSUMED
     every = tuple(routes(root, version))
     ours = tuple(route for route in every if leads_to(route, gunicorn, host)) if gunicorn else ()
-    return Site(root, version, gunicorn, host, every, ours or every, bool(ours))
+    chosen = ours or every
+    routes_in = {id(server.here): found for server, found in _by_server(every)}
+    return Site(root, version, gunicorn, host, every, chosen, bool(ours), routes_in, frozenset(map(id, chosen)))
+
+
+def _by_server(found: tuple[Route, ...]) -> tuple[tuple[Scope, tuple[Route, ...]], ...]:
+    sorted_in: dict[int, tuple[Scope, list[Route]]] = {}
+    for route in found:
+        server = route.scope.server
+        if server is not None:
+            sorted_in.setdefault(id(server.here), (server, []))[1].append(route)
+    return tuple((server, tuple(own)) for server, own in sorted_in.values())
 
 
 def leads_to(route: Route, gunicorn: Gunicorn, host: HostFacts) -> bool:

@@ -33,8 +33,7 @@ def check(site: Site) -> Iterator[Finding]:
         "proxy_read_timeout": f"{seconds}s",
         "keepalive_timeout": "15s",
     }
-    for server in site.servers:
-        own = [route for route in site.routes if route.scope.server == server]
+    for server, own in site.by_server:
         left = [value for name in wanted if (value := _left(name, server, own)) is not None]
         if left:
             lines = "\n".join(f"{value.name} {wanted[value.name]};" for value in left)
@@ -49,7 +48,7 @@ def check(site: Site) -> Iterator[Finding]:
             )
 
 
-def _left(name: str, server: Scope, routes: list[Route]) -> Value | None:
+def _left(name: str, server: Scope, routes: tuple[Route, ...]) -> Value | None:
     """The default, where it is in force in some route; keepalive_timeout is the client's, of the server."""
     values = [server.value(name)] if name == "keepalive_timeout" else [route.scope.value(name) for route in routes]
     return next((value for value in values if value.directive is None), None)

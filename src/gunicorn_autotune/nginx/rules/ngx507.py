@@ -32,7 +32,7 @@ _HASHED = re.compile(r"(?i)hash|_next|_nuxt|immutable|webpack|vite|\[[0-9a-fx-]*
 def check(site: Site) -> Iterator[Finding]:
     """Each place of Gunicorn's servers that tells caches two things, or too much."""
     for server in site.servers:
-        for scope in (server, *locations_of(site, server)):
+        for scope in (server, *locations_of(server)):
             for line in scope.here.children("add_header"):
                 if len(line.args) > 1 and line.args[0].lower() == "cache-control" and "$" not in line.args[1]:
                     yield from _judged(scope, line)
