@@ -7,13 +7,17 @@ import re
 
 from gunicorn_autotune.nginx.files import MAX_CHARACTERS, MAX_FILES
 from gunicorn_autotune.nginx.glob import is_pattern, path_matches
+from gunicorn_autotune.nginx.lexer import unescaped
 from gunicorn_autotune.nginx.source import NginxSyntaxError
 
 NAME = "nginx -T"
 """What errors call a dump."""
 
 _HEADER = re.compile(r"^# configuration file (.+):\r?\n", re.MULTILINE)
-_INCLUDE = re.compile(r"""\binclude[ \t\r\n]+(?:"([^"]+)"|'([^']+)'|([^\s;"']+))""")
+_INCLUDE = re.compile(
+    r"""\binclude["']?[ \t\r\n]+(?:"((?:[^"\\]|\\.){1,4096})"|'((?:[^'\\]|\\.){1,4096})'"""
+    r"""|((?:[^\s;"'\\]|\\.){1,4096}))"""
+)
 _OF_NGINX_ITSELF = re.compile(
     r"^(?:nginx: (?:\[\w+\] |the configuration file .* syntax is ok|configuration file .* test )"
     r"|\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\w+\] \d+#\d+: ).*\n",
@@ -70,7 +74,7 @@ class _Names:
 
     def __init__(self, text: str, main: str) -> None:
         folder = main[: main.rfind("/") + 1]
-        found = {next(filter(None, match.groups())) for match in _INCLUDE.finditer(text)}
+        found = {unescaped(next(filter(None, match.groups()))) for match in _INCLUDE.finditer(text)}
         paths = {path if path.startswith("/") else folder + path for path in found}
         self.paths = paths | {main}
         self.patterns: dict[str, list[str]] = {}

@@ -61,7 +61,7 @@ def lex(text: str, file: str) -> Iterator[Token]:
         if kind in ("double", "single"):
             _check_after_quote(text, at, file, line + text.count("\n", start, at))
         if token.kind == WORD:
-            first, words = first or token.text, words + 1
+            first, words = first if words else token.text, words + 1
         elif token.kind == MARK:
             _check_mark(token, words, file)
             if token.text == "{" and first.endswith("_by_lua_block"):
@@ -77,11 +77,12 @@ def lex(text: str, file: str) -> Iterator[Token]:
 
 
 def _token(kind: str, text: str, line: int) -> Token:
-    if kind in (MARK, COMMENT):
-        return Token(kind, text, line)
-    if "\\" in text:
-        text = _ESCAPE.sub(lambda match: _ESCAPED.get(match[1], match[1]), text)
-    return Token(WORD, text, line)
+    return Token(kind, text, line) if kind in (MARK, COMMENT) else Token(WORD, unescaped(text), line)
+
+
+def unescaped(word: str) -> str:
+    """A word as written, without its quotes, as nginx works with it: of other escapes the backslash stays."""
+    return _ESCAPE.sub(lambda match: _ESCAPED.get(match[1], match[1]), word) if "\\" in word else word
 
 
 def _check_mark(token: Token, words: int, file: str) -> None:
