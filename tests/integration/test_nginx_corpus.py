@@ -61,7 +61,10 @@ def at_home(text: str, keys: Path) -> str:
     text = re.sub(r"\w+_temp_path\s[^;]*;", "", text)
     text = re.sub(r"(\w+_cache_path\s+)/\S+", r"\1cache", text)
     text = re.sub(r"(listen\s+(?:\[::\]:)?)(80|443)\b", lambda match: match[1] + PORTS[match[2]], text)
-    text = re.sub(r"^http {", "http { " + TEMPORARY, text, flags=re.MULTILINE)
+    log = "" if "access_log log" in text else "access_log log; "
+    text = re.sub(r"^http {", "http { " + log + TEMPORARY, text, flags=re.MULTILINE)
+    if not re.search(r"^pid ", text, flags=re.MULTILINE):
+        text = re.sub(r"^events", "pid nginx.pid; events", text, flags=re.MULTILINE)
     for name, address in HOSTS.items():
         text = text.replace(name, address)
     return text

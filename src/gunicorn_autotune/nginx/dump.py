@@ -39,8 +39,9 @@ class Dump:
     def __init__(self, text: str) -> None:
         text = _OF_NGINX_ITSELF.sub("", text)
         headers = [match for match in _HEADER.finditer(text) if match[1].startswith("/")]
-        if len(text) > MAX_CHARACTERS or len(headers) > MAX_FILES:
-            raise NginxSyntaxError(NAME, 1, f"longer than {MAX_CHARACTERS >> 20} MB, or more than {MAX_FILES} files")
+        if len(text) > 2 * MAX_CHARACTERS or len(headers) > MAX_FILES:
+            limit = f"{2 * MAX_CHARACTERS >> 20} MB, or more than {MAX_FILES} files"
+            raise NginxSyntaxError(NAME, 1, f"longer than {limit}")
         if not headers:
             raise NginxSyntaxError(NAME, 1, 'no line "# configuration file PATH:"; did nginx -T fail?')
         self.main = headers[0][1]
