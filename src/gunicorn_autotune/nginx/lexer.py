@@ -20,6 +20,8 @@ BUFFER_BYTES = 4096
 OUT_OF_TEXT = 'unexpected end of file, expecting ";" or "}"'
 
 _BLANK = " \t\r\n"
+_SURELY_FITS = BUFFER_BYTES // 4 - 2
+"""Characters, of four bytes at most each, with two to follow."""
 # Repeats are bounded: a longer word is refused anyway, and the regular expression engine keeps every repeat in memory.
 _TOKEN = re.compile(
     r"""[ \t\r\n]*(?:
@@ -53,10 +55,11 @@ def lex(text: str, file: str) -> Iterator[Token]:
     while match := _TOKEN.match(text, at):
         kind = str(match.lastgroup)
         start, end = match.span(kind)
-        line += text.count("\n", at, start)
+        if start > at:
+            line += text.count("\n", at, start)
         token = _token(kind, match[kind], line)
         at = match.end()
-        if kind != MARK:
+        if end - start > _SURELY_FITS and kind != MARK:
             _check_length(text, start, end, kind, file, line)
         if kind in ("double", "single"):
             _check_after_quote(text, at, file, line + text.count("\n", start, at))
@@ -98,8 +101,6 @@ def _check_after_quote(text: str, at: int, file: str, line: int) -> None:
 
 def _check_length(text: str, start: int, end: int, kind: str, file: str, line: int) -> None:
     """nginx must hold the word, what ends it, and one more byte where that is a blank, or it gives up."""
-    if end - start < BUFFER_BYTES // 4 - 2:
-        return
     held = _bytes(text[start:end])
     if kind == COMMENT:
         fits = held < BUFFER_BYTES + (end == len(text))
