@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from gunicorn_autotune.nginx.edits import Edits
 from gunicorn_autotune.nginx.tree import Directive
 
 
@@ -46,19 +47,6 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
-    """A change of one file, to be shown as a diff and never carried out."""
-
-    file: str
-    first_line: int
-    """Of the lines replaced, from 1."""
-    last_line: int
-    """first_line - 1 to insert before first_line and replace nothing."""
-    text: str
-    """New lines, without indentation, split at newlines; empty to delete."""
-
-
-@dataclass(frozen=True, slots=True)
 class Finding:
     """One answer of one rule."""
 
@@ -73,7 +61,7 @@ class Finding:
     """The other side, as Gunicorn.shown()."""
     fix: str = ""
     """Lines to paste, nginx's or Gunicorn's; says which file where it is not this one."""
-    edits: tuple[Edit, ...] = ()
+    edits: Edits = ()
     """The same fix as a change of the files read, where it can be told so exactly."""
     severity: Severity | None = None
     """Where it differs from the rule's."""
@@ -85,21 +73,7 @@ class Finding:
         return self.severity or self.rule.severity
 
 
-def replaced(directive: Directive, text: str) -> Edit:
-    """`directive` with all its lines replaced by `text`."""
-    return Edit(directive.file, directive.line, directive.last_line, text)
-
-
-def removed(directive: Directive) -> Edit:
-    """`directive` deleted."""
-    return replaced(directive, "")
-
-
-def added_in(block: Directive, text: str) -> Edit:
-    """`text` as the last lines of a block (before its closing brace)."""
-    return Edit(block.file, block.last_line, block.last_line - 1, text)
-
-
-def added_after(directive: Directive, text: str) -> Edit:
-    """`text` in the lines after a directive."""
-    return Edit(directive.file, directive.last_line + 1, directive.last_line, text)
+def at(rule: Rule, place: Directive, message: str, *, severity: Severity | None = None, nginx: object = "",
+       gunicorn: str = "", fix: str = "", edits: Edits = ()) -> Finding:  # fmt: skip
+    """A finding at a directive; `nginx` may be a scope.Value, which shows its origin."""
+    return Finding(rule, place.file, place.line, message, str(nginx), gunicorn, fix, edits, severity)

@@ -21,5 +21,10 @@ class Source(Protocol):
         ...
 
     def matches(self, pattern: str) -> list[str]:
-        """Paths that an `include` names, sorted; globs as fnmatch(3) with FNM_PERIOD off and no `**`."""
+        """Paths that an `include` names, sorted; as glob(3), see glob.py: no `**`, no braces, no hidden files."""
         ...
+
+
+def printable(text: str) -> str:
+    """Text of a user as it may stand in a message of one line: `a\\nb` for a line feed between a and b."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

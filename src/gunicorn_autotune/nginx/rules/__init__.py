@@ -1,1 +1,30 @@
-"""The rules, one a file: `ngx001.py` holds NGX001."""
+"""The rules, one a file: `ngx001.py` holds `RULE` and `check(site)` of NGX001, and its docstring is the rule's page."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from gunicorn_autotune.nginx.finding import Finding, Rule
+from gunicorn_autotune.nginx.site import Site
+
+Check = Callable[[Site], Iterator[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A rule with what its module holds."""
+
+    rule: Rule
+    check: Check
+    page: str
+    """The docstring: why it matters, what to do, where the figures come from."""
+
+
+def all_rules() -> list[Listed]:
+    """Every rule of this folder, by number."""
+    names = sorted(name for _, name, _ in pkgutil.iter_modules(__path__) if name.startswith("ngx"))
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
+    return [Listed(module.RULE, module.check, (module.__doc__ or "").strip()) for module in modules]

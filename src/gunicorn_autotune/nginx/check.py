@@ -1,0 +1,71 @@
+"""All rules over one site."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gunicorn_autotune.nginx.edits import feasible
+from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity
+from gunicorn_autotune.nginx.rules import Listed, all_rules
+from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.tree import Directive
+
+_ORDER = {severity: at for at, severity in enumerate(Severity)}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the rules say."""
+
+    findings: tuple[Finding, ...]
+    """The worst first, then by file and line; without the ignored ones."""
+    ignored: tuple[Finding, ...]
+    """Switched off by `# autotune: ignore` on their line."""
+    unchecked: dict[Need, tuple[Rule, ...]]
+    """Rules that could not run, by what they lack."""
+
+    @property
+    def worst(self) -> Severity | None:
+        """None when nothing was found."""
+        return self.findings[0].level if self.findings else None
+
+
+def check(site: Site, rules: Iterable[Listed] | None = None, *, strict: bool = False) -> Report:
+    """Ask every rule; one that fails says so in a finding of its own, or raises when `strict`."""
+    findings: list[Finding] = []
+    lacking: dict[Need, list[Rule]] = {}
+    for listed in all_rules() if rules is None else rules:
+        lacks = [need for need in Need if need in listed.rule.needs and not site.has(need)]
+        if lacks:
+            lacking.setdefault(lacks[0], []).append(listed.rule)
+        else:
+            findings += _answers(listed, site, strict)
+    ignored_at = {(one.file, one.line): one.ignored for one in site.root.walk() if one.ignored}
+    # A file included twice says everything twice.
+    unique = {(one.rule.id, one.file, one.line, one.message): one for one in findings}
+    ordered = sorted(unique.values(), key=lambda one: (_ORDER[one.level], one.file, one.line, one.rule.id))
+    quiet = [one for one in ordered if one.rule.id in ignored_at.get((one.file, one.line), frozenset())]
+    return Report(
+        findings=tuple(one for one in ordered if one not in quiet),
+        ignored=tuple(quiet),
+        unchecked={need: tuple(rules) for need, rules in lacking.items()},
+    )
+
+
+def _answers(listed: Listed, site: Site, strict: bool) -> list[Finding]:
+    try:
+        return [_with_feasible_edits(one, site.root) for one in listed.check(site)]
+    except Exception as error:
+        if strict:
+            raise
+        # One odd configuration must not silence all the other rules.
+        why = f"the rule itself failed ({type(error).__name__}: {error}); please report it with this configuration"
+        return [Finding(listed.rule, site.root.file, 1, why, severity=Severity.INFO)]
+
+
+def _with_feasible_edits(finding: Finding, root: Directive) -> Finding:
+    kept = feasible(root, finding.edits) if finding.edits else ()
+    # Half of a fix may be worse than none.
+    return finding if kept == finding.edits else dataclasses.replace(finding, edits=())

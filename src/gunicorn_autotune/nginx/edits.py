@@ -1,0 +1,147 @@
+"""A fix as a change of the files read: shown as a diff, never carried out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gunicorn_autotune.nginx.tree import Directive
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Lines of one file replaced by others, or new lines put between two."""
+
+    file: str
+    first_line: int
+    """From 1."""
+    last_line: int
+    """first_line - 1 where nothing is replaced."""
+    text: str
+    """New lines without the indentation of the place; empty to delete."""
+    target: Directive | None = None
+    """Whose lines must hold nothing else, or the edit would hit its neighbours; None: they need not."""
+
+
+Edits = tuple[Edit, ...]
+
+
+def replaced(directive: Directive, text: str) -> Edits:
+    """A directive with all its lines replaced by `text`."""
+    return (Edit(directive.file, directive.line, directive.last_line, text, directive),)
+
+
+def removed(directive: Directive) -> Edits:
+    """A directive deleted."""
+    return replaced(directive, "")
+
+
+def added_before(directive: Directive, text: str) -> Edits:
+    """`text` in lines of its own before a directive."""
+    return (Edit(directive.file, directive.line, directive.line - 1, text, directive),)
+
+
+def added_after(directive: Directive, text: str) -> Edits:
+    """`text` in lines of its own after a directive."""
+    after = directive.last_line + 1
+    return (Edit(directive.file, after, after - 1, text, directive),)
+
+
+def added_in(block: Directive, text: str) -> Edits:
+    """`text` as the last lines of a block, in the file where the block ends.
+
+    () for `main` and for a block whose end shares its line with a child's: there is no line to put it between.
+    """
+    if block.line == block.last_line:
+        return replaced(block, printed(block, text))
+    crossed = any(
+        child.file == block.file and child.line < block.last_line <= child.last_line for child in block.block or ()
+    )
+    return () if crossed or block.name == "main" else (Edit(block.file, block.last_line, block.last_line - 1, text),)
+
+
+def printed(block: Directive, more: str = "") -> str:
+    """A block written out, a line for each directive, with `more` as its last lines."""
+    head = " ".join((block.name, *map(quoted, block.args)))
+    if block.block is None:
+        return f"{head};"
+    inner = [printed(child) for child in block.block if child.file == block.file] + ([more] if more else [])
+    return "\n".join([f"{head} {{", *(f"    {line}" for text in inner for line in text.splitlines()), "}"])
+
+
+def quoted(word: str) -> str:
+    """A word as it can stand in a configuration; quotes where it holds what would end it."""
+    if (word and not any(letter in word for letter in " \t\r\n;{}\"'#\\")) or word.startswith("${"):
+        return word
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def feasible(root: Directive, edits: Iterable[Edit]) -> Edits:
+    """The edits whose lines hold nothing but their directive and what is in it."""
+    edits = tuple(edits)
+    near: dict[str, list[Directive]] = {edit.file: [] for edit in edits}
+    for one in root.walk():
+        if one.file in near:
+            near[one.file].append(one)
+    return tuple(edit for edit in edits if not _shares_lines(edit.target, near[edit.file]))
+
+
+def _shares_lines(target: Directive | None, near: Iterable[Directive]) -> bool:
+    if target is None:
+        return False
+    own = {id(target), *map(id, target.walk())}
+    touching = [one for one in near if one.line <= target.last_line and one.last_line >= target.line]
+    others = [one for one in touching if id(one) not in own]
+    # Equal: the same line once more, of a file that is included twice.
+    return any(not (one.line < target.line and one.last_line > target.last_line) and one != target for one in others)
+
+
+def changed(text: str, edits: Iterable[Edit]) -> str:
+    """A file's text with the edits of that file in it; of two that overlap, the first one counts."""
+    lines = text.splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"
+    chosen: list[Edit] = []
+    for edit in dict.fromkeys(edits):
+        if not any(_overlap(edit, other) for other in chosen):
+            chosen.append(edit)
+    # From the end, so that the numbers of the lines above stay true. At one place: replace, then insert the last first.
+    chosen.sort(key=lambda edit: (edit.first_line, edit.last_line))
+    for edit in reversed(chosen):
+        indent = _indent(lines, edit)
+        new = [f"{indent}{line}\n" if line else "\n" for line in edit.text.splitlines()]
+        lines[edit.first_line - 1 : edit.last_line] = new
+    return "".join(lines)
+
+
+def _overlap(one: Edit, other: Edit) -> bool:
+    if one.last_line < one.first_line or other.last_line < other.first_line:
+        return False
+    return one.first_line <= other.last_line and other.first_line <= one.last_line
+
+
+def _indent(lines: list[str], edit: Edit) -> str:
+    """Of the line replaced; for an insert, of the line before, one level deeper where that opens a block."""
+    at = edit.first_line - 1
+    if edit.last_line >= edit.first_line or (edit.target is not None and edit.target.line == edit.first_line):
+        model, deeper = lines[at] if at < len(lines) else "", ""
+    else:
+        model = next((line for line in reversed(lines[:at]) if line.strip()), "")
+        deeper = "    " if model.rstrip().endswith("{") else ""
+    return model[: len(model) - len(model.lstrip())] + deeper
+
+
+def diff(texts: Mapping[str, str], edits: Iterable[Edit]) -> str:
+    """A unified diff for `patch -d / -p1` over the files that `edits` change; one without a text here is left out."""
+    by_file: dict[str, list[Edit]] = {}
+    for edit in edits:
+        by_file.setdefault(edit.file, []).append(edit)
+    parts: list[str] = []
+    for file, own in sorted(by_file.items()):
+        if file in texts:
+            before, after = texts[file], changed(texts[file], own)
+            parts += difflib.unified_diff(
+                before.splitlines(keepends=True), after.splitlines(keepends=True), f"a{file}", f"b{file}", n=2
+            )
+    return "".join(part if part.endswith("\n") else part + "\n\\ No newline at end of file\n" for part in parts)

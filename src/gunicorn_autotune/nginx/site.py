@@ -1,0 +1,121 @@
+"""All that a rule may look at: both configurations side by side, and what the host adds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gunicorn_autotune.nginx import defaults
+from gunicorn_autotune.nginx.finding import Need
+from gunicorn_autotune.nginx.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.host import HostFacts
+from gunicorn_autotune.nginx.quantity import version_of
+from gunicorn_autotune.nginx.routes import Peer, Route, Upstream, routes
+from gunicorn_autotune.nginx.scope import Scope, scopes
+from gunicorn_autotune.nginx.tree import Directive
+
+_EVERY_ADDRESS = frozenset({"0.0.0.0", "::", ""})
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One nginx configuration and the Gunicorn behind it."""
+
+    root: Directive
+    version: str
+    """Of nginx, `1.22.1`; an assumed one where none is known."""
+    gunicorn: Gunicorn | None
+    host: HostFacts
+    every_route: tuple[Route, ...]
+    """All locations with a proxy_pass that names its target."""
+    routes: tuple[Route, ...]
+    """Those that lead to Gunicorn; all of them where none can be told from the others."""
+    found: bool
+    """Whether some route leads to one of Gunicorn's addresses."""
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """nginx's version, (1, 22, 1)."""
+        return version_of(self.version)
+
+    @property
+    def upstreams(self) -> tuple[Upstream, ...]:
+        """Of Gunicorn's routes, each once."""
+        return tuple({route.upstream.name: route.upstream for route in self.routes}.values())
+
+    @property
+    def main(self) -> Scope:
+        """The scope outside of every block."""
+        return Scope((self.root,), self.version)
+
+    @property
+    def servers(self) -> tuple[Scope, ...]:
+        """The server blocks in which Gunicorn's routes lie."""
+        found = (route.scope.server for route in self.routes)
+        return tuple({id(one.here): one for one in found if one is not None}.values())
+
+    def scopes(self, *names: str) -> Iterator[Scope]:
+        """Every block of these names in the whole configuration; every block at all without a name."""
+        return scopes(self.root, self.version, frozenset(names) if names else None)
+
+    def has(self, need: Need) -> bool:
+        """Whether a rule that cannot do without this can run."""
+        live = self.gunicorn is not None and self.gunicorn.status is not None
+        return {
+            Need.GUNICORN: self.gunicorn is not None,
+            Need.LIVE: live,
+            Need.NGINX: self.host.test is not None,
+            Need.LOG: self.host.error_log is not None,
+            Need.TIMING: self.host.timing is not None,
+        }[need]
+
+
+def site_of(root: Directive, version: str, gunicorn: Gunicorn | None, host: HostFacts) -> Site:
+    """Sort the routes; an unknown nginx version counts as Debian 12's."""
+    version = version or defaults.ASSUMED
+    every = tuple(routes(root, version))
+    ours = tuple(route for route in every if leads_to(route, gunicorn, host)) if gunicorn else ()
+    return Site(root, version, gunicorn, host, every, ours or every, bool(ours))
+
+
+def leads_to(route: Route, gunicorn: Gunicorn, host: HostFacts) -> bool:
+    """Whether any server of this route is one of Gunicorn's addresses."""
+    return any(same(peer, bind, host) for peer in route.upstream.peers for bind in gunicorn.get("bind", ()))
+
+
+def same(peer: Peer, bind: str, host: HostFacts) -> bool:
+    """Whether `bind` (`127.0.0.1:8000`, `[::1]:8000`, `unix:/path`) is where a peer leads.
+
+    A name that nobody here can resolve (`server web:8000` of a container) is taken for Gunicorn's by its port.
+    """
+    if bind.startswith("unix:"):
+        return bool(peer.path) and settled(bind[len("unix:") :]) == settled(peer.path)
+    address, _, port = bind.rpartition(":")
+    if peer.path or not port.isdigit() or peer.port != int(port):
+        return False
+    address = address.strip("[]")
+    reached = addresses_of(peer, host)
+    if not reached:
+        return True
+    return address in reached or (address in _EVERY_ADDRESS and _local(reached, host))
+
+
+def addresses_of(peer: Peer, host: HostFacts) -> tuple[str, ...]:
+    """The addresses a peer's name stands for; () where it does not resolve here."""
+    if re.fullmatch(r"[\d.]+|[\da-fA-F:.]*:[\da-fA-F:.]*", peer.host):
+        return (peer.host,)
+    known = host.addresses.get(peer.host, ())
+    return known or (("127.0.0.1", "::1") if peer.host == "localhost" else ())
+
+
+def _local(reached: tuple[str, ...], host: HostFacts) -> bool:
+    return any(one in LOOPBACK or one.startswith("127.") or one in host.own_addresses for one in reached) or (
+        not host.own_addresses
+    )
+
+
+def settled(path: str) -> str:
+    """A socket's path with the one alias that every distribution has: /var/run is /run."""
+    return path.removeprefix("/var") if path.startswith("/var/run/") else path
