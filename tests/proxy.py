@@ -32,6 +32,15 @@ STOCK_PATHS = {"/run/nginx.pid": "{folder}/nginx.pid", "/var/log/nginx": "{folde
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
+def installed_nginx() -> str:
+    """Its path; without it the test is skipped, in CI it fails."""
+    if NGINX is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("nginx is not installed")
+        pytest.skip("nginx is not installed")
+    return NGINX
+
+
 @contextmanager
 def nginx(folder: Path, socket: str, *, keepalive: bool = False) -> Iterator[int]:
     """A real nginx before a UNIX socket; gives its port. `keepalive` keeps connections to Gunicorn for its minute."""
@@ -90,15 +99,6 @@ def running_nginx(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.terminate()
         process.wait(10)
-
-
-def installed_nginx() -> str:
-    """Its path; without it the test is skipped, in CI it fails."""
-    if NGINX is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("nginx is not installed")
-        pytest.skip("nginx is not installed")
-    return NGINX
 
 
 def self_signed(folder: Path) -> tuple[str, str]:

@@ -15,6 +15,7 @@ import pytest
 
 from gunicorn_autotune.cli.nginx_binary import find_nginx, nginx_dump, nginx_version
 from gunicorn_autotune.cli.nginx_host import host_facts
+from gunicorn_autotune.model.readings import Missing
 from gunicorn_autotune.nginx.host import HostFacts
 from gunicorn_autotune.nginx.tree import MAIN, Directive
 from tests.proxy import installed_nginx
@@ -147,8 +148,9 @@ def test_dump_holds_every_file(tmp_path: Path) -> None:
     path = tmp_path / "nginx.conf"
     (tmp_path / "more.conf").write_text("worker_processes 1;\n")
     path.write_text(f"error_log {tmp_path}/e;\npid {tmp_path}/pid;\nevents {{}}\ninclude more.conf;\n")
-    text, _ = nginx_dump(installed_nginx(), str(path))
+    text = nginx_dump(installed_nginx(), str(path))
 
+    assert not isinstance(text, Missing)
     assert [f"# configuration file {path}:", f"# configuration file {tmp_path}/more.conf:"] == [
         line for line in text.splitlines() if line.startswith("# configuration file")
     ]

@@ -60,15 +60,15 @@ def nginx_build(binary: str) -> Build:
     return Build(**{name: given[written] for name, written in names.items() if written in given})
 
 
-def nginx_dump(binary: str, path: str) -> tuple[str, str]:
-    """The whole configuration as `nginx -T` prints it, and no word; or nothing, and why."""
+def nginx_dump(binary: str, path: str) -> Reading[str]:
+    """The whole configuration as `nginx -T` prints it; Missing with nginx's last words where it does not."""
     ended = _run([binary, "-T", "-c", os.path.abspath(path)])  # noqa: PTH100 (Path.resolve() would follow links)
     if isinstance(ended, Missing):
-        return "", ended.why
+        return ended
     if ended.returncode:
         said = [line for line in _text(ended.stderr).splitlines() if "[emerg]" in line] or [f"exit {ended.returncode}"]
-        return "", said[-1].removeprefix("nginx: ")
-    return _text(ended.stdout), ""
+        return Missing(said[-1].removeprefix("nginx: "))
+    return _text(ended.stdout)
 
 
 def nginx_test(binary: str, path: str) -> NginxTest | None:

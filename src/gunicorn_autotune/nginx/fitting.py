@@ -111,6 +111,8 @@ def _address(bind: str, folder: str) -> str:
         path = path[2:] if path.startswith("//") else path
         if path.startswith(("@", "\0")):
             raise FittingError(f"bind = {bind!r}: nginx knows no abstract sockets, only files")
+        if not path.startswith("/") and not folder:
+            raise FittingError(f"bind = {bind!r}: relative to a folder that is not known here; use --server-address")
         return "unix:" + (path if path.startswith("/") else f"{folder.rstrip('/')}/{path}")
     host, _, port = bind.rpartition(":")
     if host in ("", "0.0.0.0", "localhost"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from gunicorn_autotune.nginx.files import (
+from gunicorn_autotune.nginx.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.options import Options
+from gunicorn_autotune.nginx.rendered import (
     errors,
     http,
     limits,
@@ -16,8 +18,6 @@ from gunicorn_autotune.nginx.files import (
     tls,
     tuning,
 )
-from gunicorn_autotune.nginx.gunicorn import Gunicorn
-from gunicorn_autotune.nginx.options import Options
 from gunicorn_autotune.nginx.stamp import stamped
 
 _MARKDOWN = ("<!-- ", " -->")

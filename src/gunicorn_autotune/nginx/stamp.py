@@ -14,7 +14,7 @@ import json
 import re
 import textwrap
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from gunicorn_autotune.model.version import VERSION
@@ -40,7 +40,7 @@ class Stamp:
     """Version."""
     values: Mapping[str, Any]
     inputs: str
-    """12 hexadecimal digits of the settings, options and versions it was made from."""
+    """12 hexadecimal digits of the settings and versions it was made from."""
     edited: bool
     """Whether the lines below are others than those that were written."""
 
@@ -57,7 +57,7 @@ def stamped(
 ) -> str:
     """`body` below its header, which tells the settings it `uses`; `marks` begin and end a comment line."""
     values = values_of(gunicorn, uses)
-    inputs = _digest(json.dumps([VERSION, gunicorn.version, values, asdict(options)], sort_keys=True, default=str))
+    inputs = _digest(json.dumps([VERSION, options.nginx_version, gunicorn.version, values]))
     words = [f"{name}={json.dumps(value, separators=(',', ':'))}" for name, value in values.items()]
     written = f"Written by gunicorn-autotune {VERSION} for nginx {options.nginx_version}."
     lines = [

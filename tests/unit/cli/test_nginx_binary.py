@@ -4,6 +4,7 @@ import pytest
 
 from gunicorn_autotune.cli import nginx_binary
 from gunicorn_autotune.cli.nginx_binary import Build, find_nginx, nginx_build, nginx_dump, nginx_test, nginx_version
+from gunicorn_autotune.model.readings import Missing
 from gunicorn_autotune.nginx.host import NginxTest
 
 DEBIAN = (
@@ -63,14 +64,14 @@ def test_build_that_is_not_told_is_that_of_the_sources(said, program):
 
 def test_dump_is_the_text(program):
     """All of stdout."""
-    assert ("# configuration file a:\n", "") == nginx_dump(program(output="# configuration file a:\n"), "a")
+    assert "# configuration file a:\n" == nginx_dump(program(output="# configuration file a:\n"), "a")
 
 
 def test_dump_that_fails_says_why(program):
     """The last error of nginx."""
     said = 'nginx: [warn] odd\nnginx: [emerg] open() "/k" failed (13: Permission denied)\nnginx: test failed\n'
 
-    assert nginx_dump(program(said, code=1), "a") == ("", '[emerg] open() "/k" failed (13: Permission denied)')
+    assert nginx_dump(program(said, code=1), "a") == Missing('[emerg] open() "/k" failed (13: Permission denied)')
 
 
 def test_test_that_fails_has_passed_false(program):
@@ -91,10 +92,9 @@ def test_program_that_does_not_answer_is_missing(program, monkeypatch):
     """Bounded, and said."""
     monkeypatch.setattr(nginx_binary, "TIMEOUT_SECONDS", 0.2)
     stuck = program(first="exec sleep 30")
-    text, why = nginx_dump(stuck, "a")
+    dump = nginx_dump(stuck, "a")
 
-    assert (text, "no answer in 0.2 s" in why) == ("", True)
-    assert (nginx_test(stuck, "a"), nginx_version(stuck)) == (None, "")
+    assert (isinstance(dump, Missing), nginx_test(stuck, "a"), nginx_version(stuck)) == (True, None, "")
 
 
 def test_program_that_is_not_there_is_missing():

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from gunicorn_autotune.nginx.files.lines import rows
 from gunicorn_autotune.nginx.fitting import FittingError
 from gunicorn_autotune.nginx.gunicorn import CONCURRENT, SYNC, THREADED, UNKNOWN, Gunicorn
 from gunicorn_autotune.nginx.options import Options
 from gunicorn_autotune.nginx.render import USES, render
+from gunicorn_autotune.nginx.rendered.lines import rows
 from tests.rendering import FULL, a_gunicorn
 
 
