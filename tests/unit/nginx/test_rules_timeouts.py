@@ -89,6 +89,7 @@ TUNED = GTHREAD + "#: policy.max_workers = 8\n"
         pytest.param(written(said=TUNED, server="proxy_read_timeout 30s;",
                              more=beside("/events/", "proxy_buffering off; proxy_read_timeout 1h;")), id="stream"),
         pytest.param(written(said=SYNC, location="proxy_read_timeout 100s;"), id="sync"),
+        pytest.param(written(said=TUNED), id="NGX103"),
         pytest.param(written(said=TUNED, location="proxy_read_timeout 1h;"), id="NGX104"),
         pytest.param(written(said=TUNED + "#: gunicorn.graceful_timeout = 90\n", location="proxy_read_timeout 1m30s;"),
                      id="as long"),
@@ -103,12 +104,11 @@ def test_requests_that_a_leaving_worker_finishes_are_no_finding(text: str) -> No
     ("text", "level"),
     [
         pytest.param(written(said=TUNED, location="proxy_read_timeout 90s;"), Severity.WARNING, id="chosen"),
-        pytest.param(written(said=TUNED), Severity.INFO, id="default"),
         pytest.param(written(location="proxy_read_timeout 90s;"), Severity.INFO, id="nothing recycles"),
     ],
 )
-def test_a_default_that_outlasts_a_drain_is_information(text: str, level: Severity) -> None:
-    """NGX102 warns about what somebody chose, where workers come and go."""
+def test_a_time_that_outlasts_a_drain_is_a_warning_where_workers_leave(text: str, level: Severity) -> None:
+    """NGX102 is information where only a reload makes them leave."""
     assert [level] == [one.level for one in found("NGX102", text)]
 
 
@@ -130,9 +130,9 @@ def test_servers_without_gunicorn_are_not_asked_for_timeouts() -> None:
 
 def test_two_rules_that_want_one_line_ask_for_one_edit() -> None:
     """A directive twice in a server would be refused."""
-    text = written(said="")
+    text = written(said=SYNC + "#: gunicorn.timeout = 120\n")
 
-    assert found("NGX106", text)[0].edits[0] in found("NGX103", text)[0].edits
+    assert found("NGX101", text)[0].edits[0] in found("NGX103", text)[0].edits
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ night can tell whether 60 s was meant, and a `timeout` raised on Gunicorn's side
 Write the four lines once, at the level of `server`: connect 5 s (Gunicorn is near: longer means its queue is full),
 read and send as Gunicorn's side allows, idle clients 15 s. They are times of silence, not of a whole answer.
 
-Information only. Ignore it if the defaults are what you want.
+Information only; connecting to this very host is NGX106's. Ignore it if the defaults are what you want.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from gunicorn_autotune.nginx import edits
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
 from gunicorn_autotune.nginx.places import added, places
 from gunicorn_autotune.nginx.routes import Route
+from gunicorn_autotune.nginx.rules.ngx106 import on_this_host
 from gunicorn_autotune.nginx.scope import Scope, Value
 from gunicorn_autotune.nginx.site import Site
 from gunicorn_autotune.nginx.timeouts import limit_shown, read_seconds
@@ -35,8 +36,10 @@ def check(site: Site) -> Iterator[Finding]:
         "keepalive_timeout": "15s",
     }
     for server in site.servers:
-        own = [route for route in site.routes if route.scope.server == server]
-        left = [value for name in wanted if (value := _left(name, server, own)) is not None]
+        own = [
+            route for route in site.routes if route.scope.server is not None and route.scope.server.here is server.here
+        ]
+        left = [value for name in wanted if (value := _left(site, name, server, own)) is not None]
         if left:
             lines = [f"{value.name} {wanted[value.name]};" for value in left]
             yield at(
@@ -61,7 +64,9 @@ def _edits(site: Site, server: Scope, routes: list[Route], left: list[Value], li
     return made
 
 
-def _left(name: str, server: Scope, routes: list[Route]) -> Value | None:
+def _left(site: Site, name: str, server: Scope, routes: list[Route]) -> Value | None:
     """The default, where it is in force in some route; keepalive_timeout is the client's, of the server."""
+    if name == "proxy_connect_timeout":
+        routes = [route for route in routes if not on_this_host(site, route)]
     values = [server.value(name)] if name == "keepalive_timeout" else [route.scope.value(name) for route in routes]
     return next((value for value in values if value.directive is None), None)
