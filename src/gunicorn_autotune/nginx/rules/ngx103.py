@@ -7,19 +7,21 @@ night can tell whether 60 s was meant, and a `timeout` raised on Gunicorn's side
 Write the four lines once, at the level of `server`: connect 5 s (Gunicorn is near: longer means its queue is full),
 read and send as Gunicorn's side allows, idle clients 15 s. They are times of silence, not of a whole answer.
 
-Information only. Ignore it if the defaults are what you want.
+Information only; connecting to this very host is NGX106's. Ignore it if the defaults are what you want.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from gunicorn_autotune.nginx import edits
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.places import added
+from gunicorn_autotune.nginx.places import added, places
 from gunicorn_autotune.nginx.routes import Route
+from gunicorn_autotune.nginx.rules.ngx106 import on_this_host
 from gunicorn_autotune.nginx.scope import Scope, Value
 from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.timeouts import read_seconds
+from gunicorn_autotune.nginx.timeouts import limit_shown, read_seconds
 
 RULE = Rule("NGX103", Severity.INFO, "Timeouts are chosen, not left to nginx's defaults")
 
@@ -34,21 +36,34 @@ def check(site: Site) -> Iterator[Finding]:
         "keepalive_timeout": "15s",
     }
     for server, own in site.by_server:
-        left = [value for name in wanted if (value := _left(name, server, own)) is not None]
+        left = [value for name in wanted if (value := _left(site, name, server, own)) is not None]
         if left:
-            lines = "\n".join(f"{value.name} {wanted[value.name]};" for value in left)
+            lines = [f"{value.name} {wanted[value.name]};" for value in left]
             yield at(
                 RULE,
                 server.here,
                 f"nobody chose {', '.join(f'{value.name} ({value.text})' for value in left)}",
                 nginx=f"default{'s' * (len(left) > 1)} of nginx {site.version}",
-                gunicorn=site.gunicorn.shown("timeout") if site.gunicorn is not None else "",
-                fix=lines,
-                edits=added([(server.here, lines)]),
+                gunicorn=limit_shown(site.gunicorn),
+                fix="\n".join(lines),
+                edits=_edits(site, server, own, left, lines),
             )
 
 
-def _left(name: str, server: Scope, routes: tuple[Route, ...]) -> Value | None:
+def _edits(site: Site, server: Scope, routes: Sequence[Route], left: list[Value], lines: list[str]) -> edits.Edits:
+    made: edits.Edits = ()
+    for value, line in zip(left, lines, strict=True):
+        if value.name == "keepalive_timeout":
+            made += added([(server.here, line)])
+        else:
+            on_default = (place for place in places(routes, value.name) if place.value.directive is None)
+            made += tuple(edit for place in on_default for edit in place.written(line, site))
+    return made
+
+
+def _left(site: Site, name: str, server: Scope, routes: Sequence[Route]) -> Value | None:
     """The default, where it is in force in some route; keepalive_timeout is the client's, of the server."""
+    if name == "proxy_connect_timeout":
+        routes = [route for route in routes if not on_this_host(site, route)]
     values = [server.value(name)] if name == "keepalive_timeout" else [route.scope.value(name) for route in routes]
     return next((value for value in values if value.directive is None), None)
