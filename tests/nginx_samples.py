@@ -16,10 +16,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gunicorn_autotune.nginx.parse import parse
-
 from gunicorn_autotune.nginx.gunicorn import CONCURRENT, SYNC, THREADED, UNKNOWN, Gunicorn
 from gunicorn_autotune.nginx.host import HostFacts, NginxTest, SocketFile, Timing
+from gunicorn_autotune.nginx.parse import parse
 from gunicorn_autotune.nginx.site import Site, site_of
 
 if sys.version_info >= (3, 11):
