@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from gunicorn_autotune.model.policy import Policy, PolicyError
+from gunicorn_autotune.model.version import VERSION
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["Policy", "PolicyError", "__version__", "install"]
 
 

@@ -1,4 +1,4 @@
-"""THE COMMAND LINE: `gunicorn-autotune status | recycle | doctor | init | replay | plan`.
+"""THE COMMAND LINE: `gunicorn-autotune status | recycle | doctor | init | replay | plan | nginx`.
 
 Each command answers an exit code and a text, and only `main` prints them; `recycle --wait` tells its progress on
 stderr. Gunicorn is never imported in this process.
@@ -13,11 +13,12 @@ import sys
 from collections.abc import Sequence
 
 from gunicorn_autotune import __version__
-from gunicorn_autotune.cli import doctor, init, plan, recycle, replay, status
+from gunicorn_autotune.cli import doctor, init, nginx, plan, recycle, replay, status
 from gunicorn_autotune.cli.style import CommandError, style_of
 
 COMMANDS = {
     "status": status, "recycle": recycle, "doctor": doctor, "init": init, "replay": replay, "plan": plan,
+    "nginx": nginx,
 }  # fmt: skip
 
 

@@ -26,6 +26,8 @@ class Place:
     tls: bool = False
     folder: str = ""
     """Path in front of /status.json, for an exporter behind a proxy."""
+    named_by: str = "--url, --socket or GUNICORN_AUTOTUNE_METRICS"
+    """What names another place, for an error."""
 
     def __str__(self) -> str:
         if self.address.path:
@@ -97,7 +99,7 @@ def get(place: Place, page: str, token: str = "") -> tuple[int, str]:
     except OSError as error:
         raise CommandError(
             f"nothing answers at {place} ({error.strerror or error}): is Gunicorn running, with autotune's `metrics` "
-            "setting at this address? Another one: --url, --socket or GUNICORN_AUTOTUNE_METRICS"
+            f"setting at this address? Another one: {place.named_by}"
         ) from None
     except (http.client.HTTPException, ValueError):
         raise CommandError(f"{place} answers, but does not speak HTTP; what is its `metrics` setting?") from None

@@ -13,6 +13,8 @@ OLDEST, LINGERS, CURABLE = (22, 0, 0), (27, 0, 1), (25, 3, 0)
 """Oldest supported; first that answers kept-alive requests of a leaving gthread worker; first without loss when the
 proxy keeps no connection."""
 TRIED = "22.0.0 to 27.0.1"
+LOST_BEFORE_CURABLE = "1 to 9 of 4,800"
+"""In some ten recycles, by autotune and by Gunicorn's own max_requests alike: gthread in docs/reliability.md."""
 PROXY_IDLE_SECONDS = 60
 """nginx's default keepalive_timeout in an upstream."""
 
@@ -82,14 +84,20 @@ def check_keep_alive(host: Host) -> Finding | None:
         return ok(f"{host.setting('worker_class_str', 'sync')} is not affected") if kind == SINGLE else None
     who = "gthread" if kind == THREADED else "with gthread (not set here), Gunicorn"
     if version < LINGERS:
-        cure = "gunicorn 27.0.1 or later"
-        if version >= CURABLE:
-            cure += ", or no upstream keepalive in the proxy"
-        return warn(f"{who} {host.probe.gunicorn} loses kept-alive requests when a worker leaves", cure)
+        return _loses(f"{who} {host.probe.gunicorn}", curable=version >= CURABLE)
     seconds = host.setting("keepalive", 2)
     if kind == THREADED and seconds <= PROXY_IDLE_SECONDS:
         return _judged(seconds)
     return ok(f"{who} {host.probe.gunicorn} answers kept-alive requests before a worker leaves")
+
+
+def _loses(who: str, *, curable: bool) -> Finding:
+    newer, leaving = "gunicorn 27.0.1 or later", "when a worker leaves, whoever makes it leave"
+    if curable:
+        finding = f"{who} loses kept-alive requests {leaving} (docs/reliability.md)"
+        return warn(finding, f"{newer}, or no upstream keepalive in the proxy")
+    figures = f"{LOST_BEFORE_CURABLE} in ten recycles, docs/reliability.md"
+    return warn(f"{who} loses requests {leaving} ({figures})", newer)
 
 
 def _judged(seconds: int) -> Finding:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gunicorn_autotune.cli import checks_limits, checks_sensors, checks_server
 from gunicorn_autotune.cli.finding import Check, Finding, Host, Level, warn
-from gunicorn_autotune.cli.probe import probe
+from gunicorn_autotune.cli.probe import check_location, probe
 from gunicorn_autotune.cli.style import CommandError, Style, wrapped
 from gunicorn_autotune.sensors.cgroup import find_cgroup, read_host
 
@@ -46,9 +46,8 @@ def host_at(root: Path, location: str | None) -> Host:
     """Everything the checks look at."""
     if not root.is_dir():
         raise CommandError(f"--root = {str(root)!r}: must be a directory")
-    is_file = location is not None and not location.startswith("python:")
-    if is_file and not Path(str(location).removeprefix("file:")).is_file():
-        raise CommandError(f"--config = {location!r}: must be a file that exists, or python:MODULE")
+    if location is not None:
+        check_location(location)
     cgroups = find_cgroup(root)
     return Host(root, location, probe(location), cgroups, read_host(cgroups))
 

@@ -9,12 +9,18 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from gunicorn_autotune.cli.style import CommandError
 
 DEFAULT_LOCATION = "python:gunicorn_autotune.conf"
 """What `doctor` looks at without --config: Gunicorn's defaults with autotune's."""
 TIMEOUT_SECONDS = 60
+FILE, CMD_ARGS, COMMAND_LINE = "configuration", "GUNICORN_CMD_ARGS", "command line"
+"""Origins of a setting; another one is the name of a variable of the environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,9 @@ class Probe:
     missing_names: tuple[str, ...] = ()
     """Private names we lean on and this Gunicorn has not."""
     settings: dict[str, Any] = field(default_factory=dict)
-    """Gunicorn's, resolved from file and GUNICORN_CMD_ARGS; empty when the file could not be read."""
+    """Gunicorn's, resolved from file, GUNICORN_CMD_ARGS and arguments; empty when the file could not be read."""
+    origins: dict[str, str] = field(default_factory=dict)
+    """Of settings by Gunicorn's names; those left at their default are absent."""
     policy: dict[str, Any] | None = None
     """Autotune's settings; None when install() was not called."""
     kind: str = ""
@@ -35,9 +43,19 @@ class Probe:
     """Why the file, or Gunicorn itself, could not be read, in one line."""
 
 
-def probe(location: str | None) -> Probe:
-    """Run the child. Never raises for anything a file or an installation does."""
-    command = [sys.executable, "-m", "gunicorn_autotune.cli.probe_child", location or DEFAULT_LOCATION]
+def check_location(location: str) -> None:
+    """A CommandError unless --config is `python:MODULE` or a file that exists."""
+    if not location.startswith("python:") and not Path(location.removeprefix("file:")).is_file():
+        raise CommandError(f"--config = {location!r}: must be a file that exists, or python:MODULE")
+
+
+def probe(location: str | None, arguments: Sequence[str] = ()) -> Probe:
+    """Run the child. Never raises for anything a file or an installation does.
+
+    `arguments` are more words of Gunicorn's command line, which beat the file.
+    """
+    child = "gunicorn_autotune.cli.probe_child"
+    command = [sys.executable, "-m", child, location or DEFAULT_LOCATION, *arguments]
     # Else a file that calls prometheus_client itself might touch the files of a running server.
     environment = {name: text for name, text in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
     try:
@@ -56,6 +74,7 @@ def probe(location: str | None) -> Probe:
         gunicorn=found.get("gunicorn", ""),
         missing_names=tuple(found.get("missing_names", ())),
         settings=found.get("settings", {}),
+        origins=found.get("origins", {}),
         policy=found.get("policy"),
         kind=found.get("kind", ""),
         error=why,

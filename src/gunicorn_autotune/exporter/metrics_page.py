@@ -41,7 +41,7 @@ The exporter answers on `127.0.0.1:9877` unless told otherwise:
 | path | answer |
 |---|---|
 | `/metrics` | the metrics below, as Prometheus text or OpenMetrics 1.0, gzip when asked |
-| `/status.json` | what the controller sees and decides, one entry per worker |
+| `/status.json` | what the controller sees and decides, one entry per worker, and Gunicorn's settings in force |
 | `/-/healthy` | 200 while the arbiter ticks, else 503 and why: for a liveness probe |
 | `/-/ready` | 200 while a worker can take requests, else 503 and why: for a readiness probe |
 

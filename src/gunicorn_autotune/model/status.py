@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -124,9 +125,14 @@ def decision_record(decision: Decision, before: int, unix_seconds: float) -> dic
 
 def status_document(
     identity: Identity, policy: Policy, mode: Mode, snapshot: Snapshot, decision: Decision, tally: Tally,
-    recent: list[dict[str, Any]], unix_seconds: float,
+    recent: list[dict[str, Any]], unix_seconds: float, gunicorn: Mapping[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
-    """All but the worker rows. Times are Unix seconds; `monotonic` ties them to the stamps in the rows."""
+    """All but the worker rows. Times are Unix seconds; `monotonic` ties them to the stamps in the rows.
+
+    `gunicorn` holds its settings in force: `settings` by Gunicorn's names (`bind` as a list of addresses, `tls` whether
+    certificate or key is set, never their paths), `not_default` the names of those that somebody set, `kind` how the
+    worker class runs requests (runtime/compat.py).
+    """
     return {
         "version": DOCUMENT_VERSION,
         "time": unix_seconds,
@@ -149,4 +155,5 @@ def status_document(
         "tally": plain(tally)
         | {"decisions": {f"{a.value}/{r.value}": tally.decisions[f"{a.value}/{r.value}"] for a, r in PAIRS}},
         "policy": plain(policy),
+        "gunicorn": gunicorn,
     }

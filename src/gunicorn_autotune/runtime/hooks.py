@@ -11,7 +11,7 @@ from typing import Any
 
 from gunicorn_autotune.model.readings import known
 from gunicorn_autotune.model.status import ExitReason, Mode
-from gunicorn_autotune.runtime import actuator, compat, flight, reload, slots, worker, written
+from gunicorn_autotune.runtime import actuator, compat, flight, in_force, reload, slots, worker, written
 from gunicorn_autotune.runtime.exporter_process import EXPORTER_SETTINGS
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.setup import identity_of, resolved_max
@@ -201,6 +201,7 @@ def on_reload(server: Any, tune: Autotune) -> None:
     tune.threads = compat.requests_at_once(server)
     tune.records = compat.kind_of(server.worker_class) != compat.UNKNOWN
     tune.identity = identity_of(server)
+    tune.gunicorn = in_force.published(server)
     tune.flight = flight.after_reload(server, tune)
     tune.faults_in_row = 0
     tune.faults_logged.clear()

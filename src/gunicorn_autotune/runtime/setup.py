@@ -10,7 +10,7 @@ from typing import Any
 import gunicorn_autotune
 from gunicorn_autotune.model.policy import Policy, for_host, with_automatic_max
 from gunicorn_autotune.model.status import Identity, Mode
-from gunicorn_autotune.runtime import compat, flight
+from gunicorn_autotune.runtime import compat, flight, in_force
 from gunicorn_autotune.runtime.exporter_process import ExporterProcess
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune
@@ -35,6 +35,7 @@ def new_autotune(server: Any, policy: Policy) -> Autotune:
         threads=compat.requests_at_once(server),
         records=compat.kind_of(server.worker_class) != compat.UNKNOWN,
         free_slots=list(range(shape.rows)),
+        gunicorn=in_force.published(server),
     )
     tune.exporter = new_exporter(server, policy, scoreboard)
     tune.flight = flight.writer_for(server, tune)

@@ -91,6 +91,8 @@ class Autotune:
     recent: list[dict[str, Any]] = field(default_factory=list)
     exporter: ExporterProcess | None = None
     flight: FlightWriter | None = None
+    gunicorn: dict[str, Any] = field(default_factory=dict)
+    """`gunicorn` of the status document (in_force.published): its settings since the last load."""
     commands: CommandSocket = field(default_factory=CommandSocket)
     frozen: str | None = None
     held_until: float | None = None

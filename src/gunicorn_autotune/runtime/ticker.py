@@ -112,6 +112,7 @@ def _publish(tune: Autotune, snapshot: Snapshot) -> None:
         tune.tally,
         tune.recent,
         time.time(),
+        tune.gunicorn,
     ) | {"refused_settings": list(tune.refused.values())}
     if not tune.board.publish(json.dumps(document, separators=(",", ":")).encode()):
         # Hundreds of listeners, perhaps; the decisions of the past are what can be spared.

@@ -28,7 +28,7 @@ def a_policy(**changes):
 
 def a_probe(**changes):
     """A good Gunicorn with defaults, its exporter off so that no port matters."""
-    return replace(Probe("27.0.1", (), SYNC, a_policy(metrics="off"), "single"), **changes)
+    return replace(Probe("27.0.1", (), SYNC, policy=a_policy(metrics="off"), kind="single"), **changes)
 
 
 def a_gthread_probe(version="27.0.1", **changes):

@@ -33,6 +33,15 @@ def a_host(**changes: Any) -> HostReading:
 
 
 UNLIMITED_PIDS = Unlimited()
+GUNICORN: dict[str, Any] = {
+    "kind": "threaded",
+    "settings": {
+        "bind": ["127.0.0.1:8000"], "keepalive": 10, "reuse_port": False, "threads": 2, "timeout": 30, "tls": False,
+        "worker_class": "gthread", "workers": 1,
+    },
+    "not_default": ["keepalive", "threads", "worker_class"],
+}  # fmt: skip
+"""Some of Gunicorn's settings, as in the status document."""
 
 
 def a_snapshot(monotonic: float = 1000.0, host: HostReading | None = None, frozen: str | None = None) -> Snapshot:
@@ -65,8 +74,9 @@ def a_document(monotonic: float = 1000.0, host: HostReading | None = None, froze
     identity = Identity("27.0.1", "0.1.0", "3.11.7", "gthread", 4711, 1_700_000_000.0)
     snapshot = a_snapshot(monotonic, host, frozen)
     document = status_document(
-        identity, Policy(), Mode.ACTIVE, snapshot, decision, tally, recent=[], unix_seconds=1_700_000_100.5
-    )
+        identity, Policy(), Mode.ACTIVE, snapshot, decision, tally, recent=[], unix_seconds=1_700_000_100.5,
+        gunicorn=GUNICORN,
+    )  # fmt: skip
     parsed: dict[str, Any] = json.loads(json.dumps(document))
     return parsed
 

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from gunicorn_autotune.nginx.check import check
 from gunicorn_autotune.nginx.edits import changed
 from gunicorn_autotune.nginx.rules import Listed, all_rules
+from tests.nginx_pages import place
 from tests.nginx_samples import RULES, files_of, sample, site_from
 
 LISTED = {listed.rule.id: listed for listed in all_rules()}
-
-
-def place(rule: str, kind: str) -> Path:
-    """`fires.conf`, or the folder `fires`."""
-    folder = RULES / rule / kind
-    return folder if folder.is_dir() else folder.with_suffix(".conf")
 
 
 @pytest.mark.parametrize("listed", LISTED.values(), ids=LISTED)

@@ -1,0 +1,28 @@
+"""The nginx side: files that fit Gunicorn's settings."""
+
+from __future__ import annotations
+
+import argparse
+
+from gunicorn_autotune.cli import nginx_render
+from gunicorn_autotune.cli.style import Style
+
+HELP = "nginx files that fit Gunicorn's settings"
+COMMANDS = {"render": nginx_render}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """One parser for each sub-command."""
+    commands = parser.add_subparsers(dest="nginx_command", required=True, metavar=" | ".join(COMMANDS))
+    for name, module in COMMANDS.items():
+        text = (module.__doc__ or "").strip()
+        sub = commands.add_parser(
+            name, help=module.HELP, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        module.add_options(sub)
+
+
+def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:
+    """The sub-command's exit code and text."""
+    code, text = COMMANDS[options.nginx_command].run(options, style)
+    return int(code), text

@@ -1,0 +1,128 @@
+"""Gunicorn's side of `nginx render` and `nginx check`: the settings in force, each with where it comes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gunicorn_autotune.cli.asking import Place, parse_place, read_token
+from gunicorn_autotune.cli.config_lines import assigned_lines
+from gunicorn_autotune.cli.finding import Host
+from gunicorn_autotune.cli.probe import FILE, Probe, check_location, probe
+from gunicorn_autotune.cli.status import parse_document, read_status
+from gunicorn_autotune.cli.style import CommandError
+from gunicorn_autotune.nginx.gunicorn import CONCURRENT, SETTINGS, Gunicorn
+from gunicorn_autotune.runtime.compat import OVERLAPPING
+from gunicorn_autotune.sensors.cgroup import find_cgroup, read_host
+
+ROOT = Path("/")
+
+
+def from_config(location: str, arguments: Sequence[str] = ()) -> Gunicorn:
+    """What a start with `-c LOCATION ARGUMENTS` would run with; `location` is a file or python:MODULE.
+
+    The file is executed by Gunicorn's own loader in a process of its own. `arguments` are more words of Gunicorn's
+    command line, which beat the file: `["--threads", "4"]`. A CommandError of one line when it cannot be read.
+    """
+    check_location(location)
+    found = probe(location, arguments)
+    if not found.gunicorn or found.error:
+        raise CommandError(f"--config = {location!r}: {found.error or 'Gunicorn cannot be imported'}")
+    return Gunicorn(
+        version=found.gunicorn,
+        kind=_kind(found.kind),
+        values={name: found.settings[name] for name in SETTINGS if name in found.settings},
+        origins=_origins(found, location),
+        policy=_policy(found, location),
+    )
+
+
+def from_server(address: str, token_file: str | None = None) -> Gunicorn:
+    """What a running server runs with, from its exporter at unix:/PATH, /PATH, HOST:PORT or a URL.
+
+    A CommandError of one line when nobody answers there, or somebody who does not tell his settings.
+    """
+    text = f"unix:{address}" if address.startswith("/") else address
+    place = replace(parse_place(text, "--server"), named_by="--server")
+    document = parse_document(place, read_status(place, read_token(token_file) if token_file else ""))
+    told = _told(place, document)
+    try:
+        return _from_document(document, told)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        what = f"its status document is not as expected ({type(error).__name__}: {error})"
+        raise CommandError(f"{place}: {what}; is it of another version of autotune?") from None
+
+
+def _from_document(document: Mapping[str, Any], told: Mapping[str, Any]) -> Gunicorn:
+    bind = _listening(document)
+    values = {name: told["settings"][name] for name in SETTINGS if name in told["settings"]}
+    origin = f"running server, pid {document['server']['pid']}"
+    changed = set(told["not_default"])
+    if bind and not values.get("reuse_port") and bind != values.get("bind"):
+        # A name, a port of 0, sockets handed over by systemd: what listens is what nginx must reach.
+        values["bind"] = bind
+        changed.add("bind")
+    return Gunicorn(
+        version=document["server"]["gunicorn"],
+        kind=_kind(told["kind"]),
+        values=values,
+        origins=dict.fromkeys(sorted(changed), origin),
+        policy=document["policy"] | {"max_workers": _most_workers(document)},
+        status=document,
+    )
+
+
+def _kind(name: str) -> str:
+    """The word of nginx/gunicorn.py for one of runtime/compat.py."""
+    return CONCURRENT if name == OVERLAPPING else name
+
+
+def _origins(found: Probe, location: str) -> dict[str, str]:
+    """By the names of SETTINGS; the file with the line where it can be told."""
+    lines = {} if location.startswith("python:") else assigned_lines(Path(location.removeprefix("file:")))
+
+    def shown(name: str) -> str:
+        if found.origins[name] != FILE:
+            return found.origins[name]
+        return location.removeprefix("file:") + (f":{lines[name]}" if name in lines else "")
+
+    origins = {name: shown(name) for name in found.origins if name in SETTINGS}
+    tls = [shown(name) for name in ("certfile", "keyfile") if name in found.origins]
+    return origins | ({"tls": tls[0]} if tls else {})
+
+
+def _policy(found: Probe, location: str) -> dict[str, Any] | None:
+    """Autotune's settings; max_workers = 0 becomes what it stands for on this host."""
+    if found.policy is None:
+        return None
+    cgroups = find_cgroup(ROOT)
+    host = Host(ROOT, location, found, cgroups, read_host(cgroups))
+    return found.policy | {"max_workers": host.max_workers}
+
+
+def _told(place: Place, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`gunicorn` of the status document; a CommandError that says why there is none."""
+    if not isinstance(document.get("server"), dict):
+        raise CommandError(f"{place}: {document.get('missing', 'the server tells nothing about itself')}; try again")
+    told = document.get("gunicorn")
+    if not isinstance(told, dict):
+        raise CommandError(
+            f"{place}: autotune {document['server'].get('autotune', '')} runs there and does not tell Gunicorn's "
+            "settings yet; restart Gunicorn after the upgrade, or name its file with --config"
+        )
+    if "missing" in told:
+        raise CommandError(f"{place}: {told['missing']}; name Gunicorn's file with --config")
+    return told
+
+
+def _listening(document: Mapping[str, Any]) -> list[str]:
+    """The addresses of the sockets that listen, as in `bind`."""
+    return [re.sub("^https?://", "", listener["address"]) for listener in document.get("listeners", ())]
+
+
+def _most_workers(document: Mapping[str, Any]) -> int:
+    """max_workers as the server itself resolved it, which may run in another cgroup than we do."""
+    return int(document["policy"]["max_workers"] or document["caps"].get("config_max", 0) or document["target"])

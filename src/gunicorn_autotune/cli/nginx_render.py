@@ -1,0 +1,125 @@
+"""Write nginx files that fit Gunicorn's settings: keep-alive, timeouts, queues, headers, each value with its reason.
+
+Nothing that exists is overwritten without --force, and never in part; what was edited by hand is kept as NAME.old.
+README.md among the files tells how to put them in force. --print and --diff write nothing.
+Exit codes: 0 written, or nothing to change; 1 files exist already, or --diff shows a change; 2 bad usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from gunicorn_autotune.cli import nginx_options, nginx_write
+from gunicorn_autotune.cli.nginx_gunicorn import from_config, from_server
+from gunicorn_autotune.cli.nginx_options import add_site_options, options_from
+from gunicorn_autotune.cli.nginx_write import Change, State
+from gunicorn_autotune.cli.probe import DEFAULT_LOCATION
+from gunicorn_autotune.cli.status import add_token, place_of
+from gunicorn_autotune.cli.style import CommandError, Style, table
+from gunicorn_autotune.nginx.fitting import FittingError
+from gunicorn_autotune.nginx.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.notes import notes
+from gunicorn_autotune.nginx.options import Options
+from gunicorn_autotune.nginx.render import render
+
+HELP = "write nginx files that fit Gunicorn's settings"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    side = parser.add_mutually_exclusive_group()
+    side.add_argument("--config", metavar="FILE", help="Gunicorn's configuration file or python:MODULE; executed")
+    side.add_argument(
+        "--server", metavar="ADDRESS", help="metrics address of a running one: URL, HOST:PORT, unix:/path"
+    )
+    add_token(parser)
+    add_site_options(parser)
+    parser.add_argument("--out", metavar="DIR", help="where the files are written (default: nginx-NAME)")
+    parser.add_argument("--force", action="store_true", help="replace files; those edited by hand are kept as NAME.old")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--print", metavar="FILE", dest="only", help="print one file, as NAME/proxy.conf")
+    shape.add_argument("--diff", action="store_true", help="show the change against the files in --out")
+    shape.add_argument("--json", action="store_true", help="tell what was written as JSON")
+
+
+def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:
+    """Exit code and text."""
+    gunicorn = gunicorn_from(options)
+    site, remarks = options_from(options, gunicorn)
+    try:
+        files = render(gunicorn, site)
+    except FittingError as error:
+        raise CommandError(str(error)) from None
+    remarks += notes(gunicorn, site)
+    if options.only:
+        return 0, _one(files, options.only)
+    folder = nginx_options.folder_of(options.out or f"nginx-{site.name}")
+    changes = nginx_write.compared(folder, files)
+    if options.diff:
+        text = nginx_write.diff(changes)
+        return int(bool(text)), text.rstrip("\n") or f"{folder} is as it would be written"
+    if not options.force:
+        nginx_write.refuse_overwriting(folder, changes)
+    nginx_write.write(changes)
+    if options.json:
+        return 0, as_json(folder, gunicorn, site, changes, remarks)
+    return 0, as_text(folder, gunicorn, site, changes, remarks, style)
+
+
+def gunicorn_from(options: argparse.Namespace) -> Gunicorn:
+    """Of a file or a running server; else of the server at GUNICORN_AUTOTUNE_METRICS, or at the default address."""
+    if options.config:
+        return from_config(options.config)
+    if options.server:
+        return from_server(options.server, options.token_file)
+    try:
+        return from_server(str(place_of(None, None, os.environ)), options.token_file)
+    except CommandError as error:
+        raise CommandError(
+            f"{error}. Or name Gunicorn's file: --config gunicorn.conf.py (its defaults: --config {DEFAULT_LOCATION})"
+        ) from None
+
+
+def _one(files: dict[str, str], name: str) -> str:
+    if name not in files:
+        raise CommandError(f"--print = {name!r}: must be one of {', '.join(files)}")
+    return files[name].rstrip("\n")
+
+
+def as_json(
+    folder: Path, gunicorn: Gunicorn, site: Options, changes: dict[str, Change], remarks: list[str]
+) -> str:  # fmt: skip
+    """`files` by name with what happened to each."""
+    return json.dumps(
+        {
+            "folder": str(folder),
+            "nginx": site.nginx_version,
+            "gunicorn": {"version": gunicorn.version, "worker_class": gunicorn.get("worker_class")},
+            "files": {name: change.state.value for name, change in changes.items()},
+            "notes": remarks,
+        },
+        indent=2,
+    )
+
+
+def as_text(
+    folder: Path, gunicorn: Gunicorn, site: Options, changes: dict[str, Change], remarks: list[str], style: Style
+) -> str:
+    """A listing, what to know, what to do next."""
+    written = [name for name, change in changes.items() if change.state is not State.SAME]
+    what = f"for nginx {site.nginx_version} and Gunicorn {gunicorn.version} ({gunicorn.get('worker_class')})"
+    count = sum(change.state is not State.LEFT for change in changes.values())
+    head = f"{folder}: {count} files {what}" if written else f"{folder}: unchanged, {what}"
+    rows = [[name, _told(changes[name])] for name in written]
+    lines = [head, *(f"  {line}" for line in (table(rows, frozenset({0, 1})) if rows else []))]
+    lines += [style.paint("yellow", f"note: {remark}") for remark in remarks]
+    return "\n".join([*lines, "", f"next: {folder}/README.md tells how to put them in force, and how to go back"])
+
+
+def _told(change: Change) -> str:
+    if change.state is State.EDITED:
+        return f"replaced; yours is {change.path.name}{nginx_write.KEPT}"
+    return {State.NEW: "", State.CHANGED: "replaced", State.LEFT: "removed: no longer needed"}[change.state]

@@ -1,0 +1,130 @@
+"""What `nginx check` says: for people, for programs, and as a patch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from gunicorn_autotune.cli.nginx_input import Input
+from gunicorn_autotune.cli.style import Style, wrapped
+from gunicorn_autotune.nginx.check import Report
+from gunicorn_autotune.nginx.edits import diff
+from gunicorn_autotune.nginx.finding import Finding, Need, Severity
+from gunicorn_autotune.nginx.site import Site
+
+COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
+NOUNS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+LACKS = {
+    Need.GUNICORN: "Gunicorn's settings (--config FILE or --server ADDRESS)",
+    Need.LIVE: "a running Gunicorn (--server ADDRESS)",
+    Need.NGINX: "nginx on this host, and the right to run `nginx -t`",
+    Need.LOG: "nginx's error log, readable",
+    Need.TIMING: "an access log in the format `autotune` that render writes",
+}
+INDENT = 11
+PLAIN_WIDTH = 120
+
+
+def as_text(given: Input, site: Site, report: Report, no_gunicorn: str, least: Severity, style: Style) -> str:
+    """Both sides, each finding with its fix, a sum, and what was not checked."""
+    order = list(Severity)
+    shown = [one for one in report.findings if order.index(one.level) <= order.index(least)]
+    parts = [_sides(given, site), *("\n".join(finding_lines(one, style)) for one in shown)]
+    closing = [_sum(report, style), *_unchecked(report, no_gunicorn, style)]
+    if any(one.edits for one in shown):
+        closing.append("`--diff` prints fixes as a patch with the steps to apply it; nothing is ever changed for you.")
+    if shown:
+        closing.append(f"`--explain {shown[0].rule.id}` says why a rule is one.")
+    return "\n\n".join([*parts, "\n".join(closing)])
+
+
+def _sides(given: Input, site: Site) -> str:
+    files = len(given.files)
+    count = "1 file" if files == 1 else f"{files} files"
+    lines = [f"nginx      {site.version}, {given.root.file} ({count}, read by {given.read_by})"]
+    if given.remark:
+        lines.append(f"           {given.remark}")
+    if site.gunicorn is not None:
+        gunicorn = site.gunicorn
+        where = f"pid {gunicorn.status['server']['pid']}" if gunicorn.status else "as configured"
+        binds = ", ".join(gunicorn.get("bind", ()))
+        lines.append(f"Gunicorn   {gunicorn.version}, {gunicorn.get('worker_class', 'sync')} at {binds}, {where}")
+    return "\n".join(lines)
+
+
+def finding_lines(one: Finding, style: Style) -> list[str]:
+    """Place, level and rule; the message; both sides; what to paste."""
+    level = style.paint(COLOURS[one.level], one.level.value)
+    lines = [f"{style.paint('bold', f'{one.file}:{one.line}')}  {level} {one.rule.id}"]
+    lines += [f"  {line}" for line in wrapped(one.message, (style.width or PLAIN_WIDTH) - 2)]
+    for name, text in (("nginx", one.nginx), ("gunicorn", one.gunicorn), ("fix", one.fix)):
+        head = name
+        for line in text.splitlines():
+            lines.append(f"  {head.ljust(INDENT - 2)}{line}")
+            head = ""
+    return lines
+
+
+def _sum(report: Report, style: Style) -> str:
+    counts = [(level, sum(one.level is level for one in report.findings)) for level in Severity]
+    parts = [
+        style.paint(COLOURS[level] if count else "dim", f"{count} {NOUNS[level]}{'' if count == 1 else 's'}")
+        for level, count in counts
+    ]
+    ignored = f"; {len(report.ignored)} ignored by comment" if report.ignored else ""
+    return ", ".join(parts) + ignored
+
+
+def _unchecked(report: Report, no_gunicorn: str, style: Style) -> Iterable[str]:
+    for need, rules in report.unchecked.items():
+        count = "1 rule" if len(rules) == 1 else f"{len(rules)} rules"
+        why = f": {no_gunicorn}" if need is Need.GUNICORN and no_gunicorn else ""
+        yield style.paint("dim", f"not checked: {count} that need {LACKS[need]}{why}")
+
+
+def as_json(given: Input, site: Site, report: Report, code: int) -> str:
+    """One object; `exit_code` as the process returns it."""
+    gunicorn = site.gunicorn
+    document = {
+        "exit_code": code,
+        "nginx": {"version": site.version, "main": given.root.file, "files": given.files, "read_by": given.read_by},
+        "gunicorn": {"version": gunicorn.version, "settings": dict(gunicorn.values)} if gunicorn else None,
+        "findings": [_entry(one) for one in report.findings],
+        "ignored": [_entry(one) for one in report.ignored],
+        "unchecked": {need.value: [rule.id for rule in rules] for need, rules in report.unchecked.items()},
+    }
+    return json.dumps(document, indent=2, default=str)
+
+
+def _entry(one: Finding) -> dict[str, Any]:
+    return {
+        "rule": one.rule.id, "severity": one.level.value, "title": one.rule.title, "file": one.file, "line": one.line,
+        "message": one.message, "nginx": one.nginx, "gunicorn": one.gunicorn, "fix": one.fix,
+    }  # fmt: skip
+
+
+def as_diff(given: Input, report: Report) -> str:
+    """A patch against the files read, with the steps as leading comment lines; patch(1) skips those."""
+    edits = [edit for one in report.findings for edit in one.edits]
+    text = diff(given.texts(), edits)
+    if not text:
+        return "# Nothing to propose: no finding has a fix that can be told exactly as a change of these files."
+    left = [one for one in report.findings if not one.edits and one.fix and one.level is not Severity.INFO]
+    other = (
+        f"# {len(left)} more findings need a decision or Gunicorn's side; see them without --diff.\n" if left else ""
+    )
+    return STEPS.format(
+        main=given.root.file, folder=given.root.file.rpartition("/")[0] or "/", other=other
+    ) + text.rstrip("\n")
+
+
+STEPS = """\
+# A proposal; nothing was changed. Read it, keep what you agree with, then:
+#   sudo cp -a {folder} {folder}.before                         # keep the old set
+#   gunicorn-autotune nginx check {main} --diff > fix.patch         # this text
+#   sudo patch -d / -p1 --follow-symlinks --dry-run < fix.patch     # does it fit?
+#   sudo patch -d / -p1 --follow-symlinks < fix.patch
+#   sudo nginx -t -c {main} && sudo nginx -s reload                 # reload drops no request
+#   sudo patch -d / -p1 --follow-symlinks -R < fix.patch && sudo nginx -t && sudo nginx -s reload        # back
+{other}"""

@@ -1,0 +1,129 @@
+"""The figures of nginx that follow from Gunicorn's settings, each with its reason in a few words."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from gunicorn_autotune.nginx import defaults
+from gunicorn_autotune.nginx.gunicorn import SYNC, THREADED, UNKNOWN, Gunicorn
+from gunicorn_autotune.nginx.options import Options
+
+LEAST_KEPT, MOST_KEPT = 8, 128
+"""Kept connections of an nginx worker. Measured with 32 clients: 16 gain what there is to gain; the upper bound is for
+event loops, whose worker takes 1000 requests at once."""
+SECONDS_BELOW = 6
+"""How much earlier than Gunicorn nginx lets go of an idle connection; one second is enough on an idle machine."""
+LONGEST_IDLE_SECONDS = 60
+LINGERS, CURABLE = (27, 0, 1), (25, 3, 0)
+"""First Gunicorn whose leaving gthread worker answers kept-alive requests; first without loss where the proxy keeps no
+connection (measured, docs/nginx.md)."""
+LEAST_READ_SECONDS = 5
+NO_LIMIT_READ_SECONDS = 60
+_BUFFER_MOST_KIB = 64
+_WORD = re.compile(r"[^\s;{}\"'\\#$]+")
+
+
+class FittingError(ValueError):
+    """A setting of Gunicorn that nginx cannot be given; one line for the operator."""
+
+
+def why_not_kept(gunicorn: Gunicorn, options: Options) -> str:
+    """Why no connection to Gunicorn is kept; empty where they are."""
+    if gunicorn.kind == SYNC:
+        return "sync workers close each connection: keeping them gains nothing"
+    if gunicorn.kind == THREADED and gunicorn.numbers < LINGERS:
+        loss = "loses kept-alive requests when a worker leaves"
+        rest = "" if gunicorn.numbers >= CURABLE else ", and a few even so"
+        return f"gthread of Gunicorn {gunicorn.version} {loss}{rest}; the cure is 27.0.1 or later"
+    if options.numbers < defaults.UPSTREAM_TIMEOUT:
+        return f"nginx {options.nginx_version} cannot be told to let go before Gunicorn does; 1.15.3 can"
+    if int(gunicorn.get("keepalive", 2)) < 2:
+        return f"keepalive = {gunicorn.get('keepalive')} leaves nginx no time to let go first; 10 does"
+    return ""
+
+
+def kept_connections(gunicorn: Gunicorn, options: Options) -> int:
+    """`keepalive N`: idle connections of each nginx worker, from the most workers there may ever be."""
+    wanted = math.ceil(2 * capacity(gunicorn) / max(1, options.nginx_workers))
+    return min(MOST_KEPT, max(LEAST_KEPT, wanted))
+
+
+def idle_seconds(gunicorn: Gunicorn) -> int:
+    """`keepalive_timeout` of the upstream: strictly below Gunicorn's keepalive, which must be 2 or more."""
+    return min(LONGEST_IDLE_SECONDS, max(1, int(gunicorn.get("keepalive", 2)) - SECONDS_BELOW))
+
+
+def capacity(gunicorn: Gunicorn) -> int:
+    """Requests at work at once when every worker that may be is there."""
+    return gunicorn.most_workers * gunicorn.requests_at_once
+
+
+def read_seconds(gunicorn: Gunicorn) -> tuple[int, str]:
+    """`proxy_read_timeout`, and why.
+
+    Sync: Gunicorn ends a request after `timeout`; nginx, giving up earlier, would leave the worker at a dead request.
+    gthread and event loops: `timeout` bounds no request, and what outlasts graceful_timeout dies with its worker.
+    """
+    timeout, graceful = int(gunicorn.get("timeout", 30)), int(gunicorn.get("graceful_timeout", 30))
+    if gunicorn.kind in (SYNC, UNKNOWN):
+        if not timeout:
+            return NO_LIMIT_READ_SECONDS, "nginx's own: timeout = 0 ends no request"
+        return timeout + 5, f"timeout {timeout} + 5: Gunicorn gives up first"
+    why = f"graceful_timeout {graceful}: a leaving worker waits no longer"
+    return max(LEAST_READ_SECONDS, graceful), why
+
+
+def most_requests(gunicorn: Gunicorn) -> int:
+    """Requests of the whole site at once: at work, and waiting in Gunicorn's listen queue."""
+    return capacity(gunicorn) + int(gunicorn.get("backlog", 2048))
+
+
+def header_buffer_kib(gunicorn: Gunicorn) -> int:
+    """Of one large header line, so that nginx refuses no line that Gunicorn takes (0 there is no limit)."""
+    limits = [int(gunicorn.get(name, 8190)) for name in ("limit_request_line", "limit_request_field_size")]
+    if min(limits) <= 0:
+        return _BUFFER_MOST_KIB
+    return min(_BUFFER_MOST_KIB, max(8, math.ceil((max(limits) + 2) / 1024)))
+
+
+def connections_needed(gunicorn: Gunicorn, options: Options) -> int:
+    """`worker_connections`: a proxied request takes two, and idle clients take one each."""
+    wanted = 2 * most_requests(gunicorn) / max(1, options.nginx_workers)
+    return max(4096, 1 << max(0, math.ceil(math.log2(wanted))))
+
+
+def addresses(gunicorn: Gunicorn, options: Options) -> tuple[str, ...]:
+    """What stands after `server` in the upstream; a FittingError where `bind` cannot tell."""
+    if options.servers:
+        return options.servers
+    binds = [bind for bind in gunicorn.get("bind", ()) if not bind.startswith("fd://")]
+    if not binds:
+        raise FittingError(f"bind = {gunicorn.get('bind')!r}: nginx must be told an address, as --server-address")
+    # Two addresses of one Gunicorn would be two peers, and one failure would take out one of them.
+    local = [bind for bind in binds if bind.startswith("unix:")]
+    return (_address((local or binds)[0], str(gunicorn.get("chdir", ""))),)
+
+
+def _address(bind: str, folder: str) -> str:
+    if bind.startswith("unix:"):
+        path = bind.removeprefix("unix:")
+        path = path[2:] if path.startswith("//") else path
+        if path.startswith(("@", "\0")):
+            raise FittingError(f"bind = {bind!r}: nginx knows no abstract sockets, only files")
+        if not path.startswith("/") and not folder:
+            raise FittingError(f"bind = {bind!r}: relative to a folder that is not known here; use --server-address")
+        return "unix:" + (path if path.startswith("/") else f"{folder.rstrip('/')}/{path}")
+    host, _, port = bind.rpartition(":")
+    if host in ("", "0.0.0.0", "localhost"):
+        host = "127.0.0.1"
+    return f"{'[::1]' if host in ('[::]', '::') else host}:{port}"
+
+
+def quoted(word: str) -> str:
+    """One word of a configuration; a FittingError for what cannot be one: `$` begins a variable, a line ends."""
+    if _WORD.fullmatch(word) and word.isprintable():
+        return word
+    if "$" in word or not word or not word.isprintable():
+        raise FittingError(f"{word!r}: must hold no $ and no control characters, nginx cannot be given it")
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,34 @@
+"""`NAME/limits.conf`, in a location before proxy.conf: what one client, and all together, may ask."""
+
+from __future__ import annotations
+
+from gunicorn_autotune.nginx.fitting import capacity, most_requests
+from gunicorn_autotune.nginx.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.options import Options
+from gunicorn_autotune.nginx.rendered.lines import rows
+
+BURST_SECONDS = 2
+CLIENT_REQUESTS = 50
+
+
+def text(gunicorn: Gunicorn, options: Options) -> str:
+    """The whole file."""
+    name, backlog = options.name, gunicorn.get("backlog", 2048)
+    return rows(
+        [
+            "# An office behind one address is one client: raise its limits before you lower them.",
+            (
+                "limit_req",
+                f"zone={name}_rate burst={options.rate * BURST_SECONDS} nodelay",
+                f"{options.rate} a second each, {options.rate * BURST_SECONDS} more at once",
+            ),
+            ("limit_conn", f"{name}_client {CLIENT_REQUESTS}", "at once; each HTTP/2 request counts"),
+            (
+                "limit_conn",
+                f"{name}_all {most_requests(gunicorn)}",
+                f"all clients: at work {capacity(gunicorn)} + backlog {backlog}; beyond, sockets overflow",
+            ),
+            ("limit_req_status", "429"),
+            ("limit_conn_status", "429"),
+        ]
+    )

@@ -1,0 +1,68 @@
+"""`NAME/proxy.conf`, in a location: hand the request to Gunicorn. `NAME/stream.conf`, after it: long answers."""
+
+from __future__ import annotations
+
+from gunicorn_autotune.nginx.fitting import why_not_kept
+from gunicorn_autotune.nginx.gunicorn import SYNC, Gunicorn
+from gunicorn_autotune.nginx.options import Options
+from gunicorn_autotune.nginx.rendered.lines import Row, rows
+
+STREAM_SECONDS = 3600
+
+
+def text(gunicorn: Gunicorn, options: Options) -> str:
+    """Passing on, with every header; one proxy_set_header elsewhere in the location would drop them all."""
+    scheme = "https" if gunicorn.get("tls") else "http"
+    kept = not why_not_kept(gunicorn, options)
+    return rows(
+        [
+            f"if (-f {options.folder}/maintenance.on) {{ return 503; }}  # see errors.conf",
+            "",
+            ("proxy_pass", f"{scheme}://{options.name}_app"),
+            ("proxy_http_version", "1.1"),
+            ("proxy_set_header", 'Connection ""' if kept else "Connection close", _connection(kept)),
+            "",
+            ("proxy_set_header", f"Host {_host(options)}"),
+            ("proxy_set_header", "X-Real-IP $remote_addr"),
+            ("proxy_set_header", "X-Forwarded-For $proxy_add_x_forwarded_for", "its last entry is true"),
+            ("proxy_set_header", "X-Forwarded-Proto $scheme", "for wsgi.url_scheme, from forwarded_allow_ips"),
+            ("proxy_set_header", 'X-Request-Start "t=${msec}"', "autotune's queue time"),
+            ("proxy_set_header", "X-Request-ID $request_id", "`id=` in the timing log"),
+            "",
+            "# A client's own must not arrive: two schemes that differ are a 400, the others may fool the app.",
+            *(("proxy_set_header", f'{name} ""') for name in BLANKED),
+        ]
+    )  # fmt: skip
+
+
+BLANKED = ("X-Forwarded-Ssl", "X-Forwarded-Protocol", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix",
+           "Forwarded")  # fmt: skip
+
+
+def _host(options: Options) -> str:
+    """Without a port; with nginx's where it is not the usual one, so that the app's redirects find it."""
+    port = options.listening[0].rpartition(":")[2]
+    return "$host" if port == ("443" if options.tls else "80") else "$host:$server_port"
+
+
+def _connection(kept: bool) -> str:
+    return "kept open: see upstream" if kept else "one request each: see upstream"
+
+
+def stream(gunicorn: Gunicorn) -> str:
+    """Server-sent events and other answers that come bit by bit."""
+    graceful = gunicorn.get("graceful_timeout", 30)
+    warning: list[Row] = [f"# Each takes a thread; when its worker leaves it ends after graceful_timeout {graceful} s."]
+    if gunicorn.kind == SYNC:
+        warning = [
+            f"# Each takes a whole sync worker, and Gunicorn ends it after timeout {gunicorn.get('timeout', 30)} s."
+        ]
+    return rows(
+        [
+            "# After proxy.conf: what the app yields is sent at once.",
+            *warning,
+            ("proxy_buffering", "off", "Gunicorn waits for slow readers here, nowhere else"),
+            ("proxy_read_timeout", f"{STREAM_SECONDS}s", "the longest silence between two bits"),
+            ("gzip", "off", "it would hold bits back"),
+        ]
+    )  # fmt: skip

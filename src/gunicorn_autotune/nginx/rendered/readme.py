@@ -1,0 +1,82 @@
+"""`README.md` of a rendered folder: which file goes where, in which order, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from gunicorn_autotune.nginx.options import Options
+
+WHAT = {
+    "conf.d/00-autotune.conf": ("http", "formats of the timing log, `autotune` and `autotune_json`; one for all sites"),
+    "conf.d/{name}-http.conf": ("http", "where Gunicorn listens, how connections to it are kept; zones of the limits"),
+    "conf.d/{name}-site.conf": ("http", "the server block; it includes the rest"),
+    "conf.d/{name}-unknown.conf": ("http", "requests for other hosts: closed without an answer"),
+    "conf.d/{name}-metrics.conf": ("http", "`/nginx_status` and autotune's exporter, for this host only"),
+    "{name}/tls.conf": ("server", "certificate, protocols, ciphers"),
+    "{name}/hsts.conf": ("server, location", "https only, said to browsers"),
+    "{name}/tuning.conf": ("server", "times and sizes towards clients and Gunicorn"),
+    "{name}/gzip.conf": ("server", "compression, JSON too"),
+    "{name}/errors.conf": ("server", "pages when Gunicorn is down, maintenance, too many requests"),
+    "{name}/static.conf": ("server", "files that nginx serves itself"),
+    "{name}/limits.conf": ("location", "what one client may ask, 429 beyond"),
+    "{name}/proxy.conf": ("location", "hand a request to Gunicorn, with every header"),
+    "{name}/stream.conf": ("location", "after proxy.conf: server-sent events, long answers"),
+    "{name}/pages/50x.html": ("", "the pages; yours to change"),
+    "main.conf.txt": ("main", "lines to change in nginx.conf by hand"),
+}
+
+
+def text(options: Options, files: Collection[str]) -> str:
+    """The page."""
+    lines = [(template.format(name=options.name), *row) for template, row in WHAT.items()]
+    table = "\n".join(f"| `{file}` | {context} | {what} |" for file, context, what in lines if file in files)
+    scheme, first = "https" if options.tls else "http", (options.domains or ("localhost",))[0]
+    return TEXT.format(
+        name=options.name, dir=options.nginx_dir, log=options.log_dir, table=table, url=f"{scheme}://{first}/",
+        metrics=options.metrics_listen, unknown=UNKNOWN.format(name=options.name) if options.domains else "",
+    )  # fmt: skip
+
+
+UNKNOWN = """\
+| `a duplicate default server` | delete `conf.d/{name}-unknown.conf`, or the other: on Debian `sites-enabled/default` |
+"""
+TEXT = """\
+# nginx for {name}
+
+| file | context | what |
+|---|---|---|
+{table}
+
+The folders are laid out as below `{dir}`, whose `nginx.conf` stays as the distribution made it: it reads
+`conf.d/*.conf`, and those include `{name}/*.conf` by a path relative to `nginx.conf`.
+
+## Put it in force
+
+```console
+$ sudo cp -a {dir} {dir}.before      # the way back; the name must be free
+$ sudo cp -r conf.d {name} {dir}/
+$ sudo nginx -t                      # nothing is in force yet: it must say "test is successful"
+$ sudo systemctl reload nginx        # requests under way are finished by the old nginx workers
+$ curl -i {url}
+$ tail {log}/{name}.timing.log
+$ curl {metrics}/nginx_status
+```
+
+## Go back
+
+```console
+$ sudo mv {dir} {dir}.failed && sudo mv {dir}.before {dir}
+$ sudo nginx -t && sudo systemctl reload nginx
+```
+
+## If `nginx -t` refuses
+
+| it says | do |
+|---|---|
+{unknown}| `Address family not supported` | a host without IPv6: delete the `listen [::]` lines |
+| `cannot load certificate` | the paths in `{name}/tls.conf`; nginx reads them as root |
+| `unknown directive` | another nginx than the one named in the header: render with `--nginx-version` |
+| `conflicting server name` | another file serves this host too |
+
+After a change of Gunicorn's settings, render anew with the same options; `--diff` shows what would change.
+"""

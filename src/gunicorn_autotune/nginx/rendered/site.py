@@ -1,0 +1,113 @@
+"""`conf.d/NAME-site.conf`, redirect and complete server block, and `conf.d/NAME-unknown.conf` for other hosts."""
+
+from __future__ import annotations
+
+from gunicorn_autotune.nginx import defaults
+from gunicorn_autotune.nginx.fitting import quoted
+from gunicorn_autotune.nginx.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.options import Options
+from gunicorn_autotune.nginx.rendered.lines import Row, block
+from gunicorn_autotune.nginx.rendered.tls import modern
+from gunicorn_autotune.nginx.rendered.tuning import header_buffers
+
+REJECT_HANDSHAKE = (1, 19, 4)
+"""First nginx with ssl_reject_handshake."""
+
+
+def text(gunicorn: Gunicorn, options: Options) -> str:
+    """The redirect where there is TLS, and the site."""
+    redirect = _redirect(gunicorn, options) + "\n" if options.tls else ""
+    return redirect + block("server", _site(gunicorn, options))
+
+
+def unknown(gunicorn: Gunicorn, options: Options) -> str:
+    """The default server: whoever asks for another host gets no answer."""
+    plain = options.redirecting if options.tls else options.listening
+    lines: list[Row] = [
+        *_listen(
+            [f"{address} default_server" for address in plain]
+            + [f"{address} ssl default_server" for address in options.listening if options.tls],
+            gunicorn,
+        ),
+        ("server_name", "_"),
+        "",
+        ("large_client_header_buffers", header_buffers(gunicorn), "read before the host is known: as in tuning.conf"),
+        ("server_tokens", "off"),
+    ]
+    if options.tls:
+        # Whichever server comes first on a port decides the protocols of all.
+        lines += ["", *modern()]
+        lines += _no_certificate(options)
+    return (
+        "# Requests for other hosts: closed without an answer. A port has one default server: if nginx says\n"
+        '# "duplicate default server", delete this file, or the other (Debian: sites-enabled/default).\n'
+        + block("server", [*lines, "", "return 444;"])
+    )
+
+
+def _no_certificate(options: Options) -> list[Row]:
+    if options.numbers >= REJECT_HANDSHAKE:
+        return [("ssl_reject_handshake", "on", "no certificate is shown to strangers")]
+    return [("ssl_certificate", quoted(options.certificate)), ("ssl_certificate_key", quoted(options.key))]
+
+
+def _listen(addresses: list[str], gunicorn: Gunicorn) -> list[Row]:
+    """`backlog` may stand at one `listen` of an address only: the default server's."""
+    backlog = int(gunicorn.get("backlog", 2048))
+    first, *more = (f"{address} backlog={backlog}" for address in addresses)
+    return [("listen", first, "as Gunicorn's backlog; nginx's own is 511"), *(("listen", one) for one in more)]
+
+
+def _redirect(gunicorn: Gunicorn, options: Options) -> str:
+    lines: list[Row] = [("listen", address) for address in options.redirecting]
+    if not options.domains:
+        lines = _listen([f"{address} default_server" for address in options.redirecting], gunicorn)
+    port = options.listening[0].rpartition(":")[2]
+    target = "https://$host" + ("" if port == "443" else f":{port}")
+    return block(
+        "server",
+        [
+            *lines, ("server_name", _names(options)), "",
+            ("server_tokens", "off"), ("large_client_header_buffers", header_buffers(gunicorn)), "",
+            f"return 301 {target}$request_uri;",
+        ],
+    )  # fmt: skip
+
+
+def _site(gunicorn: Gunicorn, options: Options) -> list[Row]:
+    name = options.name
+    return [
+        *_listening(gunicorn, options),
+        ("server_name", _names(options)),
+        "",
+        ("access_log", f"{options.log_dir}/{name}.timing.log autotune", "for programs: autotune_json"),
+        "",
+        *([("include", f"{name}/tls.conf")] if options.tls else []),
+        ("include", f"{name}/tuning.conf"),
+        ("include", f"{name}/gzip.conf"),
+        ("include", f"{name}/errors.conf"),
+        *([("include", f"{name}/static.conf")] if options.static or options.media else []),
+        "",
+        *_location(options, "/", stream=False),
+        *(line for url in options.streams for line in ["", *_location(options, url, stream=True)]),
+    ]
+
+
+def _listening(gunicorn: Gunicorn, options: Options) -> list[Row]:
+    ssl = "ssl" if options.tls else ""
+    old = options.tls and options.numbers < defaults.HTTP2_DIRECTIVE
+    words = f"{ssl}{' http2' if old else ''}"
+    new: list[Row] = [("http2", "on")] if options.tls and not old else []
+    if not options.domains:
+        words = f"{words} default_server".strip()
+        return [*_listen([f"{address} {words}" for address in options.listening], gunicorn), *new]
+    return [*(("listen", f"{address} {words}".strip()) for address in options.listening), *new]
+
+
+def _names(options: Options) -> str:
+    return " ".join(options.domains) or "_"
+
+
+def _location(options: Options, url: str, *, stream: bool) -> list[Row]:
+    files = [*(["limits.conf"] if options.rate else []), "proxy.conf", *(["stream.conf"] if stream else [])]
+    return [f"location {url} {{", *(f"    include {options.name}/{file};" for file in files), "}"]
