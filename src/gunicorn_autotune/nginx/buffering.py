@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gunicorn_autotune.nginx import edits
 from gunicorn_autotune.nginx.gunicorn import SYNC, THREADED, Gunicorn
 from gunicorn_autotune.nginx.locations import streams, takes_everything
+from gunicorn_autotune.nginx.places import location
 from gunicorn_autotune.nginx.routes import Route
 from gunicorn_autotune.nginx.scope import Value
 from gunicorn_autotune.nginx.site import Site
@@ -30,10 +31,10 @@ def unbuffered(site: Site, name: str) -> Iterator[Unbuffered]:
     if site.gunicorn is not None and site.gunicorn.kind not in (SYNC, THREADED):
         return
     for routes in _by_directive(site.routes, name).values():
-        value, slow = routes[0].scope.value(name), [one for one in routes if not streams(_location(one))]
+        value, slow = routes[0].scope.value(name), [one for one in routes if not streams(location(one.scope))]
         if not slow or value.directive is None:
             continue
-        places = tuple({id(_location(one)): _location(one) for one in slow}.values())
+        places = tuple({id(location(one.scope)): location(one.scope) for one in slow}.values())
         own = all(value.directive in (place.block or ()) for place in places)
         whole = not own or any(takes_everything(place) for place in places)
         alone = len(_by_directive(site.every_route, name)[id(value.directive)]) == len(slow)
@@ -58,12 +59,6 @@ def _by_directive(routes: tuple[Route, ...], name: str) -> dict[int, list[Route]
         if value.text == "off" and value.directive is not None:
             found.setdefault(id(value.directive), []).append(route)
     return found
-
-
-def _location(route: Route) -> Directive:
-    """The location around an `if` or `limit_except`."""
-    scope = route.scope.outwards("location")
-    return (scope or route.scope).here
 
 
 def _edits(directive: Directive, places: tuple[Directive, ...], name: str, *, alone: bool) -> edits.Edits:

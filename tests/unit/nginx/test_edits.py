@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from gunicorn_autotune.nginx.parse import parse
 
 from gunicorn_autotune.nginx.edits import (
     added_after,
@@ -15,6 +14,7 @@ from gunicorn_autotune.nginx.edits import (
     removed,
     replaced,
 )
+from gunicorn_autotune.nginx.parse import parse
 from gunicorn_autotune.nginx.tree import Directive
 from tests.nginx_samples import MAIN, Files
 
