@@ -41,15 +41,15 @@ def unbuffered(site: Site, name: str) -> Iterator[Unbuffered]:
         yield Unbuffered(value, places, whole, _edits(value.directive, places, name, alone=alone))
 
 
-def held(gunicorn: Gunicorn | None) -> str:
-    """What a slow client keeps busy, and how many there are: `a thread, of which Gunicorn has 8 (2 workers x 4)`."""
+def held(gunicorn: Gunicorn | None) -> tuple[str, str]:
+    """What a slow client keeps busy, and how many there are: `a thread`, `, and Gunicorn has 8 (2 workers x 4)`."""
     if gunicorn is None:
-        return "a worker (sync) or a thread (gthread)"
-    most, threads = gunicorn.most_workers, gunicorn.requests_at_once
-    workers = f"{'at most ' * (gunicorn.policy is not None)}{most}"
+        return "a worker (sync) or a thread (gthread)", ""
+    workers, threads = gunicorn.most_workers, gunicorn.requests_at_once
+    most = "at most " if gunicorn.policy is not None else ""
     if gunicorn.kind == SYNC:
-        return f"a worker, of which Gunicorn has {workers}"
-    return f"a thread, of which Gunicorn has {most * threads} ({workers} workers x {threads})"
+        return "a worker", f", and Gunicorn has {most}{workers}"
+    return "a thread", f", and Gunicorn has {most}{workers * threads} ({workers} workers x {threads})"
 
 
 def _by_directive(routes: tuple[Route, ...], name: str) -> dict[int, list[Route]]:

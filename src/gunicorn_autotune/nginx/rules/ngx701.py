@@ -8,7 +8,8 @@ Two refusals account for most. *"worker_processes" directive is not allowed here
 is duplicate*: the stock nginx.conf sets it at the same level already; put yours into the server block, where it wins.
 
 A failure of `nginx -t` is an error. Its warnings (`[warn]`) are shown as warnings: nginx starts, but does not do what
-somebody wrote. Where this command was not run as root, nginx cannot read keys and logs: that is only mentioned. Ignore
+somebody wrote. Where this command was not run as root, nginx cannot read keys and logs: that is only mentioned. A
+name that does not resolve here is a warning, because it may where nginx runs. Ignore
 a warning by changing the line it names; there is no other way to make nginx quiet.
 """
 
@@ -23,6 +24,7 @@ from gunicorn_autotune.nginx.site import Site
 RULE = Rule("NGX701", Severity.ERROR, "nginx -t accepts the configuration", frozenset({Need.NGINX}))
 _LINE = re.compile(r"(?:\d+/\S+ \S+ |nginx: )?\[(?P<level>emerg|alert|crit|error|warn)\]\s(?:\d+#\d+: )?(?P<what>.*)")
 _PLACE = re.compile(r" in (?P<file>\S+?):(?P<line>\d+)$")
+_UNRESOLVED = "host not found in upstream"
 _NOT_ROOT = re.compile(r"Permission denied|makes sense only if the master process runs with super-user")
 
 
@@ -45,7 +47,9 @@ def _finding(site: Site, level: str, what: str) -> Finding:
     message = f"nginx -t: {what[: place.start()] if place else what}"
     if _NOT_ROOT.search(what):
         return Finding(RULE, file, line, message, fix="sudo nginx -t    # as root", severity=Severity.INFO)
-    severity = None if level == "emerg" else Severity.WARNING
+    # A name of a container's network resolves there, not where this is asked.
+    sure = level == "emerg" and _UNRESOLVED not in what
+    severity = None if sure else Severity.WARNING
     return Finding(RULE, file, line, message, fix=_fix(site, what, file, line), severity=severity)
 
 
@@ -59,6 +63,6 @@ def _fix(site: Site, what: str, file: str, line: int) -> str:
         return f"# take {name} out of {file}:{line}{first}; a server block may set it anew"
     if "unknown directive" in what:
         return f"# nginx {site.version} has no {name}: take it out, load its module, or upgrade"
-    if "host not found in upstream" in what:
+    if _UNRESOLVED in what:
         return "# write an address instead of the name, or start nginx after the name can be resolved"
     return "nginx -t    # after the change; reload only when it passes"

@@ -46,11 +46,11 @@ def check(site: Site) -> Iterator[Finding]:
         yield at(
             RULE,
             scope.here,
-            f"{scope.here.text} shows {what} to everybody who reaches port {open_to[0].port or 'of this server'}",
+            f"{scope.here.text} shows {what} to everybody who reaches this server{_half(scope)}",
             severity=None if sure and usual else Severity.WARNING,
             nginx=_rules(scope),
-            fix="allow 127.0.0.1;\nallow ::1;\ndeny all;    # and allow your monitoring",
-            edits=_edits(scope),
+            fix=f"{_lines(scope)}    # and allow your monitoring",
+            edits=edits.added_in(scope.here, _lines(scope)),
         )
 
 
@@ -94,10 +94,14 @@ def _denies(scope: Scope) -> bool:
 
 
 def _rules(scope: Scope) -> str:
-    lines = scope.here.children("allow")
+    lines = scope.all("allow")
     return "; ".join(line.text for line in lines) if lines else "neither allow nor deny"
 
 
-def _edits(scope: Scope) -> edits.Edits:
-    lines = ("deny all;",) if scope.here.children("allow") else ("allow 127.0.0.1;", "allow ::1;", "deny all;")
-    return edits.added_in(scope.here, "\n".join(lines))
+def _half(scope: Scope) -> str:
+    return ": allow without deny all keeps nobody out" if scope.all("allow") else ""
+
+
+def _lines(scope: Scope) -> str:
+    own = scope.here.children("allow")
+    return "deny all;" if own else "allow 127.0.0.1;\nallow ::1;\ndeny all;"

@@ -55,8 +55,7 @@ def _knows(line: Directive, formats: dict[str, str]) -> bool:
 
 
 def _finding(scope: Scope, line: Directive | None, *, known: bool) -> Finding:
-    folder = line.args[0].rpartition("/")[0] if line and line.args[0].startswith("/var/") else "/var/log/nginx"
-    log, form = f"access_log {folder}/timing.log {_NAME};", "" if known else FORMAT
+    log, form = f"access_log {_beside(line)} {_NAME};", "" if known else FORMAT
     written = Value("access_log", line.args, line.place, line) if line else scope.value("access_log")
     change: edits.Edits = ()
     if line is not None:
@@ -69,6 +68,14 @@ def _finding(scope: Scope, line: Directive | None, *, known: bool) -> Finding:
         fix=f"{form}{log}",
         edits=change,
     )
+
+
+def _beside(line: Directive | None) -> str:
+    """`timing.log` next to the log there is; the same place where that is a terminal or a log server."""
+    if line is None or not line.args or "$" in line.args[0]:
+        return "/var/log/nginx/timing.log"
+    path = line.args[0]
+    return path if path.startswith(("/dev/", "syslog:")) else f"{path[: path.rfind('/') + 1]}timing.log"
 
 
 def _before(scope: Scope, line: Directive, text: str) -> edits.Edits:
