@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
-from gunicorn_autotune.nginx import defaults, keepalive
+from gunicorn_autotune.nginx import defaults, fitting, keepalive
 from gunicorn_autotune.nginx.gunicorn import SYNC, THREADED, Gunicorn
+from gunicorn_autotune.nginx.options import Options
 from gunicorn_autotune.nginx.routes import Route, Upstream
 from gunicorn_autotune.nginx.scope import Value
 from gunicorn_autotune.nginx.site import Site
 
-LINGERS, CURABLE = (27, 0, 1), (25, 3, 0)
-"""First Gunicorn whose leaving gthread worker answers kept-alive requests; first without loss where nginx keeps no
-connection (measured, docs/nginx.md)."""
-LEAST_KEPT, MOST_KEPT = 8, 128
-"""Kept connections of an nginx worker that pay: with 32 clients 16 gained what there is to gain."""
-_SECONDS_BELOW, _LONGEST_IDLE_SECONDS = 6, 60
-_IDLE_SECONDS, _KEEPALIVE_SECONDS = 4, 10
-"""The pair for a Gunicorn whose own keepalive leaves nginx no room."""
+_PAIR = (4, 10)
+"""Seconds for nginx and Gunicorn, where Gunicorn's own keepalive leaves nginx no room."""
 
 
 def keeps(gunicorn: Gunicorn) -> bool:
@@ -49,19 +42,14 @@ def outlasting(upstream: Upstream, version: str, gunicorn: Gunicorn) -> Value | 
     return idle if idle.seconds is None or idle.seconds >= gunicorn.get("keepalive", 2) else None
 
 
-def fitting(gunicorn: Gunicorn) -> tuple[int, int | None]:
+def pair(gunicorn: Gunicorn) -> tuple[int, int | None]:
     """nginx's keepalive_timeout in seconds, and Gunicorn's keepalive where it must change too."""
-    allowed = int(gunicorn.get("keepalive", 2))
-    if allowed < 2:
-        return _IDLE_SECONDS, _KEEPALIVE_SECONDS
-    return min(_LONGEST_IDLE_SECONDS, max(1, allowed - _SECONDS_BELOW)), None
+    return _PAIR if gunicorn.get("keepalive", 2) < 2 else (fitting.idle_seconds(gunicorn), None)
 
 
 def fitting_connections(site: Site, gunicorn: Gunicorn) -> int:
     """`keepalive N` for the most workers there may be; 2 nginx workers where their number is not known."""
-    workers = nginx_workers(site) or 2
-    wanted = math.ceil(2 * gunicorn.most_workers * gunicorn.requests_at_once / workers)
-    return min(MOST_KEPT, max(LEAST_KEPT, wanted))
+    return fitting.kept_connections(gunicorn, Options(nginx_workers=nginx_workers(site) or 2))
 
 
 def nginx_workers(site: Site) -> int | None:
@@ -72,12 +60,12 @@ def nginx_workers(site: Site) -> int | None:
 
 def kept_lines(site: Site, gunicorn: Gunicorn) -> str:
     """What an upstream needs to keep connections to this Gunicorn; for nginx 1.15.3 and later."""
-    lines = [f"keepalive {fitting_connections(site, gunicorn)};", f"keepalive_timeout {fitting(gunicorn)[0]}s;"]
+    lines = [f"keepalive {fitting_connections(site, gunicorn)};", f"keepalive_timeout {pair(gunicorn)[0]}s;"]
     # Before 1.19.10 the 100 requests that end a connection are the default.
     return "\n".join([*lines, "keepalive_time 2s;"] if site.numbers >= defaults.KEEPALIVE_TIME else lines)
 
 
 def gunicorn_line(gunicorn: Gunicorn) -> str:
     """Gunicorn's half of the fix, a line of its own; empty where nginx's half is enough."""
-    seconds = fitting(gunicorn)[1]
+    seconds = pair(gunicorn)[1]
     return f"\nkeepalive = {seconds}    # in Gunicorn's configuration file" if seconds else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gunicorn_autotune.nginx import edits
 from gunicorn_autotune.nginx.routes import Route
 from gunicorn_autotune.nginx.scope import Scope, Value
+from gunicorn_autotune.nginx.site import Site
 from gunicorn_autotune.nginx.tree import Directive
 
 
@@ -23,10 +24,15 @@ class Place:
         """Where a finding points to."""
         return self.value.directive or self.routes[0].proxy_pass
 
-    def written(self, text: str) -> edits.Edits:
-        """`text` in the place of the line in force, else in every location that has nginx's default."""
+    def written(self, text: str, site: Site) -> edits.Edits:
+        """`text` in the place of the line in force; else in the server, or in the locations where others share it."""
         if self.value.directive is not None:
             return edits.replaced(self.value.directive, text)
+        server = self.routes[0].scope.server
+        own = {id(route.proxy_pass) for route in self.routes}
+        others = [route for route in site.every_route if route.scope.server == server and _on_default(route, self)]
+        if server is not None and all(id(route.proxy_pass) in own for route in others):
+            return added([(server.here, text)])
         return added((location(route.scope), text) for route in self.routes)
 
 
@@ -39,6 +45,10 @@ def places(routes: Iterable[Route], name: str) -> list[Place]:
         key = (value.directive is None, id(value.directive or server.here))
         found.setdefault(key, (value, []))[1].append(route)
     return [Place(value, tuple(routes)) for value, routes in found.values()]
+
+
+def _on_default(route: Route, place: Place) -> bool:
+    return route.scope.value(place.value.name).directive is None
 
 
 def location(scope: Scope) -> Directive:
@@ -54,11 +64,18 @@ def headers_block(scope: Scope) -> Directive:
 
 
 def added(lines: Iterable[tuple[Directive, str]]) -> edits.Edits:
-    """Lines at the end of blocks, each once; those of one block together, as a block in one line takes one edit."""
+    """Lines at the end of blocks, one edit each, so that two rules that want the same line ask for one edit.
+
+    Only a block in one line has to be written anew with all of its lines at once.
+    """
     blocks: dict[int, tuple[Directive, dict[str, None]]] = {}
     for block, text in lines:
-        blocks.setdefault(id(block), (block, {}))[1][text] = None
-    return tuple(edit for block, texts in blocks.values() for edit in edits.added_in(block, "\n".join(texts)))
+        blocks.setdefault(id(block), (block, {}))[1].update(dict.fromkeys(text.splitlines()))
+    made: edits.Edits = ()
+    for block, texts in blocks.values():
+        whole = ["\n".join(texts)] if block.line == block.last_line else texts
+        made += tuple(edit for text in whole for edit in edits.added_in(block, text))
+    return made
 
 
 def general(route: Route) -> bool:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+from gunicorn_autotune.nginx import fitting
 from gunicorn_autotune.nginx.gunicorn import SYNC, UNKNOWN, Gunicorn
 from gunicorn_autotune.nginx.site import Site
 
 LONGEST_SECONDS = 120
 """Of a read or send timeout that nobody asked to be longer."""
-_MARGIN_SECONDS = 5
-_NO_LIMIT_SECONDS = 60
 
 
 def read_seconds(gunicorn: Gunicorn | None) -> int:
-    """A fitting `proxy_read_timeout`.
+    """A fitting `proxy_read_timeout`, the one that render writes; nginx's own where Gunicorn is not known."""
+    return fitting.NO_LIMIT_READ_SECONDS if gunicorn is None else fitting.read_seconds(gunicorn)[0]
 
-    Sync: Gunicorn ends a request after `timeout`; nginx, giving up earlier, would leave the worker at a dead request.
-    gthread and event loops: `timeout` bounds no request, and what outlasts graceful_timeout dies with its worker.
-    """
+
+def limit_shown(gunicorn: Gunicorn | None) -> str:
+    """The setting of Gunicorn that bounds a request."""
     if gunicorn is None:
-        return _NO_LIMIT_SECONDS
-    if gunicorn.kind in (SYNC, UNKNOWN):
-        timeout = int(gunicorn.get("timeout", 30))
-        return timeout + _MARGIN_SECONDS if timeout else _NO_LIMIT_SECONDS
-    return max(_MARGIN_SECONDS, int(gunicorn.get("graceful_timeout", 30)))
+        return ""
+    return gunicorn.shown("timeout" if gunicorn.kind in (SYNC, UNKNOWN) else "graceful_timeout")
 
 
 def longest_seconds(site: Site) -> float:

@@ -55,13 +55,13 @@ def check(site: Site) -> Iterator[Finding]:
 
 
 def _fix(upstream: Upstream, gunicorn: Gunicorn) -> str:
-    seconds, _ = contract.fitting(gunicorn)
+    seconds, _ = contract.pair(gunicorn)
     return f"keepalive_timeout {seconds}s;    # in upstream {upstream.name}{contract.gunicorn_line(gunicorn)}"
 
 
 def _edits(upstream: Upstream, gunicorn: Gunicorn) -> edits.Edits:
     """nginx's half alone cures where Gunicorn's keepalive leaves room for it."""
-    seconds, changed = contract.fitting(gunicorn)
+    seconds, changed = contract.pair(gunicorn)
     block, line = upstream.block, upstream.value("keepalive_timeout")
     if changed or block is None:
         return ()

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import contract, defaults, edits, keepalive
+from gunicorn_autotune.nginx import contract, defaults, edits, fitting, keepalive
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
 from gunicorn_autotune.nginx.gunicorn import CONCURRENT, THREADED, Gunicorn
 from gunicorn_autotune.nginx.places import added, general, headers_block, location, upgrades
@@ -47,7 +47,7 @@ def check(site: Site) -> Iterator[Finding]:
 
 
 def _worth_it(gunicorn: Gunicorn) -> bool:
-    lossless = gunicorn.kind != THREADED or gunicorn.numbers >= contract.LINGERS
+    lossless = gunicorn.kind != THREADED or gunicorn.numbers >= fitting.LINGERS
     return gunicorn.kind in (THREADED, CONCURRENT) and contract.keeps(gunicorn) and lossless
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import contract, edits, keepalive
+from gunicorn_autotune.nginx import contract, edits, fitting, keepalive
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
 from gunicorn_autotune.nginx.gunicorn import CONCURRENT, THREADED, Gunicorn
 from gunicorn_autotune.nginx.site import Site
@@ -43,7 +43,7 @@ def _too_small(site: Site, gunicorn: Gunicorn, line: Directive) -> Finding | Non
     connections, workers = int(line.args[0]), contract.nginx_workers(site)
     if workers is None or gunicorn.kind != THREADED:
         return None
-    enough = min(contract.MOST_KEPT, math.ceil(gunicorn.most_workers * gunicorn.requests_at_once / workers))
+    enough = min(fitting.MOST_KEPT, math.ceil(gunicorn.most_workers * gunicorn.requests_at_once / workers))
     if connections >= enough:
         return None
     at_once = gunicorn.most_workers * gunicorn.requests_at_once
@@ -52,8 +52,8 @@ def _too_small(site: Site, gunicorn: Gunicorn, line: Directive) -> Finding | Non
         site,
         gunicorn,
         line,
-        f"{connections} kept connections in each of {workers} nginx workers, while Gunicorn serves up to {at_once} "
-        "requests at once: the others open a connection each",
+        f"nginx keeps {connections * workers} connections ({connections} a worker), Gunicorn serves up to {at_once} "
+        "requests at once: the others open one each",
         None if connections < fewest else Severity.INFO,
     )
 
@@ -71,7 +71,7 @@ def _too_large(site: Site, gunicorn: Gunicorn, line: Directive) -> Finding | Non
         site,
         gunicorn,
         line,
-        f"{line.args[0]} kept connections in each of {workers} nginx workers, while Gunicorn holds {room}: {hurt}",
+        f"nginx may keep {int(line.args[0]) * workers} connections ({line.args[0]} a worker), Gunicorn {room}: {hurt}",
         None if loop else Severity.INFO,
     )
 

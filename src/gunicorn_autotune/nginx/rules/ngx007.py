@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import contract, defaults, keepalive
+from gunicorn_autotune.nginx import contract, defaults, fitting, keepalive
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
 from gunicorn_autotune.nginx.gunicorn import THREADED, Gunicorn
 from gunicorn_autotune.nginx.routes import Upstream
@@ -40,7 +40,7 @@ SLOW_DRAINS = (24, 0, 0), (27, 0, 0)
 def check(site: Site) -> Iterator[Finding]:
     """Each upstream in front of a Gunicorn that loses requests when it recycles."""
     gunicorn = site.gunicorn
-    if gunicorn is None or gunicorn.kind != THREADED or not () < gunicorn.numbers < contract.LINGERS:
+    if gunicorn is None or gunicorn.kind != THREADED or not () < gunicorn.numbers < fitting.LINGERS:
         return
     tuned = gunicorn.policy is not None and gunicorn.policy.get("mode") == "active"
     by_itself = gunicorn.get("max_requests", 0) > 0 and not (tuned and _owned(gunicorn))
@@ -48,7 +48,7 @@ def check(site: Site) -> Iterator[Finding]:
         return
     kept = {upstream.name for upstream, _ in contract.kept_upstreams(site)}
     for upstream in site.upstreams:
-        if upstream.name in kept or gunicorn.numbers < contract.CURABLE:
+        if upstream.name in kept or gunicorn.numbers < fitting.CURABLE:
             yield _finding(site, gunicorn, upstream, upstream.name in kept, by_itself)
 
 
@@ -61,7 +61,7 @@ def _finding(site: Site, gunicorn: Gunicorn, upstream: Upstream, kept: bool, by_
     certain = kept and by_itself and site.found
     who = "Gunicorn's own recycles (max_requests)" if by_itself else "recycles and scale-down"
     where = "on kept connections" if kept else "even on new connections"
-    loses = "loses" if certain or gunicorn.numbers < contract.CURABLE else "may lose"
+    loses = "loses" if certain or gunicorn.numbers < fitting.CURABLE else "may lose"
     return at(
         RULE,
         (declared.directive if kept else None) or upstream.block or upstream.peers[0].directive,
@@ -75,7 +75,7 @@ def _finding(site: Site, gunicorn: Gunicorn, upstream: Upstream, kept: bool, by_
 
 
 def _measured(gunicorn: Gunicorn) -> str:
-    if gunicorn.numbers < contract.CURABLE:
+    if gunicorn.numbers < fitting.CURABLE:
         return "145 of 18,000 POSTs in 57 recycles of 23.0.0, 27 of 11,366 with no kept connections"
     return "19 to 25 of 18,000 POSTs in 57 recycles of 25.3.0 to 27.0.0, none on 27.0.1"
 
@@ -92,7 +92,7 @@ def _fix(site: Site, gunicorn: Gunicorn, upstream: Upstream) -> str:
     upgrade = "pip install 'gunicorn>=27.0.1'"
     line = upstream.value("keepalive")
     by_default = site.numbers >= defaults.KEPT_BY_DEFAULT
-    if gunicorn.numbers < contract.CURABLE or (line is None and not by_default):
+    if gunicorn.numbers < fitting.CURABLE or (line is None and not by_default):
         return upgrade
     instead = "`keepalive 0;`" if by_default else f"no `{line.text if line else 'keepalive'};`"
     return f"{upgrade}\n# until then {instead} in upstream {upstream.name}"

@@ -69,7 +69,7 @@ def _exposed(site: Site, place: Place) -> Iterator[Finding]:
                 "with `off` GETs get 502 as well when Gunicorn closes a connection first, and it does (NGX001)",
                 nginx=place.value,
                 gunicorn=gunicorn.shown("keepalive"),
-                fix=f"keepalive_timeout {contract.fitting(gunicorn)[0]}s;    # in upstream {route.upstream.name}"
+                fix=f"keepalive_timeout {contract.pair(gunicorn)[0]}s;    # in upstream {route.upstream.name}"
                 + contract.gunicorn_line(gunicorn),
             )
             return

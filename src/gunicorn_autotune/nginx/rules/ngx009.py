@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import contract
+from gunicorn_autotune.nginx import contract, fitting
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
 from gunicorn_autotune.nginx.gunicorn import THREADED
 from gunicorn_autotune.nginx.places import places
@@ -31,7 +31,7 @@ OFF = "proxy_next_upstream off;"
 def check(site: Site) -> Iterator[Finding]:
     """Each place where retries are on though nothing is left for them to cure."""
     gunicorn = site.gunicorn
-    if gunicorn is None or gunicorn.kind != THREADED or gunicorn.numbers < contract.LINGERS:
+    if gunicorn is None or gunicorn.kind != THREADED or gunicorn.numbers < fitting.LINGERS:
         return
     for place in places([route for route in site.routes if _pointless(site, route)], "proxy_next_upstream"):
         if "off" not in place.value.args and _alone(site, place.routes):
@@ -43,7 +43,7 @@ def check(site: Site) -> Iterator[Finding]:
                 nginx=place.value,
                 gunicorn=f"Gunicorn {gunicorn.version}",
                 fix=OFF,
-                edits=place.written(OFF),
+                edits=place.written(OFF, site),
             )
 
 

@@ -47,5 +47,5 @@ def check(site: Site) -> Iterator[Finding]:
             nginx=place.value,
             gunicorn=gunicorn.shown("timeout"),
             fix=text,
-            edits=place.written(text),
+            edits=place.written(text, site),
         )

@@ -9,7 +9,8 @@ Raise `graceful_timeout` to what the slowest request may take (a drain may then 
 `proxy_read_timeout` to it, so that nobody is promised more than Gunicorn keeps.
 
 Only information where nginx's default of 60 s is in force, or where nothing but a reload makes workers leave. Silent
-for websockets, and for streams in a location of their own: those are cut off, and their clients connect again.
+for websockets, and for streams in a location of their own: those are cut off, and their clients connect again. Silent
+too where the time is too long by itself (NGX104).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
 from gunicorn_autotune.nginx.gunicorn import CONCURRENT, THREADED, Gunicorn
 from gunicorn_autotune.nginx.places import long_lived, places
 from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.timeouts import longest_seconds
 
 RULE = Rule(
     "NGX102", Severity.WARNING, "graceful_timeout is as long as nginx waits for an answer", frozenset({Need.GUNICORN})
@@ -34,7 +36,7 @@ def check(site: Site) -> Iterator[Finding]:
     graceful = gunicorn.get("graceful_timeout", 30)
     for place in places([route for route in site.routes if not long_lived(route)], "proxy_read_timeout"):
         waits = place.value.seconds
-        if waits is None or waits <= graceful:
+        if waits is None or not graceful < waits <= longest_seconds(site):
             continue
         chosen = place.value.directive is not None and _recycles(gunicorn)
         yield at(

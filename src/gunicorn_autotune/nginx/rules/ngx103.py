@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gunicorn_autotune.nginx import edits
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.places import added
+from gunicorn_autotune.nginx.places import added, places
 from gunicorn_autotune.nginx.routes import Route
 from gunicorn_autotune.nginx.scope import Scope, Value
 from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.timeouts import read_seconds
+from gunicorn_autotune.nginx.timeouts import limit_shown, read_seconds
 
 RULE = Rule("NGX103", Severity.INFO, "Timeouts are chosen, not left to nginx's defaults")
 
@@ -37,16 +38,27 @@ def check(site: Site) -> Iterator[Finding]:
         own = [route for route in site.routes if route.scope.server == server]
         left = [value for name in wanted if (value := _left(name, server, own)) is not None]
         if left:
-            lines = "\n".join(f"{value.name} {wanted[value.name]};" for value in left)
+            lines = [f"{value.name} {wanted[value.name]};" for value in left]
             yield at(
                 RULE,
                 server.here,
                 f"nobody chose {', '.join(f'{value.name} ({value.text})' for value in left)}",
                 nginx=f"default{'s' * (len(left) > 1)} of nginx {site.version}",
-                gunicorn=site.gunicorn.shown("timeout") if site.gunicorn is not None else "",
-                fix=lines,
-                edits=added([(server.here, lines)]),
+                gunicorn=limit_shown(site.gunicorn),
+                fix="\n".join(lines),
+                edits=_edits(site, server, own, left, lines),
             )
+
+
+def _edits(site: Site, server: Scope, routes: list[Route], left: list[Value], lines: list[str]) -> edits.Edits:
+    made: edits.Edits = ()
+    for value, line in zip(left, lines, strict=True):
+        if value.name == "keepalive_timeout":
+            made += added([(server.here, line)])
+        else:
+            on_default = (place for place in places(routes, value.name) if place.value.directive is None)
+            made += tuple(edit for place in on_default for edit in place.written(line, site))
+    return made
 
 
 def _left(name: str, server: Scope, routes: list[Route]) -> Value | None:

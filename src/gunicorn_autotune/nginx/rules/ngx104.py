@@ -16,10 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gunicorn_autotune.nginx import edits
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
 from gunicorn_autotune.nginx.places import long_lived, places
 from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.timeouts import longest_seconds, read_seconds
+from gunicorn_autotune.nginx.timeouts import limit_shown, longest_seconds, read_seconds
 
 RULE = Rule("NGX104", Severity.WARNING, "nginx does not wait for minutes for a stuck request")
 
@@ -39,7 +40,7 @@ def check(site: Site) -> Iterator[Finding]:
                 place.directive,
                 f"a stuck request holds its connections and its thread or worker for up to {waits:g} s{seen}",
                 nginx=place.value,
-                gunicorn=site.gunicorn.shown("graceful_timeout") if site.gunicorn is not None else "",
+                gunicorn=limit_shown(site.gunicorn),
                 fix=text,
-                edits=place.written(text),
+                edits=edits.replaced(place.directive, text),
             )

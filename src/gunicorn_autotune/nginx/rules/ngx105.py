@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gunicorn_autotune.nginx import edits
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
 from gunicorn_autotune.nginx.gunicorn import SYNC
 from gunicorn_autotune.nginx.places import Place, location, long_lived, places
 from gunicorn_autotune.nginx.routes import Route
 from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.timeouts import read_seconds, slowest_seconds
+from gunicorn_autotune.nginx.timeouts import limit_shown, read_seconds, slowest_seconds
 
 RULE = Rule("NGX105", Severity.WARNING, "nginx waits long enough for good requests")
 LEAST_SECONDS = 5
@@ -41,9 +42,9 @@ def check(site: Site) -> Iterator[Finding]:
                 place.directive,
                 why,
                 nginx=place.value,
-                gunicorn=site.gunicorn.shown("timeout") if site.gunicorn is not None else "",
+                gunicorn=limit_shown(site.gunicorn),
                 fix=text,
-                edits=place.written(text),
+                edits=edits.replaced(place.directive, text) if place.value.directive is not None else (),
             )
 
 

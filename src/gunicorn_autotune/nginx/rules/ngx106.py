@@ -35,7 +35,7 @@ def check(site: Site) -> Iterator[Finding]:
                 nginx=place.value,
                 gunicorn=site.gunicorn.shown("backlog") if site.gunicorn is not None else "",
                 fix=TEXT,
-                edits=place.written(TEXT),
+                edits=place.written(TEXT, site),
             )
 
 
