@@ -49,7 +49,10 @@ def held(gunicorn: Gunicorn | None) -> tuple[str, str]:
     most = "at most " if gunicorn.policy is not None else ""
     if gunicorn.kind == SYNC:
         return "a worker", f", and Gunicorn has {most}{workers}"
-    return "a thread", f", and Gunicorn has {most}{workers * threads} ({workers} workers x {threads})"
+    return (
+        "a thread",
+        f", and Gunicorn has {most}{workers * threads} ({workers} worker{'s' * (workers != 1)} x {threads})",
+    )
 
 
 def _by_directive(routes: tuple[Route, ...], name: str) -> dict[int, list[Route]]:

@@ -27,7 +27,7 @@ from gunicorn_autotune.nginx.site import Site
 
 RULE = Rule("NGX704", Severity.ERROR, "Status pages and metrics are not open to everybody")
 _STATUS = ("stub_status", "vhost_traffic_status_display")
-_METRICS = re.compile(r"/(metrics|autotune|status\.json)\b")
+_METRICS = re.compile(r"/(metrics|autotune|status\.json)(/|$)")
 _USUAL_PORTS = frozenset({80, 443})
 
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import contract, defaults, edits, keepalive
+from gunicorn_autotune.nginx import contract, defaults, edits, fitting, keepalive
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import THREADED
+from gunicorn_autotune.nginx.options import Options
 from gunicorn_autotune.nginx.pasting import not_yet
 from gunicorn_autotune.nginx.site import Site
 from gunicorn_autotune.nginx.tree import Directive
@@ -54,7 +54,6 @@ def _lines(site: Site, block: Directive) -> str:
     gunicorn = site.gunicorn
     if gunicorn is None:
         return not_yet(block, ("keepalive 32;", "keepalive_timeout 1s;"))
-    loses = gunicorn.kind == THREADED and gunicorn.numbers < contract.LINGERS
-    if loses or contract.fitting(gunicorn)[1] is not None:
+    if fitting.why_not_kept(gunicorn, Options(nginx_version=site.version)):
         return "keepalive 0;"
     return not_yet(block, contract.kept_lines(site, gunicorn).splitlines())
