@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,9 @@ def site_from(texts: dict[str, str]) -> Site:
     """The site of these files; `#: ` lines stand in the main one."""
     said = _said(texts[MAIN])
     root = parse(Files(texts), MAIN)
-    return site_of(root, str(said.get("nginx", "1.22.1")), _gunicorn(said), _host(said.get("host", {})))
+    return site_of(
+        root, str(said.get("nginx", "1.22.1")), _gunicorn(said), replace(_host(said.get("host", {})), texts=texts)
+    )
 
 
 def _said(text: str) -> dict[str, Any]:
