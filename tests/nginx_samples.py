@@ -13,7 +13,10 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from gunicorn_autotune.nginx.gunicorn import CONCURRENT, SYNC, THREADED, UNKNOWN, Gunicorn
@@ -78,13 +81,15 @@ def sample(place: Path) -> Site:
 def site_from(texts: dict[str, str]) -> Site:
     """The site of these files; `#: ` lines stand in the main one."""
     lines = [line[3:] for line in texts[MAIN].splitlines() if line.startswith("#: ")]
-    return site_beside(parse(Files(texts), MAIN), "\n".join(lines))
+    return site_beside(parse(Files(texts), MAIN), "
+".join(lines), texts)
 
 
-def site_beside(root: Directive, toml: str) -> Site:
+def site_beside(root: Directive, toml: str, texts: Mapping[str, str] = MappingProxyType({})) -> Site:
     """A configuration with what these lines say beside it."""
     said = tomllib.loads(toml)
-    return site_of(root, str(said.get("nginx", "1.22.1")), _gunicorn(said), _host(said.get("host", {})))
+    host = replace(_host(said.get("host", {})), texts=texts)
+    return site_of(root, str(said.get("nginx", "1.22.1")), _gunicorn(said), host)
 
 
 def _gunicorn(said: dict[str, Any]) -> Gunicorn | None:
