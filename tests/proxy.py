@@ -32,10 +32,19 @@ STOCK_PATHS = {"/run/nginx.pid": "{folder}/nginx.pid", "/var/log/nginx": "{folde
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
+def installed_nginx() -> str:
+    """Its path; without it the test is skipped, in CI it fails."""
+    if NGINX is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("nginx is not installed")
+        pytest.skip("nginx is not installed")
+    return NGINX
+
+
 @contextmanager
 def nginx(folder: Path, socket: str, *, keepalive: bool = False) -> Iterator[int]:
     """A real nginx before a UNIX socket; gives its port. `keepalive` keeps connections to Gunicorn for its minute."""
-    program = _nginx()
+    program = installed_nginx()
     port = free_port()
     config = folder / "nginx.conf"
     config.write_text(
@@ -74,7 +83,7 @@ def installed(folder: Path, files: Mapping[str, str]) -> Path:
 def nginx_test(folder: Path) -> tuple[int, str]:
     """Exit code and words of `nginx -t` on an installed folder."""
     ended = subprocess.run(
-        [_nginx(), "-t", "-c", str(folder / "nginx.conf"), "-p", str(folder)], capture_output=True, text=True
+        [installed_nginx(), "-t", "-c", str(folder / "nginx.conf"), "-p", str(folder)], capture_output=True, text=True
     )  # fmt: skip
     return ended.returncode, ended.stderr
 
@@ -82,7 +91,7 @@ def nginx_test(folder: Path) -> tuple[int, str]:
 @contextmanager
 def running_nginx(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """nginx on an installed folder; ended by pid."""
-    words = [_nginx(), "-c", str(folder / "nginx.conf"), "-p", str(folder), "-g", "daemon off;"]
+    words = [installed_nginx(), "-c", str(folder / "nginx.conf"), "-p", str(folder), "-g", "daemon off;"]
     process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
     try:
         wait_for((folder / "nginx.pid").exists, f"nginx on {folder}")
@@ -90,14 +99,6 @@ def running_nginx(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.terminate()
         process.wait(10)
-
-
-def _nginx() -> str:
-    if NGINX is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("nginx is not installed")
-        pytest.skip("nginx is not installed")
-    return NGINX
 
 
 def self_signed(folder: Path) -> tuple[str, str]:

@@ -59,24 +59,6 @@ def test_reload_renews_what_is_told(tmp_path: Path) -> None:
     assert (30, 3, 5, 8190) == (before, *(told[name] for name in ("workers", "graceful_timeout", "limit_request_line")))
 
 
-def test_certificate_and_folder_are_not_told(tmp_path: Path) -> None:
-    """Only that TLS is on: neither page of the exporter names a key or where the app lies."""
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "hunter2.key", "-out", "hunter2.crt",
-         "-days", "2", "-subj", "/CN=localhost"],
-        cwd=tmp_path, capture_output=True, check=True, timeout=60,
-    )  # fmt: skip
-    app = tmp_path / "folder-4711"
-    app.mkdir()
-    secrets = f"certfile = '{tmp_path}/hunter2.crt'\nkeyfile = '{tmp_path}/hunter2.key'"
-    with serving(tmp_path, f"{secrets}\nchdir = {str(app)!r}") as server:
-        pages = [server.exporter(page)[1] for page in ("/status.json", "/metrics")]
-        found = side_of(server)
-
-    assert [] == [word for page in pages for word in ("hunter2", "folder-4711") if word in page]
-    assert (True, True) == (found.get("tls"), "running server" in found.shown("tls"))
-
-
 @contextmanager
 def started(words: list[str], folder: Path) -> Iterator[Gunicorn]:
     """Gunicorn by these words, as a user writes them; gives what it tells."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,24 @@ def test_nothing_of_a_request_is_kept(worker_class: str, tmp_path: Path) -> None
     assert {b"200"} == answers
     assert [] == [(where, secret) for where, text in kept.items() for secret in SECRETS if secret in text]
     assert all(text.isprintable() for text in ours.splitlines())
+
+
+def test_certificate_and_folder_are_not_told(tmp_path: Path) -> None:
+    """Only that TLS is on: no page of the exporter names a key of Gunicorn or its working directory."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "hunter2.key", "-out", "hunter2.crt",
+         "-days", "2", "-subj", "/CN=localhost"],
+        cwd=tmp_path, capture_output=True, check=True, timeout=60,
+    )  # fmt: skip
+    app = tmp_path / "folder-4711"
+    app.mkdir()
+    secrets = f"certfile = '{tmp_path}/hunter2.crt'\nkeyfile = '{tmp_path}/hunter2.key'"
+    with serving(tmp_path, f"{secrets}\nchdir = {str(app)!r}") as server:
+        pages = [server.exporter(page)[1] for page in ("/status.json", "/metrics")]
+        told = server.status()["gunicorn"]["settings"]
+
+    assert [] == [word for page in pages for word in ("hunter2", "folder-4711") if word in page]
+    assert told["tls"] is True
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,14 @@
-"""The nginx side: files that fit Gunicorn's settings."""
+"""The nginx side: write files that fit Gunicorn's settings, or check yours beside them."""
 
 from __future__ import annotations
 
 import argparse
 
-from gunicorn_autotune.cli import nginx_render
+from gunicorn_autotune.cli import nginx_check, nginx_render
 from gunicorn_autotune.cli.style import Style
 
-HELP = "nginx files that fit Gunicorn's settings"
-COMMANDS = {"render": nginx_render}
+HELP = "nginx files that fit Gunicorn, and a check of yours beside it"
+COMMANDS = {"render": nginx_render, "check": nginx_check}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -12,8 +12,9 @@ import os
 from dataclasses import dataclass
 
 from gunicorn_autotune.cli import nginx_explain, nginx_report
+from gunicorn_autotune.cli.nginx_binary import find_nginx, nginx_version
 from gunicorn_autotune.cli.nginx_gunicorn import from_config, from_server
-from gunicorn_autotune.cli.nginx_host import find_nginx, host_facts, nginx_version
+from gunicorn_autotune.cli.nginx_host import host_facts
 from gunicorn_autotune.cli.nginx_input import Input, read_input
 from gunicorn_autotune.cli.status import add_token, place_of
 from gunicorn_autotune.cli.style import CommandError, Style

@@ -49,6 +49,14 @@ def from_server(address: str, token_file: str | None = None) -> Gunicorn:
     place = replace(parse_place(text, "--server"), named_by="--server")
     document = parse_document(place, read_status(place, read_token(token_file) if token_file else ""))
     told = _told(place, document)
+    try:
+        return _from_document(document, told)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        what = f"its status document is not as expected ({type(error).__name__}: {error})"
+        raise CommandError(f"{place}: {what}; is it of another version of autotune?") from None
+
+
+def _from_document(document: Mapping[str, Any], told: Mapping[str, Any]) -> Gunicorn:
     bind = _listening(document)
     values = {name: told["settings"][name] for name in SETTINGS if name in told["settings"]}
     origin = f"running server, pid {document['server']['pid']}"
@@ -97,7 +105,7 @@ def _policy(found: Probe, location: str) -> dict[str, Any] | None:
 
 def _told(place: Place, document: Mapping[str, Any]) -> Mapping[str, Any]:
     """`gunicorn` of the status document; a CommandError that says why there is none."""
-    if "server" not in document:
+    if not isinstance(document.get("server"), dict):
         raise CommandError(f"{place}: {document.get('missing', 'the server tells nothing about itself')}; try again")
     told = document.get("gunicorn")
     if not isinstance(told, dict):

@@ -6,9 +6,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from gunicorn_autotune.cli.nginx_binary import nginx_dump
 from gunicorn_autotune.cli.nginx_files import Disk
-from gunicorn_autotune.cli.nginx_host import nginx_dump
 from gunicorn_autotune.cli.style import CommandError
+from gunicorn_autotune.model.readings import Missing
 from gunicorn_autotune.nginx.dump import Dump
 from gunicorn_autotune.nginx.parse import parse
 from gunicorn_autotune.nginx.source import NginxSyntaxError, Source
@@ -42,10 +43,11 @@ def read_input(path: str, dump: str | None, binary: str | None) -> Input:
         return _dumped(_text_of(dump), "standard input" if dump == "-" else dump)
     if not Path(path).is_file():
         raise CommandError(f"{path}: unreadable: no such file; nginx's main configuration file is meant")
-    text, why = nginx_dump(binary, path) if binary else ("", "")
-    if text:
-        return _dumped(text, "nginx -T")
-    return _parsed(Disk(str(Path(path).parent)), path, "files", f"nginx -T: {why}" if why else "")
+    printed = nginx_dump(binary, path) if binary else Missing("")
+    if isinstance(printed, Missing):
+        remark = f"`nginx -T`: {printed.why}" if printed.why else ""
+        return _parsed(Disk(Path(path).parent), path, "files", remark)
+    return _dumped(printed, "nginx -T")
 
 
 def _text_of(dump: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import re
 
-from gunicorn_autotune.nginx.files import MAX_CHARACTERS, MAX_FILES
 from gunicorn_autotune.nginx.glob import is_pattern, path_matches
+from gunicorn_autotune.nginx.reader import MAX_CHARACTERS, MAX_FILES
 from gunicorn_autotune.nginx.source import NginxSyntaxError
 
 NAME = "nginx -T"

@@ -20,8 +20,8 @@ class Edit:
     """first_line - 1 where nothing is replaced."""
     text: str
     """New lines without the indentation of the place; empty to delete."""
-    alone: tuple[int, int] = (0, 0)
-    """Lines that must hold one directive and nothing else, or the edit would hit its neighbours."""
+    target: Directive | None = None
+    """Whose lines must hold nothing else, or the edit would hit its neighbours; None: they need not."""
 
 
 Edits = tuple[Edit, ...]
@@ -29,8 +29,7 @@ Edits = tuple[Edit, ...]
 
 def replaced(directive: Directive, text: str) -> Edits:
     """A directive with all its lines replaced by `text`."""
-    lines = directive.line, directive.last_line
-    return (Edit(directive.file, *lines, text, lines),)
+    return (Edit(directive.file, directive.line, directive.last_line, text, directive),)
 
 
 def removed(directive: Directive) -> Edits:
@@ -40,13 +39,13 @@ def removed(directive: Directive) -> Edits:
 
 def added_before(directive: Directive, text: str) -> Edits:
     """`text` in lines of its own before a directive."""
-    return (Edit(directive.file, directive.line, directive.line - 1, text, (directive.line, directive.last_line)),)
+    return (Edit(directive.file, directive.line, directive.line - 1, text, directive),)
 
 
 def added_after(directive: Directive, text: str) -> Edits:
     """`text` in lines of its own after a directive."""
     after = directive.last_line + 1
-    return (Edit(directive.file, after, after - 1, text, (directive.line, directive.last_line)),)
+    return (Edit(directive.file, after, after - 1, text, directive),)
 
 
 def added_in(block: Directive, text: str) -> Edits:
@@ -79,21 +78,23 @@ def quoted(word: str) -> str:
 
 
 def feasible(root: Directive, edits: Iterable[Edit]) -> Edits:
-    """The edits whose lines hold nothing but their directive."""
-    lines: dict[str, set[tuple[int, int]]] = {}
+    """The edits whose lines hold nothing but their directive and what is in it."""
+    edits = tuple(edits)
+    near: dict[str, list[Directive]] = {edit.file: [] for edit in edits}
     for one in root.walk():
-        lines.setdefault(one.file, set()).add((one.line, one.last_line))
-    return tuple(edit for edit in edits if not _shared(edit, lines.get(edit.file, set())))
+        if one.file in near:
+            near[one.file].append(one)
+    return tuple(edit for edit in edits if not _shares_lines(edit.target, near[edit.file]))
 
 
-def _shared(edit: Edit, spans: set[tuple[int, int]]) -> bool:
-    first, last = edit.alone
-    if not first:
+def _shares_lines(target: Directive | None, near: Iterable[Directive]) -> bool:
+    if target is None:
         return False
-    touching = {span for span in spans if span[0] <= last and span[1] >= first} - {edit.alone}
-    inside = {span for span in touching if first < span[0] and span[1] <= last}
-    around = {span for span in touching if span[0] < first and span[1] > last}
-    return bool(touching - inside - around)
+    own = {id(target), *map(id, target.walk())}
+    touching = [one for one in near if one.line <= target.last_line and one.last_line >= target.line]
+    others = [one for one in touching if id(one) not in own]
+    # Equal: the same line once more, of a file that is included twice.
+    return any(not (one.line < target.line and one.last_line > target.last_line) and one != target for one in others)
 
 
 def changed(text: str, edits: Iterable[Edit]) -> str:
@@ -123,7 +124,7 @@ def _overlap(one: Edit, other: Edit) -> bool:
 def _indent(lines: list[str], edit: Edit) -> str:
     """Of the line replaced; for an insert, of the line before, one level deeper where that opens a block."""
     at = edit.first_line - 1
-    if edit.last_line >= edit.first_line or edit.alone[0] == edit.first_line:
+    if edit.last_line >= edit.first_line or (edit.target is not None and edit.target.line == edit.first_line):
         model, deeper = lines[at] if at < len(lines) else "", ""
     else:
         model = next((line for line in reversed(lines[:at]) if line.strip()), "")

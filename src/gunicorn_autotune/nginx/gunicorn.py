@@ -18,7 +18,7 @@ SETTINGS = (
 the word as written. One that a version does not have is absent."""
 
 SYNC, THREADED, CONCURRENT, UNKNOWN = "single", "threaded", "concurrent", "unknown"
-"""How a worker class runs requests, the words of runtime/compat.py: sync, gthread, event loops, anything else."""
+"""How a worker class runs requests: sync, gthread, event loops (`overlapping` in runtime/compat.py), anything else."""
 
 
 @dataclass(frozen=True, slots=True)

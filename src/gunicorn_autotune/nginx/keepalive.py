@@ -50,7 +50,12 @@ def declared_keepalive(upstream: Upstream, version: str) -> Value:
 
 
 def idle_timeout(upstream: Upstream, version: str) -> Value:
-    """How long nginx keeps an idle connection to Gunicorn: keepalive_timeout of the upstream, 60 s unless set."""
+    """How long nginx keeps an idle connection to Gunicorn: keepalive_timeout of the upstream, 60 s unless set.
+
+    No arguments before 1.15.3, which has no such limit.
+    """
+    if numbers(version) < defaults.UPSTREAM_TIMEOUT:
+        return Value("keepalive_timeout", (), f"unknown to nginx {version}")
     return _of_upstream(upstream, "keepalive_timeout", version)
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gunicorn_autotune.nginx.files import Files, Place
 from gunicorn_autotune.nginx.ignores import ignored_on, ignores_of
 from gunicorn_autotune.nginx.lexer import COMMENT, WORD, Token, lex
+from gunicorn_autotune.nginx.reader import Files, Place
 from gunicorn_autotune.nginx.source import NginxSyntaxError, Source, printable
 from gunicorn_autotune.nginx.tree import MAIN, Directive
 
 MAX_BLOCKS_DEEP = 100
-"""A limit of ours, as those in files.py."""
+"""A limit of ours, as those in reader.py."""
 
 _FREE = frozenset({"charset_map", "geo", "map", "split_clients", "types"})
 """Blocks whose lines begin with any word."""

@@ -72,14 +72,16 @@ def _class_text(written: Any) -> str:
     return written if isinstance(written, str) else f"{written.__module__}.{written.__qualname__}"
 
 
-def _user_name(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """Its name, or the number where it has none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
 
 
-def _group_name(gid: int) -> str:
+def group_name(gid: int) -> str:
+    """Its name, or the number where it has none."""
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:
@@ -88,8 +90,8 @@ def _group_name(gid: int) -> str:
 
 _READ: dict[str, Callable[[Any], Any]] = {
     "bind": lambda cfg: [_address_text(address) for address in cfg.address],
-    "group": lambda cfg: _group_name(cfg.gid),
+    "group": lambda cfg: group_name(cfg.gid),
     "tls": lambda cfg: bool(cfg.is_ssl),
-    "user": lambda cfg: _user_name(cfg.uid),
+    "user": lambda cfg: user_name(cfg.uid),
     "worker_class": lambda cfg: _class_text(cfg.settings["worker_class"].get()),
 }

@@ -194,6 +194,9 @@ def test_token_is_shown_to_a_guarded_exporter(tmp_path):
             {"gunicorn": None},
             "does not tell Gunicorn's settings yet; restart Gunicorn after the upgrade, or name its file",
         ),
+        ({"gunicorn": {"kind": "single"}}, "its status document is not as expected"),
+        ({"policy": None}, "its status document is not as expected"),
+        ({"listeners": [{}]}, "its status document is not as expected"),
         ({"gunicorn": {"missing": "the settings take 20000 bytes"}}, "20000 bytes; name Gunicorn's file with --config"),
     ],
 )

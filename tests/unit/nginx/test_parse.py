@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gunicorn_autotune.nginx import files
+from gunicorn_autotune.nginx import reader
 from gunicorn_autotune.nginx.parse import MAX_BLOCKS_DEEP, parse
 from gunicorn_autotune.nginx.source import NginxSyntaxError
 from tests.nginx_words import Texts, parsed
@@ -140,12 +140,12 @@ def test_includes_may_not_go_too_deep() -> None:
     chain = {f"a{number}": f"include a{number + 1};" for number in range(99)}
 
     assert "a file includes itself" in refusal(Texts(names), "a")
-    assert f"more than {files.MAX_INCLUDES_DEEP} deep" in refusal(Texts(chain), "a0")
+    assert f"more than {reader.MAX_INCLUDES_DEEP} deep" in refusal(Texts(chain), "a0")
 
 
 def test_includes_may_not_multiply(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten files that include the next ten times are 10^10 files."""
-    monkeypatch.setattr(files, "MAX_FILES", 500)
+    monkeypatch.setattr(reader, "MAX_FILES", 500)
     chain = {f"a{number}": f"include a{number + 1};" * 10 for number in range(10)} | {"a10": ""}
 
     assert "more than 500 files" in refusal(Texts(chain), "a0")
@@ -162,7 +162,7 @@ def test_blocks_may_not_go_too_deep() -> None:
 @pytest.mark.parametrize("piece", BIG.values(), ids=BIG.keys())
 def test_five_megabytes_are_read_or_refused_in_five_seconds(piece: str) -> None:
     """Whatever they are made of; the largest that is still read, too."""
-    for size in (files.MAX_CHARACTERS - 1, MEGABYTES_5):
+    for size in (reader.MAX_CHARACTERS - 1, MEGABYTES_5):
         started = time.monotonic()
         try:
             parsed(piece * (size // len(piece)))

@@ -1,0 +1,73 @@
+"""Where nginx passes bytes on as they come, and what that costs Gunicorn: one of its places for each slow client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gunicorn_autotune.nginx import edits
+from gunicorn_autotune.nginx.gunicorn import SYNC, THREADED, Gunicorn
+from gunicorn_autotune.nginx.locations import streams, takes_everything
+from gunicorn_autotune.nginx.routes import Route
+from gunicorn_autotune.nginx.scope import Value
+from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.tree import Directive
+
+
+@dataclass(frozen=True, slots=True)
+class Unbuffered:
+    """One `off` and the locations it is in force at; those that stream by their name are left out."""
+
+    value: Value
+    locations: tuple[Directive, ...]
+    whole: bool
+    """It holds for more than one chosen part of the application."""
+    edits: edits.Edits
+
+
+def unbuffered(site: Site, name: str) -> Iterator[Unbuffered]:
+    """Each `proxy_buffering off` or `proxy_request_buffering off` before workers that one slow client can hold."""
+    if site.gunicorn is not None and site.gunicorn.kind not in (SYNC, THREADED):
+        return
+    for routes in _by_directive(site.routes, name).values():
+        value, slow = routes[0].scope.value(name), [one for one in routes if not streams(_location(one))]
+        if not slow or value.directive is None:
+            continue
+        places = tuple({id(_location(one)): _location(one) for one in slow}.values())
+        own = all(value.directive in (place.block or ()) for place in places)
+        whole = not own or any(takes_everything(place) for place in places)
+        alone = len(_by_directive(site.every_route, name)[id(value.directive)]) == len(slow)
+        yield Unbuffered(value, places, whole, _edits(value.directive, places, name, alone=alone))
+
+
+def held(gunicorn: Gunicorn | None) -> str:
+    """What a slow client keeps busy, and how many there are: `a thread, of which Gunicorn has 8 (2 workers x 4)`."""
+    if gunicorn is None:
+        return "a worker (sync) or a thread (gthread)"
+    most, threads = gunicorn.most_workers, gunicorn.requests_at_once
+    workers = f"{'at most ' * (gunicorn.policy is not None)}{most}"
+    if gunicorn.kind == SYNC:
+        return f"a worker, of which Gunicorn has {workers}"
+    return f"a thread, of which Gunicorn has {most * threads} ({workers} workers x {threads})"
+
+
+def _by_directive(routes: tuple[Route, ...], name: str) -> dict[int, list[Route]]:
+    found: dict[int, list[Route]] = {}
+    for route in routes:
+        value = route.scope.value(name)
+        if value.text == "off" and value.directive is not None:
+            found.setdefault(id(value.directive), []).append(route)
+    return found
+
+
+def _location(route: Route) -> Directive:
+    """The location around an `if` or `limit_except`."""
+    scope = route.scope.outwards("location")
+    return (scope or route.scope).here
+
+
+def _edits(directive: Directive, places: tuple[Directive, ...], name: str, *, alone: bool) -> edits.Edits:
+    """The `off` itself turned where nobody else needs it."""
+    if alone:
+        return edits.replaced(directive, f"{name} on;")
+    return tuple(edit for place in places for edit in edits.added_in(place, f"{name} on;"))

@@ -1,0 +1,96 @@
+"""A declared `keepalive` must have effect where requests pass.
+
+Before 1.29.7 `keepalive 32;` in an upstream does nothing by itself: each location must also say `proxy_http_version
+1.1;` and send no `Connection: close`, which is what nginx sends unless the header is set to nothing. With 1.1 alone 61
+of 61 connections were closed. The classic way to lose it: `proxy_set_header Connection "";` at the level of `http`,
+and any one `proxy_set_header` in the location, which drops all inherited ones (55 closed connections against 0).
+Another: the websocket `map` of many guides, whose `'' close;` is for exactly the ordinary requests.
+
+Add what is missing where the other headers stand; in a `map`, turn `'' close;` into `'' '';`. Or delete the
+`keepalive` lines if you do not want them: gthread before Gunicorn 27.0.1 is better off without (NGX007).
+
+Silent where Gunicorn closes every connection anyway (NGX004), and for a websocket location beside others that keep
+their connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gunicorn_autotune.nginx import contract, edits, keepalive
+from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.places import added, headers_block, location, upgrades
+from gunicorn_autotune.nginx.routes import Route
+from gunicorn_autotune.nginx.scope import Value
+from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.tree import Directive
+
+RULE = Rule("NGX002", Severity.WARNING, "A keepalive that is declared is in effect")
+_HEADER = 'proxy_set_header Connection "";'
+
+
+def check(site: Site) -> Iterator[Finding]:
+    """Each line, or location without one, that keeps a declared keepalive from working."""
+    gunicorn = site.gunicorn
+    if gunicorn is not None and not contract.keeps(gunicorn):
+        return
+    working = {route.upstream.name for route in site.routes if keepalive.kept(route).in_force}
+    told: set[tuple[int, str]] = set()
+    for route in site.routes:
+        kept = keepalive.kept(route)
+        meant = upgrades(route) and route.upstream.name in working
+        if kept.declared.directive is None or not kept.why_not or meant:
+            continue
+        causes = _causes(route)
+        place = next((cause.directive for cause in causes if cause.directive), route.proxy_pass)
+        if causes and (id(place), route.upstream.name) not in told:
+            told.add((id(place), route.upstream.name))
+            yield _finding(route, kept, causes, place)
+
+
+def _causes(route: Route) -> list[Value]:
+    """None where a balancing method is to blame: that is NGX010."""
+    spoken, sent = route.scope.value("proxy_http_version"), keepalive.connection_header(route.scope)
+    return [spoken] * (spoken.text == "1.0") + [sent] * (sent.text.lower() == "close")
+
+
+def _finding(route: Route, kept: keepalive.Kept, causes: list[Value], place: Directive) -> Finding:
+    row = _row(route, causes)
+    lines = ["proxy_http_version 1.1;"] * (causes[0].name == "proxy_http_version")
+    if causes[-1].name == "Connection":
+        lines.append(f"'' '';    # in the map, {row.place}" if row else _HEADER)
+    return at(
+        RULE,
+        place,
+        f"keepalive {kept.declared.text} of upstream {route.upstream.name} has no effect in {route.location}: "
+        f"{kept.why_not}",
+        nginx=kept.declared,
+        fix="\n".join(lines),
+        edits=_edits(route, causes, row),
+    )
+
+
+def _edits(route: Route, causes: list[Value], row: Directive | None) -> edits.Edits:
+    replaced: edits.Edits = ()
+    lines = []
+    for cause in causes:
+        is_header = cause.name == "Connection"
+        text = _HEADER if is_header else "proxy_http_version 1.1;"
+        if is_header and row is not None:
+            replaced += edits.replaced(row, "'' '';")
+        elif cause.directive is not None:
+            replaced += edits.replaced(cause.directive, text)
+        else:
+            lines.append((headers_block(route.scope) if is_header else location(route.scope), text))
+    return replaced + added(lines)
+
+
+def _row(route: Route, causes: list[Value]) -> Directive | None:
+    """The `'' close;` of the map whose variable is sent."""
+    written = causes[-1].directive if causes[-1].name == "Connection" else None
+    variable = written.args[1] if written is not None else ""
+    if written is None or not variable.startswith("$"):
+        return None
+    tables = [table for http in route.scope.blocks[0].children("http") for table in http.children("map")]
+    rows = [table.child("") for table in tables if table.args[1:] == ("$" + variable.strip("${}"),)]
+    return next((row for row in rows if row is not None), None)

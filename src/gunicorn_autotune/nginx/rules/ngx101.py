@@ -1,0 +1,51 @@
+"""nginx must wait longer than a sync worker works.
+
+A sync worker is killed when one request takes longer than `timeout`, 30 s unless it is set; until then it works on,
+whether anybody still waits or not. If nginx gives up first (`proxy_read_timeout`), the client gets 504 and usually
+tries again, while the worker goes on with the dead request. Measured with one worker, `timeout 30`, a read timeout of
+2 s and an app that takes 6 s: 504 at 2 s, and the **next** request 504 too. Under load every worker is soon busy for
+nobody. With nginx the longer one, Gunicorn ends the request, logs where it hung, and replaces the worker.
+
+Set `proxy_read_timeout` to `timeout` and 5 s, or lower `timeout`. Raised `timeout` to 120 for one slow page? nginx
+still gives up after its default of 60 s: give that page a location with a longer read timeout, or better, move the
+work out of the request.
+
+Only a warning where the location is not the one for everything: somebody may want it short. Other worker classes: see
+NGX102.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.gunicorn import SYNC
+from gunicorn_autotune.nginx.places import general, places
+from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.timeouts import read_seconds
+
+RULE = Rule("NGX101", Severity.ERROR, "nginx waits longer than a sync worker works", frozenset({Need.GUNICORN}))
+
+
+def check(site: Site) -> Iterator[Finding]:
+    """Each read timeout below the `timeout` of sync workers."""
+    gunicorn = site.gunicorn
+    if gunicorn is None or gunicorn.kind != SYNC:
+        return
+    timeout = gunicorn.get("timeout", 30)
+    text = f"proxy_read_timeout {read_seconds(gunicorn)}s;"
+    for place in places(site.routes, "proxy_read_timeout"):
+        waits = place.value.seconds
+        if waits is None or waits >= timeout:
+            continue
+        certain = site.found and any(map(general, place.routes))
+        yield at(
+            RULE,
+            place.directive,
+            f"nginx gives up after {waits:g} s and answers 504, the sync worker works on for nobody until {timeout} s",
+            severity=None if certain else Severity.WARNING,
+            nginx=place.value,
+            gunicorn=gunicorn.shown("timeout"),
+            fix=text,
+            edits=place.written(text),
+        )

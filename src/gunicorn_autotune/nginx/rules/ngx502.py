@@ -1,0 +1,75 @@
+"""`location` and `alias` both end in a slash.
+
+nginx cuts the location's text off the path and puts the alias in its place, letter by letter. So a slash too few opens
+doors. With `alias /srv/app/static/` in `location /static`, the request `/static../settings.py` becomes
+`/srv/app/static/../settings.py` and **hands out the application's source and its secrets** (nginx 1.22.1: 200). With
+no slash at either end, `/static_private/key` becomes `/srv/app/static_private/key`: every file and folder next door
+whose name begins with `static` is public. With a slash at the location only, `/static/app.css` becomes
+`/srv/app/staticapp.css`: nothing is found, and what lies in `/srv/app/static_private/` is still handed out.
+
+Write both with the slash: `location /static/ { alias /srv/app/static/; }`. For one file write `location = /robots.txt`.
+
+An error where files above the folder can be had or nothing is found, a warning where only neighbours are public.
+Locations that are exact, internal or regular expressions, and paths that end in a variable, are not judged. Ignore the
+warning where nothing with such a name lies next door, and never will.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import replace
+
+from gunicorn_autotune.nginx.edits import printed, replaced
+from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.locations import EXACT, FINAL_PREFIX, PREFIX, pattern_of
+from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.tree import Directive
+
+RULE = Rule("NGX502", Severity.ERROR, "location and alias both end in a slash")
+
+
+def check(site: Site) -> Iterator[Finding]:
+    """Each prefix location whose alias lets out more, or less, than its folder."""
+    for scope in site.scopes("location"):
+        alias, (kind, path) = scope.here.child("alias"), pattern_of(scope.here)
+        if alias is None or not alias.args or kind not in (PREFIX, FINAL_PREFIX) or scope.here.child("internal"):
+            continue
+        said = _judged(path, alias.args[0], tried=scope.here.child("try_files") is not None)
+        if said:
+            message, severity = said
+            cured = printed(_cured(scope.here, alias))
+            yield at(
+                RULE, alias, message, severity=severity, nginx=f"{alias.text} in {scope.here.text} ({alias.place})",
+                fix=cured, edits=replaced(scope.here, cured),
+            )  # fmt: skip
+
+
+def _judged(path: str, target: str, *, tried: bool) -> tuple[str, Severity | None] | None:
+    """What a client can get; None where all is well, or where a variable's end decides."""
+    if target.endswith("/"):
+        above = posixpath.dirname(target.rstrip("/"))
+        return None if path.endswith("/") else (f"{path}../settings.py is answered with {above}/settings.py", None)
+    if "$" in target.rpartition("/")[2]:
+        return None
+    if path.endswith("/"):
+        lost = f"{path}app.css is looked for as {target}app.css: nothing is found, but what lies beside the folder is"
+        return lost, Severity.WARNING if tried else None
+    return f"{path}_old/x is answered with {target}_old/x, as all that lies beside it", Severity.WARNING
+
+
+def _is_file(path: str, target: str) -> bool:
+    """`location /robots.txt` with a file of that name."""
+    return "." in posixpath.basename(path) and posixpath.splitext(path)[1] == posixpath.splitext(target)[1]
+
+
+def _cured(location: Directive, alias: Directive) -> Directive:
+    """The location as it should be."""
+    (kind, path), target = pattern_of(location), alias.args[0]
+    if _is_file(path, target):
+        kind = EXACT
+    else:
+        path, target = f"{path.rstrip('/')}/", f"{target.rstrip('/')}/"
+    args = (kind, path) if kind else (path,)
+    block = (replace(one, args=(target,)) if one is alias else one for one in location.block or ())
+    return replace(location, args=args, block=tuple(block))

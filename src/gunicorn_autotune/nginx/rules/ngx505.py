@@ -1,0 +1,79 @@
+"""The cache of open files does not hide a change.
+
+`open_file_cache` is a cache of what is on the disk, and it is believed for `open_file_cache_valid`, 60 s by default.
+Two lines turn that into trouble:
+
+`open_file_cache_errors on` remembers that a file is *not* there: a file deployed a moment after somebody asked for it
+stays 404 for up to a minute.
+
+A cache above the locations for files (in `http` or `server`) is also asked by `if (-f /srv/app/maintenance.on)`. The
+flag's removal is not seen: **45 of 80 requests still got 503** after it was gone, with errors on and, for a flag that
+was there, with errors off as well (nginx 1.22.1). Maintenance that does not end is worse than a file opened twice.
+
+Move the lines into the locations for static files, with `open_file_cache_errors off`: then nothing was stuck. Ignore it
+where no file is ever added, replaced or removed while nginx runs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gunicorn_autotune.nginx import edits
+from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.locations import file_locations
+from gunicorn_autotune.nginx.scope import Scope
+from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.tree import Directive
+
+RULE = Rule("NGX505", Severity.WARNING, "The cache of open files hides no change")
+_OF_THE_REQUEST = ("$uri", "$request_filename", "$request_uri", "$document_uri", "$1")
+
+
+def check(site: Site) -> Iterator[Finding]:
+    """Caches that a flag file is looked up in, and caches that remember what is missing."""
+    flags: dict[Directive, Scope] = {}
+    errors: dict[Directive, Scope] = {}
+    for scope in site.scopes("http", "server", "location", "if"):
+        cache, remembered = scope.value("open_file_cache"), scope.value("open_file_cache_errors")
+        if cache.directive is None or cache.text == "off":
+            continue
+        if _tests_a_flag(scope.here):
+            flags.setdefault(cache.directive, scope)
+        if remembered.directive is not None and remembered.text == "on":
+            errors.setdefault(remembered.directive, scope)
+    yield from (_flag(site, line, scope) for line, scope in flags.items())
+    yield from (_missing(line, scope) for line, scope in errors.items())
+
+
+def _tests_a_flag(block: Directive) -> bool:
+    """`if (-f /srv/maintenance.on)`: a file of which only the operator decides; not one that the request names."""
+    words = " ".join(block.args)
+    tests = re.match(r"\(\s*!?-[fdex]\s", words) is not None
+    return block.name == "if" and tests and not any(name in words for name in _OF_THE_REQUEST)
+
+
+def _flag(site: Site, line: Directive, scope: Scope) -> Finding:
+    inside = [one.here for one in file_locations(site) if one.value("open_file_cache").directive is line]
+    moved = tuple(edit for place in inside for edit in edits.added_in(place, f"{line.text};"))
+    return at(
+        RULE,
+        line,
+        f"{scope.here.text} ({scope.here.place}) is answered from this cache: "
+        f"that the flag is gone is not seen for up to {scope.value('open_file_cache_valid').text}",
+        nginx=scope.value("open_file_cache"),
+        fix=f"{line.text};    # not here, but in the locations that serve files",
+        edits=edits.removed(line) + moved,
+    )
+
+
+def _missing(line: Directive, scope: Scope) -> Finding:
+    return at(
+        RULE,
+        line,
+        "a file that was asked for before it was there stays 404 for up to "
+        f"{scope.value('open_file_cache_valid').text} after it is",
+        nginx=scope.value("open_file_cache_errors"),
+        fix="open_file_cache_errors off;",
+        edits=edits.replaced(line, "open_file_cache_errors off;"),
+    )
