@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 from gunicorn_autotune.cli import nginx_words as words
 from gunicorn_autotune.cli.asking import Place, parse_place
 from gunicorn_autotune.cli.nginx_app import static_folders
+from gunicorn_autotune.cli.nginx_binary import find_nginx, nginx_version
 from gunicorn_autotune.cli.style import CommandError
 from gunicorn_autotune.nginx import defaults
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
@@ -84,21 +83,11 @@ def _once(values: Iterable[str]) -> tuple[str, ...]:
 def _version(given: argparse.Namespace) -> tuple[str, list[str]]:
     if given.nginx_version is not None:
         return words.check_version(given.nginx_version), []
-    version = installed_version()
+    binary = find_nginx()
+    version = nginx_version(binary) if binary else ""
     if version:
-        return words.check_version(version), []
+        return version, []
     return defaults.ASSUMED, [f"no nginx here: written for {defaults.ASSUMED}; --nginx-version names another"]
-
-
-def installed_version() -> str:
-    """What `nginx -v` says; empty where there is no nginx."""
-    path = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    try:
-        said = subprocess.run([path, "-v"], capture_output=True, text=True, timeout=10).stderr if path else ""
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    match = re.search(r"nginx/(\d[\d.]*\d)", said)
-    return match[1] if match else ""
 
 
 def _name(config: str | None) -> str:
