@@ -103,7 +103,8 @@ def _certificate(given: argparse.Namespace, which: int) -> str:
 def _exporter(given: argparse.Namespace, gunicorn: Gunicorn) -> str:
     """A URL for proxy_pass, without a path; empty where there is none."""
     policy = gunicorn.policy or {}
-    text = given.exporter or str(policy.get("metrics", "off"))
+    # With Gunicorn elsewhere its loopback is not ours.
+    text = given.exporter or ("off" if given.server_address else str(policy.get("metrics", "off")))
     if text == "off":
         return ""
     place = parse_place(text, "--exporter" if given.exporter else "metrics")
