@@ -54,7 +54,9 @@ def options_from(given: argparse.Namespace, gunicorn: Gunicorn) -> tuple[Options
     options = Options(
         name=words.check_name(given.name or _name(given.config)),
         nginx_version=version,
-        nginx_workers=words.check_count("--nginx-workers", given.nginx_workers or os.cpu_count() or 1, 1, 1024),
+        nginx_workers=words.check_count(
+            "--nginx-workers", _cpus() if given.nginx_workers is None else given.nginx_workers, 1, 1024
+        ),
         domains=_once(words.check_domain(one) for one in given.domain),
         listen=_once(words.check_listen("--listen", one) for one in given.listen),
         plain=_once(words.check_listen("--redirect-from", one) for one in given.redirect_from),
@@ -88,6 +90,10 @@ def _version(given: argparse.Namespace) -> tuple[str, list[str]]:
     if version:
         return version, []
     return defaults.ASSUMED, [f"no nginx here: written for {defaults.ASSUMED}; --nginx-version names another"]
+
+
+def _cpus() -> int:
+    return os.cpu_count() or 1
 
 
 def _name(config: str | None) -> str:
