@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import re
 import socket
 import ssl
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +25,7 @@ from gunicorn_autotune.nginx.render import render
 from gunicorn_autotune.nginx.timing import times
 from tests.proxy import installed, running_nginx, self_signed
 from tests.rendering import FULL, a_gunicorn, at
-from tests.server import Server, free_port, serving, wait_for
+from tests.server import GUNICORN, Server, environment, free_port, serving, wait_for
 
 pytestmark = pytest.mark.real
 
@@ -268,6 +270,21 @@ def test_another_host_gets_no_answer(tmp_path: Path) -> None:
     """The connection is closed without a word; 444."""
     with site(tmp_path) as shop, pytest.raises(http.client.RemoteDisconnected):
         shop.get("/told", Host="evil.example")
+
+
+def test_the_settings_of_a_running_server_are_rendered(tmp_path: Path) -> None:
+    """--server: socket, class and keepalive in force, and the most workers there may ever be."""
+    config = 'worker_class = "gthread"\nthreads = 3\nkeepalive = 20\n'
+    words = [GUNICORN, "-m", "gunicorn_autotune", "nginx", "render", "--name", "shop", "--nginx-workers", "1"]
+    with serving(tmp_path, config, unix=True, max_workers=5) as server:
+        place = ["--server", f"127.0.0.1:{server.metrics_port}", "--print", "conf.d/shop-http.conf"]
+        ended = subprocess.run([*words, *place], capture_output=True, text=True, env=environment({}), cwd=tmp_path)
+
+    assert ended.returncode == 0, ended.stderr
+    assert re.findall(r"^    (server|keepalive\w*) +(\S+)", ended.stdout, re.MULTILINE) == [
+        ("server", f"unix:{server.unix_path}"), ("keepalive", "30;"), ("keepalive_timeout", "14s;"),
+        ("keepalive_time", "2s;"),
+    ]  # fmt: skip
 
 
 def test_queue_time_arrives_at_the_metrics(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def add_site_options(parser: argparse.ArgumentParser) -> None:
     add("--metrics-listen", default=_DEFAULT.metrics_listen, metavar="ADDRESS:PORT", help="where the metrics are shown")
     add("--metrics-allow", action="append", default=[], metavar="ADDRESS", help="who else may see them; repeat")
     add("--nginx-version", metavar="VERSION", help="(default: the one installed here)")
-    add("--nginx-workers", type=int, metavar="N", help="(default: the CPUs of this host)")
+    add("--nginx-workers", type=int, default=os.cpu_count() or 1, metavar="N", help="(default: the CPUs of this host)")
     add("--nginx-dir", default=_DEFAULT.nginx_dir, metavar="DIR", help=f"({_DEFAULT.nginx_dir})")
     add("--log-dir", default=_DEFAULT.log_dir, metavar="DIR", help=f"({_DEFAULT.log_dir})")
 
@@ -54,9 +54,7 @@ def options_from(given: argparse.Namespace, gunicorn: Gunicorn) -> tuple[Options
     options = Options(
         name=words.check_name(given.name or _name(given.config)),
         nginx_version=version,
-        nginx_workers=words.check_count(
-            "--nginx-workers", _cpus() if given.nginx_workers is None else given.nginx_workers, 1, 1024
-        ),
+        nginx_workers=words.check_count("--nginx-workers", given.nginx_workers, 1, 1024),
         domains=_once(words.check_domain(one) for one in given.domain),
         listen=_once(words.check_listen("--listen", one) for one in given.listen),
         plain=_once(words.check_listen("--redirect-from", one) for one in given.redirect_from),
@@ -90,10 +88,6 @@ def _version(given: argparse.Namespace) -> tuple[str, list[str]]:
     if version:
         return version, []
     return defaults.ASSUMED, [f"no nginx here: written for {defaults.ASSUMED}; --nginx-version names another"]
-
-
-def _cpus() -> int:
-    return os.cpu_count() or 1
 
 
 def _name(config: str | None) -> str:
