@@ -258,6 +258,19 @@ def test_tls_is_modern_and_said_to_browsers(tmp_path: Path) -> None:
     assert answer.headers.get_all("Strict-Transport-Security") == ["max-age=63072000"]
 
 
+def test_http2_is_offered(tmp_path: Path) -> None:
+    """A browser that speaks it gets it."""
+    with site(tmp_path, tls=True) as shop:
+        trusted = ssl.create_default_context(cafile=shop.certificate)
+        trusted.set_alpn_protocols(["h2", "http/1.1"])
+        client = Named("example.com", shop.port, timeout=5, context=trusted)
+        client.connect()
+        chosen = client.sock.selected_alpn_protocol()
+        client.close()
+
+    assert chosen == "h2"
+
+
 def test_plain_http_is_redirected(tmp_path: Path) -> None:
     """301 to the same page, query and all."""
     with site(tmp_path, tls=True) as shop:

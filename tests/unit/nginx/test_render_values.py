@@ -170,8 +170,10 @@ def test_http2_is_spelled_as_this_nginx_wants_it(nginx: str, listen: str, http2:
     """A word of `listen` before 1.25.1, a directive since."""
     options = replace(FULL, certificate="/c.pem", key="/k.pem", nginx_version=nginx)
     found = [said("conf.d/shop-site.conf", a_gunicorn(), options, name) for name in ("listen", "http2")]
+    others = said("conf.d/shop-unknown.conf", a_gunicorn(), options, "listen")
 
     assert found == [["80", "[::]:80", listen, f"[::]:{listen}"], http2]
+    assert others[2:] == [f"{place}{listen} default_server backlog=2048" for place in ("", "[::]:")]
 
 
 def test_a_port_of_its_own_reaches_the_app() -> None:

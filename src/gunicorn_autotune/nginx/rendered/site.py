@@ -26,9 +26,10 @@ def unknown(gunicorn: Gunicorn, options: Options) -> str:
     lines: list[Row] = [
         *_listen(
             [f"{address} default_server" for address in plain]
-            + [f"{address} ssl default_server" for address in options.listening if options.tls],
+            + [f"{address} {_protocol(options)} default_server" for address in options.listening if options.tls],
             gunicorn,
         ),
+        *([("http2", "on")] if _protocol(options) == "ssl" else []),
         ("server_name", "_"),
         "",
         ("large_client_header_buffers", header_buffers(gunicorn), "read before the host is known: as in tuning.conf"),
@@ -94,14 +95,19 @@ def _site(gunicorn: Gunicorn, options: Options) -> list[Row]:
 
 
 def _listening(gunicorn: Gunicorn, options: Options) -> list[Row]:
-    ssl = "ssl" if options.tls else ""
-    old = options.tls and options.numbers < defaults.HTTP2_DIRECTIVE
-    words = f"{ssl}{' http2' if old else ''}"
-    new: list[Row] = [("http2", "on")] if options.tls and not old else []
+    words = _protocol(options)
+    new: list[Row] = [("http2", "on")] if words == "ssl" else []
     if not options.domains:
         words = f"{words} default_server".strip()
         return [*_listen([f"{address} {words}" for address in options.listening], gunicorn), *new]
     return [*(("listen", f"{address} {words}".strip()) for address in options.listening), *new]
+
+
+def _protocol(options: Options) -> str:
+    """The same at every `listen` of a port: from 1.23.4 on nginx warns where they differ."""
+    if not options.tls:
+        return ""
+    return "ssl http2" if options.numbers < defaults.HTTP2_DIRECTIVE else "ssl"
 
 
 def _names(options: Options) -> str:
