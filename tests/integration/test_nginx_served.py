@@ -201,9 +201,9 @@ def test_the_timing_log_tells_where_time_went(tmp_path: Path) -> None:
 
     found = times(line)
     assert f" id={told['HTTP_X_REQUEST_ID']} " in line
-    assert (found["status"], 0.3 <= found["urt"] <= found["rt"] < 3, set(found)) == (
-        200, True, {"rt", "uct", "uht", "urt", "status"},
-    )  # fmt: skip
+    assert (found["status"], set(found)) == (200, {"rt", "uct", "uht", "urt", "status"})
+    # Two clocks of nginx, in whole milliseconds: either may be one ahead of the other.
+    assert all(0.29 <= found[name] < 3 for name in ("rt", "uht", "urt"))
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -286,18 +286,26 @@ def test_another_host_gets_no_answer(tmp_path: Path) -> None:
 
 
 def test_the_settings_of_a_running_server_are_rendered(tmp_path: Path) -> None:
-    """--server: socket, class and keepalive in force, and the most workers there may ever be."""
-    config = 'worker_class = "gthread"\nthreads = 3\nkeepalive = 20\n'
-    words = [GUNICORN, "-m", "gunicorn_autotune", "nginx", "render", "--name", "shop", "--nginx-workers", "1"]
+    """--server: its socket, its timeouts, and the most requests there may ever be, not today's."""
+    config = 'worker_class = "gthread"\nthreads = 3\ngraceful_timeout = 7\nbacklog = 100\n'
+    words = [GUNICORN, "-m", "gunicorn_autotune", "nginx", "render", "--name", "shop", "--nginx-version", "1.22.1"]
     with serving(tmp_path, config, unix=True, max_workers=5) as server:
-        place = ["--server", f"127.0.0.1:{server.metrics_port}", "--print", "conf.d/shop-http.conf"]
+        place = ["--server", f"127.0.0.1:{server.metrics_port}", "--out", "out"]
         ended = subprocess.run([*words, *place], capture_output=True, text=True, env=environment({}), cwd=tmp_path)
 
     assert ended.returncode == 0, ended.stderr
-    assert re.findall(r"^    (server|keepalive\w*) +(\S+)", ended.stdout, re.MULTILINE) == [
-        ("server", f"unix:{server.unix_path}"), ("keepalive", "30;"), ("keepalive_timeout", "14s;"),
-        ("keepalive_time", "2s;"),
-    ]  # fmt: skip
+    found = {name: (tmp_path / "out" / name).read_text() for name in SPOKEN}
+    assert {name: re.search(SPOKEN[name], text) is not None for name, text in found.items()} == dict.fromkeys(
+        SPOKEN, True
+    )
+    assert f"server unix:{server.unix_path} " in found["conf.d/shop-http.conf"]
+
+
+SPOKEN = {
+    "conf.d/shop-http.conf": "upstream shop_gunicorn",
+    "shop/limits.conf": "shop_all 115;",
+    "shop/tuning.conf": "proxy_read_timeout +7s;",
+}
 
 
 def test_queue_time_arrives_at_the_metrics(tmp_path: Path) -> None:

@@ -47,6 +47,8 @@ def add_site_options(parser: argparse.ArgumentParser) -> None:
 
 def options_from(given: argparse.Namespace, gunicorn: Gunicorn) -> tuple[Options, list[str]]:
     """Checked options, and remarks on what was guessed; a CommandError of one line for a bad value."""
+    if given.redirect_from and not given.tls:
+        raise CommandError("--redirect-from: must come with --tls, there is no https to redirect to")
     version, remarks = _version(given)
     static = words.check_folders("--static", given.static, "/static/")
     if given.app:

@@ -126,6 +126,7 @@ def test_a_bad_value_is_one_line(
         (["--app", "no;app"], "--app = 'no;app': must be MODULE:NAME"),
         (["--tls", "/a$b", "/c"], "--tls = '/a$b': must be an absolute path"),
         (["--metrics-listen", "here"], "--metrics-listen = 'here': must be [ADDRESS:]PORT"),
+        (["--redirect-from", "80"], "--redirect-from: must come with --tls"),
         (["--nginx-version", "new"], "--nginx-version = 'new': must be a version"),
     ],
 )
