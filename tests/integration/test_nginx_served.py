@@ -134,9 +134,10 @@ def test_a_request_reaches_the_app_with_what_nginx_knows(kind: str, unix: bool, 
         told = shop.told()
 
     assert len(told.pop("HTTP_X_REQUEST_ID")) == 32
-    assert told | {"REMOTE_ADDR": ""} == {
+    assert told | {"REMOTE_ADDR": "", "REMOTE_PORT": ""} == {
         "wsgi.url_scheme": "http",
         "REMOTE_ADDR": "",
+        "REMOTE_PORT": "",
         "HTTP_HOST": f"example.com:{shop.port}",
         "HTTP_X_REAL_IP": "127.0.0.1",
         "HTTP_X_FORWARDED_FOR": "127.0.0.1",
@@ -146,6 +147,15 @@ def test_a_request_reaches_the_app_with_what_nginx_knows(kind: str, unix: bool, 
         "HTTP_CONNECTION": "close" if kind == SYNC else None,
         "SERVER_PROTOCOL": "HTTP/1.1",
     }
+
+
+@pytest.mark.parametrize(("kind", "kept"), [(THREADED, True), (SYNC, False)])
+def test_connections_are_kept_where_that_gains_something(kind: str, kept: bool, tmp_path: Path) -> None:
+    """One after the other, 30 requests take a few connections to gthread, and one each to sync."""
+    with site(tmp_path, kind=kind, unix=False, rate=0) as shop:
+        ports = {shop.told()["REMOTE_PORT"] for _ in range(30)}
+
+    assert (len(ports) < 15) == kept
 
 
 def test_what_a_client_claims_does_not_reach_the_app(tmp_path: Path) -> None:
@@ -306,6 +316,26 @@ SPOKEN = {
     "shop/limits.conf": "shop_all 115;",
     "shop/tuning.conf": "proxy_read_timeout +7s;",
 }
+
+
+def test_a_connection_of_ours_does_not_reach_another_host(tmp_path: Path) -> None:
+    """TLS under our name, then a request for another one: 421, and the connection lives."""
+    with site(tmp_path, tls=True) as shop:
+        client = shop.connection()
+        statuses = []
+        for host in ("evil.example", "example.com"):
+            client.request("GET", "/told", headers={"Host": host})
+            response = client.getresponse()
+            statuses.append((response.status, bool(response.read())))
+        client.close()
+
+    assert statuses == [(421, True), (200, True)]
+
+
+def test_a_stranger_sees_no_certificate(tmp_path: Path) -> None:
+    """Another name in SNI, or none: the handshake ends."""
+    with site(tmp_path, tls=True) as shop, pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
+        Named("evil.example", shop.port, timeout=5, context=ssl._create_unverified_context()).connect()
 
 
 def test_queue_time_arrives_at_the_metrics(tmp_path: Path) -> None:
