@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gunicorn_autotune.nginx import defaults
+from gunicorn_autotune.nginx.bind import Bind, binds
 from gunicorn_autotune.nginx.finding import Need
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
 from gunicorn_autotune.nginx.host import HostFacts
@@ -15,7 +16,6 @@ from gunicorn_autotune.nginx.routes import Peer, Route, Upstream, routes
 from gunicorn_autotune.nginx.scope import Scope, scopes
 from gunicorn_autotune.nginx.tree import Directive
 
-_EVERY_ADDRESS = frozenset({"0.0.0.0", "::", ""})
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -82,40 +82,52 @@ def site_of(root: Directive, version: str, gunicorn: Gunicorn | None, host: Host
 
 def leads_to(route: Route, gunicorn: Gunicorn, host: HostFacts) -> bool:
     """Whether any server of this route is one of Gunicorn's addresses."""
-    return any(same(peer, bind, host) for peer in route.upstream.peers for bind in gunicorn.get("bind", ()))
+    return any(is_gunicorn(peer, gunicorn, host) for peer in route.upstream.peers)
 
 
-def same(peer: Peer, bind: str, host: HostFacts) -> bool:
-    """Whether `bind` (`127.0.0.1:8000`, `[::1]:8000`, `unix:/path`) is where a peer leads.
+def is_gunicorn(peer: Peer, gunicorn: Gunicorn, host: HostFacts) -> bool:
+    """Whether this server is one of Gunicorn's addresses."""
+    return any(same(peer, bind, host) for bind in binds(gunicorn))
+
+
+def same(peer: Peer, bind: Bind, host: HostFacts) -> bool:
+    """Whether Gunicorn listens where a peer leads.
 
     A name that nobody here can resolve (`server web:8000` of a container) is taken for Gunicorn's by its port.
     """
-    if bind.startswith("unix:"):
-        return bool(peer.path) and settled(bind[len("unix:") :]) == settled(peer.path)
-    address, _, port = bind.rpartition(":")
-    if peer.path or not port.isdigit() or peer.port != int(port):
+    if bind.path:
+        return bool(peer.path) and settled(bind.path) == settled(peer.path)
+    if peer.path or peer.port != bind.port:
         return False
-    address = address.strip("[]")
     reached = addresses_of(peer, host)
-    if not reached:
+    if not reached or peer.host == bind.host:
         return True
-    return address in reached or (address in _EVERY_ADDRESS and _local(reached, host))
+    # 0.0.0.0 hears no IPv6, [::] hears both.
+    heard = reached if bind.host == "::" else tuple(one for one in reached if ":" not in one)
+    return bool(set(resolved(bind.host, host)) & set(reached)) or (bind.everywhere and local(heard, host))
 
 
 def addresses_of(peer: Peer, host: HostFacts) -> tuple[str, ...]:
     """The addresses a peer's name stands for; () where it does not resolve here."""
-    if re.fullmatch(r"[\d.]+|[\da-fA-F:.]*:[\da-fA-F:.]*", peer.host):
-        return (peer.host,)
-    known = host.addresses.get(peer.host, ())
-    return known or (("127.0.0.1", "::1") if peer.host == "localhost" else ())
+    return resolved(peer.host, host)
 
 
-def _local(reached: tuple[str, ...], host: HostFacts) -> bool:
-    return any(one in LOOPBACK or one.startswith("127.") or one in host.own_addresses for one in reached) or (
-        not host.own_addresses
-    )
+def resolved(name: str, host: HostFacts) -> tuple[str, ...]:
+    """The addresses of a name or address; () where it does not resolve here."""
+    if re.fullmatch(r"[\d.]+|[\da-fA-F:.]*:[\da-fA-F:.]*", name):
+        return (name,)
+    known = host.addresses.get(name, ())
+    return known or (("127.0.0.1", "::1") if name == "localhost" else ())
+
+
+def local(reached: tuple[str, ...], host: HostFacts) -> bool:
+    """Whether some of these addresses belong to this host; any does where its own are unknown."""
+    if not host.own_addresses:
+        return bool(reached)
+    return any(one in LOOPBACK or one.startswith("127.") or one in host.own_addresses for one in reached)
 
 
 def settled(path: str) -> str:
-    """A socket's path with the one alias that every distribution has: /var/run is /run."""
+    """A socket's path as the kernel sees it, with the one alias that every distribution has: /var/run is /run."""
+    path = re.sub("/+", "/", path)
     return path.removeprefix("/var") if path.startswith("/var/run/") else path

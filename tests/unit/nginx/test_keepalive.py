@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from gunicorn_autotune.nginx.parse import parse
 
 from gunicorn_autotune.nginx.keepalive import Kept, kept
+from gunicorn_autotune.nginx.parse import parse
 from gunicorn_autotune.nginx.routes import routes
 from tests.nginx_samples import MAIN, Files
 

@@ -55,7 +55,7 @@ def test_check_agrees_with_several_hosts() -> None:
     """Two Gunicorns elsewhere, the one that is looked at among them."""
     options = replace(TLS, servers=("10.0.0.4:8000", "10.0.0.5:8000"))
 
-    assert findings(a_complete_gunicorn(bind=["10.0.0.4:8000"]), options) == []
+    assert findings(a_complete_gunicorn(bind=["10.0.0.4:8000"], forwarded_allow_ips=["10.0.0.9"]), options) == []
 
 
 def test_check_misses_limits_that_were_not_wanted() -> None:

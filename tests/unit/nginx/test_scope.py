@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from gunicorn_autotune.nginx.parse import parse
-
 from gunicorn_autotune.nginx.scope import Scope, scopes
 from tests.nginx_samples import MAIN, Files
 
