@@ -35,6 +35,7 @@ test-matrix: ## Real servers on every supported Gunicorn
 docs: $(VENV)/.dev ## Write the generated pages again
 	$(BIN)/python -m gunicorn_autotune.exporter.metrics_page > docs/metrics.md
 	$(BIN)/python -m gunicorn_autotune.model.settings_page > docs/settings.md
+	$(BIN)/python -m gunicorn_autotune.cli.nginx_shipped nginx
 	$(BIN)/python -m tests.nginx_pages
 
 bench-micro: $(VENV)/.dev ## What one request, one tick and one scrape cost; prints, decides nothing

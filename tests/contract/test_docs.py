@@ -64,7 +64,7 @@ def test_every_test_has_a_docstring() -> None:
     assert silent == []
 
 
-SHIPPED = ("src", "docs", "benchmarks", "example_app", "tests", ".ci", ".github")
+SHIPPED = ("src", "docs", "benchmarks", "example_app", "nginx", "tests", ".ci", ".github")
 TEXT = {".py", ".md", ".json", ".toml", ".conf", ".yml", ".html", ".css", ""}
 
 
