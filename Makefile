@@ -7,7 +7,7 @@ NEWEST := 27.0.1
 MATRIX := 22.0.0 23.0.0 25.3.0 26.2.0 27.0.1
 REAL := tests/integration tests/faults
 
-.PHONY: demo test lint quick real docs test-matrix bench-micro bench-sim bench-calibrate bench-faults soak fetch clean
+.PHONY: demo test lint quick real docs test-matrix bench-micro bench-sim bench-calibrate bench-faults bench-nginx soak fetch clean
 
 demo: $(VENV)/.demo ## The example app under a load that goes calm, busy, calm; ends by itself in 90 s
 	@$(BIN)/python -m benchmarks.demo
@@ -49,6 +49,9 @@ bench-calibrate: $(VENV)/.bench ## The simulator against real runs on this machi
 
 bench-faults: $(VENV)/.bench $(VENV)/.dev fetch ## Leak, recycles, fault suite with real servers; as root, about 45 min, leave it alone
 	$(BIN)/python -m benchmarks.faults --take
+
+bench-nginx: $(VENV)/.dev $(MATRIX:%=.venv-gunicorn-%/.ready) fetch ## Through a real nginx: expiring connections, steps, recycles; writes docs/nginx-measured.md, about 24 min, leave it alone
+	$(BIN)/python -m benchmarks.nginx --take
 
 MINUTES ?= 30
 soak: $(VENV)/.bench ## The example site for MINUTES: does anything grow? Writes docs/reliability.md

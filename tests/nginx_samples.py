@@ -13,8 +13,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -81,8 +81,7 @@ def sample(place: Path) -> Site:
 def site_from(texts: dict[str, str]) -> Site:
     """The site of these files; `#: ` lines stand in the main one."""
     lines = [line[3:] for line in texts[MAIN].splitlines() if line.startswith("#: ")]
-    return site_beside(parse(Files(texts), MAIN), "
-".join(lines), texts)
+    return site_beside(parse(Files(texts), MAIN), "\n".join(lines), texts)
 
 
 def site_beside(root: Directive, toml: str, texts: Mapping[str, str] = MappingProxyType({})) -> Site:

@@ -96,3 +96,10 @@ def test_the_reliability_page_is_fresh() -> None:
 
     assert page.PAGE.read_text() == page.page(document)
     assert shown == page.pictures(document)
+
+
+def test_the_page_of_nginx_figures_is_fresh() -> None:
+    """Its figures are the ones in benchmarks/results/nginx.json."""
+    from benchmarks.nginx import kept, page
+
+    assert page.PAGE.read_text() == page.page(kept.read())

@@ -47,7 +47,8 @@ def _hidden(site: Site, path: str) -> str:
     user = _user(site)
     if path.startswith(("/tmp/", "/var/tmp/")):
         return f"{path} lies in a folder that systemd's PrivateTmp replaces by an empty one: nginx may not see it"
-    home = path.split("/")[2] if path.startswith("/home/") else "root" if path.startswith("/root/") else ""
+    folders = path.split("/")
+    home = folders[2] if path.startswith("/home/") else "root" if folders[1:2] == ["root"] else ""
     if home and user not in (home, "root"):
         return f"{path} lies in the home folder of {home}, which is closed to others as a rule: nginx may get 13"
     return ""
