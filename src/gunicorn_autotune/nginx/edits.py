@@ -77,24 +77,33 @@ def quoted(word: str) -> str:
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def feasible(root: Directive, edits: Iterable[Edit]) -> Edits:
-    """The edits whose lines hold nothing but their directive and what is in it."""
-    edits = tuple(edits)
-    near: dict[str, list[Directive]] = {edit.file: [] for edit in edits}
+Ends = Mapping[tuple[str, int], list[Directive]]
+"""Directives by the file and line where they begin, and where they end."""
+
+
+def ends(root: Directive) -> Ends:
+    """What `feasible` looks at, made once for many edits."""
+    found: dict[tuple[str, int], list[Directive]] = {}
     for one in root.walk():
-        if one.file in near:
-            near[one.file].append(one)
-    return tuple(edit for edit in edits if not _shares_lines(edit.target, near[edit.file]))
+        for line in {one.line, one.last_line}:
+            found.setdefault((one.file, line), []).append(one)
+    return found
 
 
-def _shares_lines(target: Directive | None, near: Iterable[Directive]) -> bool:
+def feasible(ends: Ends, edits: Iterable[Edit]) -> Edits:
+    """The edits whose lines hold nothing but their directive and what is in it."""
+    return tuple(edit for edit in edits if not _shares_lines(edit.target, ends))
+
+
+def _shares_lines(target: Directive | None, ends: Ends) -> bool:
+    """Whether another one begins or ends within; a block around does neither."""
     if target is None:
         return False
     own = {id(target), *map(id, target.walk())}
-    touching = [one for one in near if one.line <= target.last_line and one.last_line >= target.line]
-    others = [one for one in touching if id(one) not in own]
+    lines = range(target.line, target.last_line + 1)
+    others = (one for line in lines for one in ends.get((target.file, line), ()) if id(one) not in own)
     # Equal: the same line once more, of a file that is included twice.
-    return any(not (one.line < target.line and one.last_line > target.last_line) and one != target for one in others)
+    return any(one != target for one in others)
 
 
 def changed(text: str, edits: Iterable[Edit]) -> str:

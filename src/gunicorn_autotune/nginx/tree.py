@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 MAIN = "main"
 """Name of the block around everything; nginx calls the context so."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Directive:
     """One directive. Included ones stand where the `include` stood, after it."""
 
@@ -38,12 +39,20 @@ class Directive:
 
     def children(self, name: str) -> list[Directive]:
         """The directives of this name directly in its block."""
-        return [child for child in self.block or () if child.name == name]
+        return list(self._named.get(name, ()))
 
     def child(self, name: str) -> Directive | None:
         """The last directive of this name directly in its block."""
-        found = self.children(name)
+        found = self._named.get(name)
         return found[-1] if found else None
+
+    @cached_property
+    def _named(self) -> dict[str, list[Directive]]:
+        """A server with thousands of locations is asked for each of them."""
+        named: dict[str, list[Directive]] = {}
+        for child in self.block or ():
+            named.setdefault(child.name, []).append(child)
+        return named
 
     def walk(self) -> Iterator[Directive]:
         """Every directive below, in the order of the text."""
