@@ -7,7 +7,7 @@ NEWEST := 27.0.1
 MATRIX := 22.0.0 23.0.0 25.3.0 26.2.0 27.0.1
 REAL := tests/integration tests/faults
 
-.PHONY: demo test lint quick real docs test-matrix bench-micro bench-sim bench-calibrate bench-faults soak fetch clean
+.PHONY: demo test lint quick real docs test-matrix bench-micro bench-sim bench-calibrate bench-faults bench-nginx soak fetch clean
 
 demo: $(VENV)/.demo ## The example app under a load that goes calm, busy, calm; ends by itself in 90 s
 	@$(BIN)/python -m benchmarks.demo
@@ -35,6 +35,8 @@ test-matrix: ## Real servers on every supported Gunicorn
 docs: $(VENV)/.dev ## Write the generated pages again
 	$(BIN)/python -m gunicorn_autotune.exporter.metrics_page > docs/metrics.md
 	$(BIN)/python -m gunicorn_autotune.model.settings_page > docs/settings.md
+	$(BIN)/python -m gunicorn_autotune.cli.nginx_shipped nginx
+	$(BIN)/python -m tests.nginx_pages
 
 bench-micro: $(VENV)/.dev ## What one request, one tick and one scrape cost; prints, decides nothing
 	$(BIN)/python -m benchmarks.micro
@@ -47,6 +49,9 @@ bench-calibrate: $(VENV)/.bench ## The simulator against real runs on this machi
 
 bench-faults: $(VENV)/.bench $(VENV)/.dev fetch ## Leak, recycles, fault suite with real servers; as root, about 45 min, leave it alone
 	$(BIN)/python -m benchmarks.faults --take
+
+bench-nginx: $(VENV)/.dev $(MATRIX:%=.venv-gunicorn-%/.ready) fetch ## Through a real nginx: expiring connections, steps, recycles; writes docs/nginx-measured.md, about 24 min, leave it alone
+	$(BIN)/python -m benchmarks.nginx --take
 
 MINUTES ?= 30
 soak: $(VENV)/.bench ## The example site for MINUTES: does anything grow? Writes docs/reliability.md

@@ -13,14 +13,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
-
-from gunicorn_autotune.nginx.parse import parse
 
 from gunicorn_autotune.nginx.gunicorn import CONCURRENT, SYNC, THREADED, UNKNOWN, Gunicorn
 from gunicorn_autotune.nginx.host import HostFacts, NginxTest, SocketFile, Timing
+from gunicorn_autotune.nginx.parse import parse
 from gunicorn_autotune.nginx.site import Site, site_of
+from gunicorn_autotune.nginx.tree import Directive
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -77,14 +80,15 @@ def sample(place: Path) -> Site:
 
 def site_from(texts: dict[str, str]) -> Site:
     """The site of these files; `#: ` lines stand in the main one."""
-    said = _said(texts[MAIN])
-    root = parse(Files(texts), MAIN)
-    return site_of(root, str(said.get("nginx", "1.22.1")), _gunicorn(said), _host(said.get("host", {})))
+    lines = [line[3:] for line in texts[MAIN].splitlines() if line.startswith("#: ")]
+    return site_beside(parse(Files(texts), MAIN), "\n".join(lines), texts)
 
 
-def _said(text: str) -> dict[str, Any]:
-    lines = [line[3:] for line in text.splitlines() if line.startswith("#: ")]
-    return tomllib.loads("\n".join(lines))
+def site_beside(root: Directive, toml: str, texts: Mapping[str, str] = MappingProxyType({})) -> Site:
+    """A configuration with what these lines say beside it."""
+    said = tomllib.loads(toml)
+    host = replace(_host(said.get("host", {})), texts=texts)
+    return site_of(root, str(said.get("nginx", "1.22.1")), _gunicorn(said), host)
 
 
 def _gunicorn(said: dict[str, Any]) -> Gunicorn | None:

@@ -33,9 +33,11 @@ def parsed(text: str, **files: str) -> Directive:
 
 
 def printed(directive: Directive) -> str:
-    """The text of what is in a block, every word quoted; included directives left out with their `include`."""
+    """The text of what is in a block, every word quoted, what was included in the place of its `include`."""
     lines = []
     for child in directive.block or ():
+        if child.name == "include":
+            continue
         words = " ".join(f'"{word}"' for word in map(escaped, (child.name, *child.args)))
         lines.append(f"{words};\n" if child.block is None else f"{words} {{\n{printed(child)}}}\n")
     return "".join(lines)
@@ -47,6 +49,6 @@ def escaped(word: str) -> str:
 
 
 def shape(directive: Directive) -> tuple[object, ...]:
-    """Names, words and blocks, without places."""
-    block = None if directive.block is None else tuple(map(shape, directive.block))
+    """Names, words and blocks, without places and `include`s."""
+    block = None if directive.block is None else tuple(shape(one) for one in directive.block if one.name != "include")
     return directive.name, directive.args, block

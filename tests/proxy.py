@@ -42,15 +42,18 @@ def installed_nginx() -> str:
 
 
 @contextmanager
-def nginx(folder: Path, socket: str, *, keepalive: bool = False) -> Iterator[int]:
-    """A real nginx before a UNIX socket; gives its port. `keepalive` keeps connections to Gunicorn for its minute."""
+def nginx(folder: Path, socket: str, *, keepalive: bool = False, pool: str = "keepalive 32;") -> Iterator[int]:
+    """A real nginx before a UNIX socket; gives its port.
+
+    `keepalive` keeps connections to Gunicorn: for nginx's minute, or as `pool` says.
+    """
     program = installed_nginx()
     port = free_port()
     config = folder / "nginx.conf"
     config.write_text(
         CONFIG.format(
             user="user root;" if os.geteuid() == 0 else "", folder=folder, port=port, socket=socket,
-            pool="keepalive 32;" if keepalive else "",
+            pool=pool if keepalive else "",
             kept='proxy_http_version 1.1; proxy_set_header Connection "";' if keepalive else "",
         )
     )  # fmt: skip

@@ -16,13 +16,16 @@ from benchmarks.faults.options import NotRunError
 from benchmarks.openloop import Target
 
 POOL = "keepalive 32; keepalive_timeout 4s; keepalive_time 2s;"
-CONFIG = """
+HEAD = """
 {user} daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes 1;
 worker_rlimit_nofile 16384;
 events {{ worker_connections 8192; }}
 http {{
   access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
   fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+"""
+"""Of every nginx here: nothing outside its folder, more connections than any load needs; `http` is left open."""
+CONFIG = """
   upstream app {{ server unix:{socket}; {pool} }}
   server {{
     listen 127.0.0.1:{port};
@@ -69,14 +72,21 @@ def binary() -> str:
 def nginx(folder: Path, socket: str) -> Iterator[Proxy]:
     """Answering by the time this yields."""
     port = free_port()
+    with running(folder, CONFIG.format(port=port, socket=socket, pool=POOL), port) as proxy:
+        try:
+            wait_for_answer(proxy.server, port, "/")
+        except NotStartedError as error:
+            raise NotRunError(f"nginx: {error}") from None
+        yield proxy
+
+
+@contextmanager
+def running(folder: Path, http: str, port: int) -> Iterator[Proxy]:
+    """An nginx with that in its `http` block, in a new folder; it may not answer yet."""
     home = folder / "nginx"
     home.mkdir()
     path = home / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""
-    path.write_text(CONFIG.format(user=user, folder=home, port=port, socket=socket, pool=POOL))
+    path.write_text(HEAD.format(user=user, folder=home) + http)
     with started([binary(), "-c", str(path), "-p", str(home)], home, home / "log.txt", port) as server:
-        try:
-            wait_for_answer(server, port, "/")
-        except NotStartedError as error:
-            raise NotRunError(f"nginx: {error}") from None
         yield Proxy(server, home)

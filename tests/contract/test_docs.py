@@ -64,7 +64,7 @@ def test_every_test_has_a_docstring() -> None:
     assert silent == []
 
 
-SHIPPED = ("src", "docs", "benchmarks", "example_app", "tests", ".ci", ".github")
+SHIPPED = ("src", "docs", "benchmarks", "example_app", "nginx", "tests", ".ci", ".github")
 TEXT = {".py", ".md", ".json", ".toml", ".conf", ".yml", ".html", ".css", ""}
 
 
@@ -96,3 +96,10 @@ def test_the_reliability_page_is_fresh() -> None:
 
     assert page.PAGE.read_text() == page.page(document)
     assert shown == page.pictures(document)
+
+
+def test_the_page_of_nginx_figures_is_fresh() -> None:
+    """Its figures are the ones in benchmarks/results/nginx.json."""
+    from benchmarks.nginx import kept, page
+
+    assert page.PAGE.read_text() == page.page(kept.read())

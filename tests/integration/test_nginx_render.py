@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from gunicorn_autotune.nginx.gunicorn import CONCURRENT, SYNC, THREADED
 from gunicorn_autotune.nginx.render import render
+from gunicorn_autotune.nginx.shipped import CASES, shipped
 from tests.proxy import installed, nginx_test, self_signed
 from tests.rendering import FULL, a_gunicorn, at
 from tests.server import free_port
@@ -92,3 +94,32 @@ def test_two_sites_share_a_host(tmp_path: Path) -> None:
     del files["conf.d/blog-unknown.conf"]
 
     assert nginx_says(tmp_path, files) == (0, "")
+
+
+def below(folder: Path, case: str) -> dict[str, str]:
+    """A shipped folder with this host's paths and ports."""
+    certificate, key = self_signed(folder)
+    plain, site, metrics = free_port(), free_port(), free_port()
+    ports = {"80": plain, "443": site, "127.0.0.1:8081": f"127.0.0.1:{metrics}"}
+
+    def port(match: re.Match[str]) -> str:
+        return match[1] + (match[2] or "") + str(ports[match[3]])
+
+    paths = {
+        "/etc/ssl/certs/app.pem": certificate, "/etc/ssl/private/app.key": key, "/etc/nginx": str(folder),
+        "/var/log/nginx": f"{folder}/log",
+    }  # fmt: skip
+    files = {}
+    for name, text in shipped().items():
+        if name.startswith(f"{case}/"):
+            text = re.sub(r"(listen +)(\[::\]:)?(80|443|127\.0\.0\.1:8081)\b", port, text)
+            for old, new in paths.items():
+                text = text.replace(old, new)
+            files[name.removeprefix(f"{case}/")] = text
+    return files
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_nginx_accepts_a_shipped_folder_without_a_warning(case: str, tmp_path: Path) -> None:
+    """Below Debian 12's own nginx.conf."""
+    assert nginx_says(tmp_path, below(tmp_path, case)) == (0, "")

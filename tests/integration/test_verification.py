@@ -77,6 +77,27 @@ def test_workers_that_kept_alive_connections_hide_are_not_judged(tmp_path: Path)
     assert "no_gain" not in server.log
 
 
+@pytest.mark.long
+def test_workers_that_soon_get_their_share_are_judged_and_stay(tmp_path: Path) -> None:
+    """With connections that nginx renews every two seconds each growth is seen to pay, and nothing is taken back."""
+    config = "worker_class = 'gthread'\nthreads = 2\nkeepalive = 10"
+    pool = "keepalive 32; keepalive_timeout 4s; keepalive_time 2s;"
+    with (
+        serving(tmp_path, config, unix=True, max_workers=6) as server,
+        nginx(tmp_path, server.unix_path, keepalive=True, pool=pool) as port,
+    ):
+        wait_for(lambda: _get(port) == 200, "nginx to answer")
+
+        def connect() -> http.client.HTTPConnection:
+            return http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+
+        with clients(16, connect, "/sleep?s=0.1"):
+            server.wait_for_ready(6, seconds=60)
+            server.wait_for_status(lambda status: all(one["requests"] for one in status["workers"]), "traffic for all")
+
+    assert "no_gain" not in server.log
+
+
 def _get(port: int) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:

@@ -67,7 +67,7 @@ def nginx_dump(binary: str, path: str) -> Reading[str]:
         return ended
     if ended.returncode:
         said = [line for line in _text(ended.stderr).splitlines() if "[emerg]" in line] or [f"exit {ended.returncode}"]
-        return Missing(f"nginx -T: {said[-1].removeprefix('nginx: ')}")
+        return Missing(said[-1].removeprefix("nginx: "))
     return _text(ended.stdout)
 
 

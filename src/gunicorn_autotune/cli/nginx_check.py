@@ -8,6 +8,7 @@ Exit codes: 0 nothing but notes, 1 warnings, 2 errors among the findings, or som
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 from dataclasses import dataclass
 
@@ -82,7 +83,8 @@ def checked_site(options: argparse.Namespace) -> Checked:
     given = read_input(options.path, options.dump, binary)
     gunicorn, why = _gunicorn(options)
     version = options.nginx_version or (nginx_version(binary) if binary else "")
-    site = site_of(given.root, version, gunicorn, host_facts(given.root, gunicorn, binary))
+    host = dataclasses.replace(host_facts(given.root, gunicorn, binary), texts=given.texts())
+    site = site_of(given.root, version, gunicorn, host)
     return Checked(given, site, check(site), why)
 
 

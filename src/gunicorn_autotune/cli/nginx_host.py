@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gunicorn_autotune.cli.nginx_binary import Build, nginx_build, nginx_test
-from gunicorn_autotune.cli.nginx_names import host_names, own_addresses, resolved, socket_paths, targets
+from gunicorn_autotune.cli.nginx_names import host_names, own_addresses, peers, resolved, socket_paths
 from gunicorn_autotune.cli.nginx_running import read_workers
 from gunicorn_autotune.model.readings import Missing
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
@@ -31,16 +31,16 @@ def host_facts(config: Directive, gunicorn: Gunicorn | None, nginx_binary: str |
     Takes at most some 3 s for names, and `nginx_binary` is asked with a bound of its own.
     """
     build = nginx_build(nginx_binary) if nginx_binary else None
-    addresses = targets(config) | set((gunicorn.get("bind") if gunicorn else None) or ())
+    passed_to, bind = peers(config), gunicorn.get("bind", ()) if gunicorn else ()
     somaxconn = read_somaxconn()
     pid_file = _pid_file(config, build)
     workers = read_workers(pid_file) if pid_file else None
     return HostFacts(
         cpus=os.cpu_count(),
         somaxconn=None if isinstance(somaxconn, Missing) else somaxconn,
-        addresses=resolved(host_names(addresses)),
+        addresses=resolved(host_names(passed_to, bind)),
         own_addresses=own_addresses(),
-        sockets=dict(_sockets(socket_paths(addresses))),
+        sockets=dict(_sockets(socket_paths(passed_to, bind))),
         nginx_groups=_worker_groups(config, build),
         worker_open_files=workers.open_files if workers else None,
         nginx_started_unix_seconds=workers.started_unix_seconds if workers else None,

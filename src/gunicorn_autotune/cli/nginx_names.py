@@ -11,41 +11,35 @@ from collections.abc import Callable, Iterable, Iterator
 
 import psutil
 
+from gunicorn_autotune.nginx.defaults import ASSUMED
+from gunicorn_autotune.nginx.routes import Peer, routes, upstreams
 from gunicorn_autotune.nginx.tree import Directive
 
 RESOLVE_SECONDS = 3.0
 """For all names together."""
 MOST_NAMES = 64
-_SCHEME = re.compile(r"^https?://")
 _NAME = re.compile(r"[\w.-]+")
 Resolve = Callable[[str], tuple[str, ...]]
 
 
-def targets(config: Directive) -> set[str]:
-    """`localhost:8000`, `unix:/run/x.sock`: every `server` of an upstream, and what `proxy_pass` names beside those."""
-    upstreams = [block for block in config.walk() if block.name == "upstream" and block.args]
-    names = {block.args[0] for block in upstreams}
-    servers = {server.args[0] for block in upstreams for server in block.children("server") if server.args}
-    passed = {_SCHEME.sub("", one.args[0]) for one in config.walk() if one.name == "proxy_pass" and one.args}
-    return {target for target in servers | (passed - names) if "$" not in target and _host(target) not in names}
+def peers(config: Directive) -> list[Peer]:
+    """Every `server` of an upstream, and what `proxy_pass` names beside those."""
+    named = [peer for upstream in upstreams(config).values() for peer in upstream.peers]
+    return named + [peer for route in routes(config, ASSUMED) for peer in route.upstream.peers]
 
 
-def socket_paths(addresses: Iterable[str]) -> set[str]:
-    """Paths of UNIX sockets among targets and Gunicorn's `bind`; `unix:/run/x.sock:/uri/` without what follows."""
-    return {one.removeprefix("unix:").partition(":")[0] for one in addresses if one.startswith("unix:/")}
+def socket_paths(peers: Iterable[Peer], bind: Iterable[str]) -> set[str]:
+    """Paths of the UNIX sockets that nginx passes to and Gunicorn binds to; abstract ones have none."""
+    paths = {peer.path for peer in peers} | {one.removeprefix("unix:") for one in bind if one.startswith("unix:")}
+    return {path for path in paths if path.startswith("/")}
 
 
-def host_names(addresses: Iterable[str]) -> set[str]:
-    """Names among targets and Gunicorn's `bind`, without ports; addresses are not names."""
-    hosts = {_host(one) for one in addresses if not one.startswith(("unix:", "fd://"))}
+def host_names(peers: Iterable[Peer], bind: Iterable[str]) -> set[str]:
+    """Names among the hosts that nginx passes to and Gunicorn binds to; addresses are none."""
+    hosts = {peer.host for peer in peers} | {
+        one.rpartition(":")[0] for one in bind if not one.startswith(("unix:", "fd:"))
+    }
     return {host for host in hosts if _NAME.fullmatch(host) and not _is_address(host)}
-
-
-def _host(target: str) -> str:
-    """`localhost` of `localhost:8000/uri`; an IPv6 address in brackets becomes bare."""
-    place = target.partition("/")[0]
-    bracketed = re.match(r"\[([^\]]*)\]", place)
-    return bracketed[1] if bracketed else place.partition(":")[0]
 
 
 def _is_address(host: str) -> bool:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 from gunicorn_autotune.cli import nginx_words as words
 from gunicorn_autotune.cli.asking import Place, parse_place
 from gunicorn_autotune.cli.nginx_app import static_folders
+from gunicorn_autotune.cli.nginx_binary import find_nginx, nginx_version
 from gunicorn_autotune.cli.style import CommandError
 from gunicorn_autotune.nginx import defaults
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
@@ -41,13 +40,15 @@ def add_site_options(parser: argparse.ArgumentParser) -> None:
     add("--metrics-listen", default=_DEFAULT.metrics_listen, metavar="ADDRESS:PORT", help="where the metrics are shown")
     add("--metrics-allow", action="append", default=[], metavar="ADDRESS", help="who else may see them; repeat")
     add("--nginx-version", metavar="VERSION", help="(default: the one installed here)")
-    add("--nginx-workers", type=int, metavar="N", help="(default: the CPUs of this host)")
+    add("--nginx-workers", type=int, default=os.cpu_count() or 1, metavar="N", help="(default: the CPUs of this host)")
     add("--nginx-dir", default=_DEFAULT.nginx_dir, metavar="DIR", help=f"({_DEFAULT.nginx_dir})")
     add("--log-dir", default=_DEFAULT.log_dir, metavar="DIR", help=f"({_DEFAULT.log_dir})")
 
 
 def options_from(given: argparse.Namespace, gunicorn: Gunicorn) -> tuple[Options, list[str]]:
     """Checked options, and remarks on what was guessed; a CommandError of one line for a bad value."""
+    if given.redirect_from and not given.tls:
+        raise CommandError("--redirect-from: must come with --tls, there is no https to redirect to")
     version, remarks = _version(given)
     static = words.check_folders("--static", given.static, "/static/")
     if given.app:
@@ -55,7 +56,7 @@ def options_from(given: argparse.Namespace, gunicorn: Gunicorn) -> tuple[Options
     options = Options(
         name=words.check_name(given.name or _name(given.config)),
         nginx_version=version,
-        nginx_workers=words.check_count("--nginx-workers", given.nginx_workers or os.cpu_count() or 1, 1, 1024),
+        nginx_workers=words.check_count("--nginx-workers", given.nginx_workers, 1, 1024),
         domains=_once(words.check_domain(one) for one in given.domain),
         listen=_once(words.check_listen("--listen", one) for one in given.listen),
         plain=_once(words.check_listen("--redirect-from", one) for one in given.redirect_from),
@@ -84,21 +85,11 @@ def _once(values: Iterable[str]) -> tuple[str, ...]:
 def _version(given: argparse.Namespace) -> tuple[str, list[str]]:
     if given.nginx_version is not None:
         return words.check_version(given.nginx_version), []
-    version = installed_version()
+    binary = find_nginx()
+    version = nginx_version(binary) if binary else ""
     if version:
-        return words.check_version(version), []
+        return version, []
     return defaults.ASSUMED, [f"no nginx here: written for {defaults.ASSUMED}; --nginx-version names another"]
-
-
-def installed_version() -> str:
-    """What `nginx -v` says; empty where there is no nginx."""
-    path = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    try:
-        said = subprocess.run([path, "-v"], capture_output=True, text=True, timeout=10).stderr if path else ""
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    match = re.search(r"nginx/(\d[\d.]*\d)", said)
-    return match[1] if match else ""
 
 
 def _name(config: str | None) -> str:
@@ -114,7 +105,8 @@ def _certificate(given: argparse.Namespace, which: int) -> str:
 def _exporter(given: argparse.Namespace, gunicorn: Gunicorn) -> str:
     """A URL for proxy_pass, without a path; empty where there is none."""
     policy = gunicorn.policy or {}
-    text = given.exporter or str(policy.get("metrics", "off"))
+    # With Gunicorn elsewhere its loopback is not ours.
+    text = given.exporter or ("off" if given.server_address else str(policy.get("metrics", "off")))
     if text == "off":
         return ""
     place = parse_place(text, "--exporter" if given.exporter else "metrics")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gunicorn_autotune.nginx import edits
 from gunicorn_autotune.nginx.gunicorn import SYNC, THREADED, Gunicorn
 from gunicorn_autotune.nginx.locations import streams, takes_everything
+from gunicorn_autotune.nginx.places import location
 from gunicorn_autotune.nginx.routes import Route
 from gunicorn_autotune.nginx.scope import Value
 from gunicorn_autotune.nginx.site import Site
@@ -30,25 +31,28 @@ def unbuffered(site: Site, name: str) -> Iterator[Unbuffered]:
     if site.gunicorn is not None and site.gunicorn.kind not in (SYNC, THREADED):
         return
     for routes in _by_directive(site.routes, name).values():
-        value, slow = routes[0].scope.value(name), [one for one in routes if not streams(_location(one))]
+        value, slow = routes[0].scope.value(name), [one for one in routes if not streams(location(one.scope))]
         if not slow or value.directive is None:
             continue
-        places = tuple({id(_location(one)): _location(one) for one in slow}.values())
+        places = tuple({id(location(one.scope)): location(one.scope) for one in slow}.values())
         own = all(value.directive in (place.block or ()) for place in places)
         whole = not own or any(takes_everything(place) for place in places)
         alone = len(_by_directive(site.every_route, name)[id(value.directive)]) == len(slow)
         yield Unbuffered(value, places, whole, _edits(value.directive, places, name, alone=alone))
 
 
-def held(gunicorn: Gunicorn | None) -> str:
-    """What a slow client keeps busy, and how many there are: `a thread, of which Gunicorn has 8 (2 workers x 4)`."""
+def held(gunicorn: Gunicorn | None) -> tuple[str, str]:
+    """What a slow client keeps busy, and how many there are: `a thread`, `, and Gunicorn has 8 (2 workers x 4)`."""
     if gunicorn is None:
-        return "a worker (sync) or a thread (gthread)"
-    most, threads = gunicorn.most_workers, gunicorn.requests_at_once
-    workers = f"{'at most ' * (gunicorn.policy is not None)}{most}"
+        return "a worker (sync) or a thread (gthread)", ""
+    workers, threads = gunicorn.most_workers, gunicorn.requests_at_once
+    most = "at most " if gunicorn.policy is not None else ""
     if gunicorn.kind == SYNC:
-        return f"a worker, of which Gunicorn has {workers}"
-    return f"a thread, of which Gunicorn has {most * threads} ({workers} workers x {threads})"
+        return "a worker", f", and Gunicorn has {most}{workers}"
+    return (
+        "a thread",
+        f", and Gunicorn has {most}{workers * threads} ({workers} worker{'s' * (workers != 1)} x {threads})",
+    )
 
 
 def _by_directive(routes: tuple[Route, ...], name: str) -> dict[int, list[Route]]:
@@ -58,12 +62,6 @@ def _by_directive(routes: tuple[Route, ...], name: str) -> dict[int, list[Route]
         if value.text == "off" and value.directive is not None:
             found.setdefault(id(value.directive), []).append(route)
     return found
-
-
-def _location(route: Route) -> Directive:
-    """The location around an `if` or `limit_except`."""
-    scope = route.scope.outwards("location")
-    return (scope or route.scope).here
 
 
 def _edits(directive: Directive, places: tuple[Directive, ...], name: str, *, alone: bool) -> edits.Edits:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gunicorn_autotune.nginx.edits import Ends, ends, feasible
+from gunicorn_autotune.nginx.edits import Lines, feasible, lines_of
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity
 from gunicorn_autotune.nginx.rules import Listed, all_rules
 from gunicorn_autotune.nginx.site import Site
@@ -35,13 +35,13 @@ def check(site: Site, rules: Iterable[Listed] | None = None, *, strict: bool = F
     """Ask every rule; one that fails says so in a finding of its own, or raises when `strict`."""
     findings: list[Finding] = []
     lacking: dict[Need, list[Rule]] = {}
-    near = ends(site.root)
+    lines = lines_of(site.root)
     for listed in all_rules() if rules is None else rules:
         lacks = [need for need in Need if need in listed.rule.needs and not site.has(need)]
         if lacks:
             lacking.setdefault(lacks[0], []).append(listed.rule)
         else:
-            findings += _answers(listed, site, near, strict)
+            findings += _answers(listed, site, lines, strict)
     ignored_at = {(one.file, one.line): one.ignored for one in site.root.walk() if one.ignored}
     # A file included twice says everything twice.
     unique = {(one.rule.id, one.file, one.line, one.message): one for one in findings}
@@ -54,9 +54,9 @@ def check(site: Site, rules: Iterable[Listed] | None = None, *, strict: bool = F
     )
 
 
-def _answers(listed: Listed, site: Site, near: Ends, strict: bool) -> list[Finding]:
+def _answers(listed: Listed, site: Site, lines: Lines, strict: bool) -> list[Finding]:
     try:
-        return [_with_feasible_edits(one, near) for one in listed.check(site)]
+        return [_with_feasible_edits(one, lines) for one in listed.check(site)]
     except Exception as error:
         if strict:
             raise
@@ -65,7 +65,7 @@ def _answers(listed: Listed, site: Site, near: Ends, strict: bool) -> list[Findi
         return [Finding(listed.rule, site.root.file, 1, why, severity=Severity.INFO)]
 
 
-def _with_feasible_edits(finding: Finding, near: Ends) -> Finding:
-    kept = feasible(near, finding.edits) if finding.edits else ()
+def _with_feasible_edits(finding: Finding, lines: Lines) -> Finding:
+    kept = feasible(lines, finding.edits) if finding.edits else ()
     # Half of a fix may be worse than none.
     return finding if kept == finding.edits else dataclasses.replace(finding, edits=())

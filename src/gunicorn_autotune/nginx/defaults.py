@@ -64,5 +64,7 @@ def _by_version(name: str, version: tuple[int, ...]) -> str:
     if name == "keepalive_requests":
         return "1000" if version >= KEEPALIVE_TIME else "100"
     if name == "ssl_protocols":
-        return "TLSv1.2 TLSv1.3" if version >= (1, 27, 3) else "TLSv1 TLSv1.1 TLSv1.2 TLSv1.3"
+        if version >= (1, 27, 3):
+            return "TLSv1.2 TLSv1.3"
+        return "TLSv1 TLSv1.1 TLSv1.2 TLSv1.3" if version >= (1, 23, 4) else "TLSv1 TLSv1.1 TLSv1.2"
     return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gunicorn_autotune.nginx.tree import Directive
 
@@ -20,7 +20,7 @@ class Edit:
     """first_line - 1 where nothing is replaced."""
     text: str
     """New lines without the indentation of the place; empty to delete."""
-    target: Directive | None = None
+    target: Directive | None = field(default=None, compare=False)
     """Whose lines must hold nothing else, or the edit would hit its neighbours; None: they need not."""
 
 
@@ -77,12 +77,12 @@ def quoted(word: str) -> str:
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-Ends = Mapping[tuple[str, int], list[Directive]]
-"""Directives by the file and line where they begin, and where they end."""
+Lines = Mapping[tuple[str, int], list[Directive]]
+"""What begins or ends on a line of a file."""
 
 
-def ends(root: Directive) -> Ends:
-    """What `feasible` looks at, made once for many edits."""
+def lines_of(root: Directive) -> Lines:
+    """Every line that a directive begins or ends on."""
     found: dict[tuple[str, int], list[Directive]] = {}
     for one in root.walk():
         for line in {one.line, one.last_line}:
@@ -90,20 +90,16 @@ def ends(root: Directive) -> Ends:
     return found
 
 
-def feasible(ends: Ends, edits: Iterable[Edit]) -> Edits:
+def feasible(lines: Lines, edits: Iterable[Edit]) -> Edits:
     """The edits whose lines hold nothing but their directive and what is in it."""
-    return tuple(edit for edit in edits if not _shares_lines(edit.target, ends))
+    return tuple(edit for edit in edits if edit.target is None or not _shares_lines(edit.target, lines))
 
 
-def _shares_lines(target: Directive | None, ends: Ends) -> bool:
-    """Whether another one begins or ends within; a block around does neither."""
-    if target is None:
-        return False
+def _shares_lines(target: Directive, lines: Lines) -> bool:
     own = {id(target), *map(id, target.walk())}
-    lines = range(target.line, target.last_line + 1)
-    others = (one for line in lines for one in ends.get((target.file, line), ()) if id(one) not in own)
+    touching = (one for line in range(target.line, target.last_line + 1) for one in lines.get((target.file, line), ()))
     # Equal: the same line once more, of a file that is included twice.
-    return any(one != target for one in others)
+    return any(id(one) not in own and one != target for one in touching)
 
 
 def changed(text: str, edits: Iterable[Edit]) -> str:
@@ -125,7 +121,8 @@ def changed(text: str, edits: Iterable[Edit]) -> str:
 
 
 def _overlap(one: Edit, other: Edit) -> bool:
-    if one.last_line < one.first_line or other.last_line < other.first_line:
+    """Whether they touch the same lines, or one puts lines into the midst of what the other replaces."""
+    if one.last_line < one.first_line and other.last_line < other.first_line:
         return False
     return one.first_line <= other.last_line and other.first_line <= one.last_line
 

@@ -31,10 +31,10 @@ class FittingError(ValueError):
 def why_not_kept(gunicorn: Gunicorn, options: Options) -> str:
     """Why no connection to Gunicorn is kept; empty where they are."""
     if gunicorn.kind == SYNC:
-        return "sync workers close each connection: keeping them gains nothing"
+        return "sync workers close each connection, so keeping them gains nothing"
     if gunicorn.kind == THREADED and gunicorn.numbers < LINGERS:
         loss = "loses kept-alive requests when a worker leaves"
-        rest = "" if gunicorn.numbers >= CURABLE else ", and a few even so"
+        rest = "" if gunicorn.numbers >= CURABLE else ", others too (27 of 11,366)"
         return f"gthread of Gunicorn {gunicorn.version} {loss}{rest}; the cure is 27.0.1 or later"
     if options.numbers < defaults.UPSTREAM_TIMEOUT:
         return f"nginx {options.nginx_version} cannot be told to let go before Gunicorn does; 1.15.3 can"
@@ -45,7 +45,7 @@ def why_not_kept(gunicorn: Gunicorn, options: Options) -> str:
 
 def kept_connections(gunicorn: Gunicorn, options: Options) -> int:
     """`keepalive N`: idle connections of each nginx worker, from the most workers there may ever be."""
-    wanted = math.ceil(2 * capacity(gunicorn) / max(1, options.nginx_workers))
+    wanted = math.ceil(2 * capacity(gunicorn, options) / max(1, options.nginx_workers))
     return min(MOST_KEPT, max(LEAST_KEPT, wanted))
 
 
@@ -54,9 +54,14 @@ def idle_seconds(gunicorn: Gunicorn) -> int:
     return min(LONGEST_IDLE_SECONDS, max(1, int(gunicorn.get("keepalive", 2)) - SECONDS_BELOW))
 
 
-def capacity(gunicorn: Gunicorn) -> int:
-    """Requests at work at once when every worker that may be is there."""
-    return gunicorn.most_workers * gunicorn.requests_at_once
+def capacity(gunicorn: Gunicorn, options: Options) -> int:
+    """Requests at work at once when every worker that may be is there, on every host."""
+    return gunicorn.most_workers * gunicorn.requests_at_once * hosts(options)
+
+
+def hosts(options: Options) -> int:
+    """Gunicorns behind this nginx; all are taken to be as the one whose settings were read."""
+    return max(1, len(options.servers))
 
 
 def read_seconds(gunicorn: Gunicorn) -> tuple[int, str]:
@@ -74,9 +79,9 @@ def read_seconds(gunicorn: Gunicorn) -> tuple[int, str]:
     return max(LEAST_READ_SECONDS, graceful), why
 
 
-def most_requests(gunicorn: Gunicorn) -> int:
+def most_requests(gunicorn: Gunicorn, options: Options) -> int:
     """Requests of the whole site at once: at work, and waiting in Gunicorn's listen queue."""
-    return capacity(gunicorn) + int(gunicorn.get("backlog", 2048))
+    return capacity(gunicorn, options) + int(gunicorn.get("backlog", 2048)) * hosts(options)
 
 
 def header_buffer_kib(gunicorn: Gunicorn) -> int:
@@ -89,7 +94,7 @@ def header_buffer_kib(gunicorn: Gunicorn) -> int:
 
 def connections_needed(gunicorn: Gunicorn, options: Options) -> int:
     """`worker_connections`: a proxied request takes two, and idle clients take one each."""
-    wanted = 2 * most_requests(gunicorn) / max(1, options.nginx_workers)
+    wanted = 2 * most_requests(gunicorn, options) / max(1, options.nginx_workers)
     return max(4096, 1 << max(0, math.ceil(math.log2(wanted))))
 
 

@@ -64,3 +64,5 @@ class HostFacts:
     error_log: tuple[str, ...] | None = None
     """Its last lines."""
     timing: Timing | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """The configuration's files by path: comments, and so the headers of rendered files, are in no tree."""

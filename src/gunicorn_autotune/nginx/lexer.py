@@ -20,6 +20,8 @@ BUFFER_BYTES = 4096
 OUT_OF_TEXT = 'unexpected end of file, expecting ";" or "}"'
 
 _BLANK = " \t\r\n"
+_SURELY_FITS = BUFFER_BYTES // 4 - 2
+"""Characters, of four bytes at most each, with two to follow."""
 # Repeats are bounded: a longer word is refused anyway, and the regular expression engine keeps every repeat in memory.
 _TOKEN = re.compile(
     r"""[ \t\r\n]*(?:
@@ -53,15 +55,16 @@ def lex(text: str, file: str) -> Iterator[Token]:
     while match := _TOKEN.match(text, at):
         kind = str(match.lastgroup)
         start, end = match.span(kind)
-        line += text.count("\n", at, start)
+        if start > at:
+            line += text.count("\n", at, start)
         token = _token(kind, match[kind], line)
         at = match.end()
-        if kind != MARK:
+        if end - start > _SURELY_FITS and kind != MARK:
             _check_length(text, start, end, kind, file, line)
         if kind in ("double", "single"):
             _check_after_quote(text, at, file, line + text.count("\n", start, at))
         if token.kind == WORD:
-            first, words = first or token.text, words + 1
+            first, words = first if words else token.text, words + 1
         elif token.kind == MARK:
             _check_mark(token, words, file)
             if token.text == "{" and first.endswith("_by_lua_block"):
@@ -77,11 +80,12 @@ def lex(text: str, file: str) -> Iterator[Token]:
 
 
 def _token(kind: str, text: str, line: int) -> Token:
-    if kind in (MARK, COMMENT):
-        return Token(kind, text, line)
-    if "\\" in text:
-        text = _ESCAPE.sub(lambda match: _ESCAPED.get(match[1], match[1]), text)
-    return Token(WORD, text, line)
+    return Token(kind, text, line) if kind in (MARK, COMMENT) else Token(WORD, unescaped(text), line)
+
+
+def unescaped(word: str) -> str:
+    """A word as written, without its quotes, as nginx works with it: of other escapes the backslash stays."""
+    return _ESCAPE.sub(lambda match: _ESCAPED.get(match[1], match[1]), word) if "\\" in word else word
 
 
 def _check_mark(token: Token, words: int, file: str) -> None:
@@ -97,8 +101,6 @@ def _check_after_quote(text: str, at: int, file: str, line: int) -> None:
 
 def _check_length(text: str, start: int, end: int, kind: str, file: str, line: int) -> None:
     """nginx must hold the word, what ends it, and one more byte where that is a blank, or it gives up."""
-    if end - start < BUFFER_BYTES // 4 - 2:
-        return
     held = _bytes(text[start:end])
     if kind == COMMENT:
         fits = held < BUFFER_BYTES + (end == len(text))

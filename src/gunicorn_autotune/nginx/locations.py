@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx.scope import Scope
+from gunicorn_autotune.nginx.scope import Scope, within
 from gunicorn_autotune.nginx.site import Site
 from gunicorn_autotune.nginx.tree import Directive
 
@@ -71,17 +71,15 @@ def serves_files(scope: Scope) -> bool:
     return rooted and not any(one.args == ("all",) for one in scope.here.children("deny"))
 
 
-def locations_of(site: Site, server: Scope) -> Iterator[Scope]:
+def locations_of(server: Scope) -> Iterator[Scope]:
     """All locations of a server, nested ones too."""
-    for scope in site.scopes("location"):
-        if any(block is server.here for block in scope.blocks):
-            yield scope
+    return within(server, frozenset({"location"}))
 
 
 def file_locations(site: Site) -> Iterator[Scope]:
     """Locations beside Gunicorn's whose names say files, and which serve them."""
     for server in site.servers:
-        for scope in locations_of(site, server):
+        for scope in locations_of(server):
             if serves_files(scope) and (for_static(scope.here) or for_uploads(scope.here)):
                 yield scope
 

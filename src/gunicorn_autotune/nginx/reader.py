@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from gunicorn_autotune.nginx.glob import is_pattern
 from gunicorn_autotune.nginx.source import NginxSyntaxError, Source, printable
 
-MAX_CHARACTERS = 4 << 20
+MAX_CHARACTERS = 2 << 20
 """Of all files together, one that is included twice counted twice."""
 MAX_FILES = 10_000
-MAX_DIRECTIVES = 250_000
+MAX_DIRECTIVES = 100_000
 MAX_INCLUDES_DEEP = 50
 """Limits of ours: nginx has none, and dies of a file that includes itself."""
 

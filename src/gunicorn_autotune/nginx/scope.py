@@ -97,11 +97,16 @@ class Scope:
 
 
 def scopes(root: Directive, version: str, names: frozenset[str] | None = None) -> Iterator[Scope]:
-    """Every block's scope, outer before inner; only blocks of these names when some are given.
+    """Every block's scope, outer before inner; only blocks of these names when some are given."""
+    return within(Scope((root,), version), names)
+
+
+def within(outer: Scope, names: frozenset[str] | None = None) -> Iterator[Scope]:
+    """A block's own scope and those of all blocks in it, as `scopes`.
 
     With a stack, not by recursion: a configuration may be as deep as the parser lets it.
     """
-    waiting = [Scope((root,), version)]
+    waiting = [outer]
     while waiting:
         scope = waiting.pop()
         if names is None or scope.here.name in names:

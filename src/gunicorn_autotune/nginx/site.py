@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gunicorn_autotune.nginx import defaults
+from gunicorn_autotune.nginx.bind import Bind, binds
 from gunicorn_autotune.nginx.finding import Need
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
 from gunicorn_autotune.nginx.host import HostFacts
@@ -15,7 +16,6 @@ from gunicorn_autotune.nginx.routes import Peer, Route, Upstream, routes
 from gunicorn_autotune.nginx.scope import Scope, scopes
 from gunicorn_autotune.nginx.tree import Directive
 
-_EVERY_ADDRESS = frozenset({"0.0.0.0", "::", ""})
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -34,6 +34,13 @@ class Site:
     """Those that lead to Gunicorn; all of them where none can be told from the others."""
     found: bool
     """Whether some route leads to one of Gunicorn's addresses."""
+    routes_in: Mapping[int, tuple[Route, ...]]
+    """Every route by `id` of its server block, for rules that ask it at each finding."""
+    _ours: frozenset[int]
+
+    def leads_to_gunicorn(self, route: Route) -> bool:
+        """Whether it is one of `routes`."""
+        return id(route) in self._ours
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -53,8 +60,16 @@ class Site:
     @property
     def servers(self) -> tuple[Scope, ...]:
         """The server blocks in which Gunicorn's routes lie."""
-        found = (route.scope.server for route in self.routes)
-        return tuple({id(one.here): one for one in found if one is not None}.values())
+        return tuple(server for server, _ in self.by_server)
+
+    @property
+    def by_server(self) -> tuple[tuple[Scope, tuple[Route, ...]], ...]:
+        """Those server blocks, each with its routes to Gunicorn."""
+        return _by_server(self.routes)
+
+    def beside(self, server: Scope | None) -> tuple[Route, ...]:
+        """All routes of a server block, Gunicorn's and others."""
+        return () if server is None else self.routes_in.get(id(server.here), ())
 
     def scopes(self, *names: str) -> Iterator[Scope]:
         """Every block of these names in the whole configuration; every block at all without a name."""
@@ -77,45 +92,68 @@ def site_of(root: Directive, version: str, gunicorn: Gunicorn | None, host: Host
     version = version or defaults.ASSUMED
     every = tuple(routes(root, version))
     ours = tuple(route for route in every if leads_to(route, gunicorn, host)) if gunicorn else ()
-    return Site(root, version, gunicorn, host, every, ours or every, bool(ours))
+    chosen = ours or every
+    routes_in = {id(server.here): found for server, found in _by_server(every)}
+    return Site(root, version, gunicorn, host, every, chosen, bool(ours), routes_in, frozenset(map(id, chosen)))
+
+
+def _by_server(found: tuple[Route, ...]) -> tuple[tuple[Scope, tuple[Route, ...]], ...]:
+    sorted_in: dict[int, tuple[Scope, list[Route]]] = {}
+    for route in found:
+        server = route.scope.server
+        if server is not None:
+            sorted_in.setdefault(id(server.here), (server, []))[1].append(route)
+    return tuple((server, tuple(own)) for server, own in sorted_in.values())
 
 
 def leads_to(route: Route, gunicorn: Gunicorn, host: HostFacts) -> bool:
     """Whether any server of this route is one of Gunicorn's addresses."""
-    return any(same(peer, bind, host) for peer in route.upstream.peers for bind in gunicorn.get("bind", ()))
+    return any(is_gunicorn(peer, gunicorn, host) for peer in route.upstream.peers)
 
 
-def same(peer: Peer, bind: str, host: HostFacts) -> bool:
-    """Whether `bind` (`127.0.0.1:8000`, `[::1]:8000`, `unix:/path`) is where a peer leads.
+def is_gunicorn(peer: Peer, gunicorn: Gunicorn, host: HostFacts) -> bool:
+    """Whether this server is one of Gunicorn's addresses."""
+    return any(same(peer, bind, host) for bind in binds(gunicorn))
+
+
+def same(peer: Peer, bind: Bind, host: HostFacts) -> bool:
+    """Whether Gunicorn listens where a peer leads.
 
     A name that nobody here can resolve (`server web:8000` of a container) is taken for Gunicorn's by its port.
     """
-    if bind.startswith("unix:"):
-        return bool(peer.path) and settled(bind[len("unix:") :]) == settled(peer.path)
-    address, _, port = bind.rpartition(":")
-    if peer.path or not port.isdigit() or peer.port != int(port):
+    if bind.path:
+        return bool(peer.path) and settled(bind.path) == settled(peer.path)
+    if peer.path or peer.port != bind.port:
         return False
-    address = address.strip("[]")
     reached = addresses_of(peer, host)
-    if not reached:
+    if not reached or peer.host == bind.host:
         return True
-    return address in reached or (address in _EVERY_ADDRESS and _local(reached, host))
+    # 0.0.0.0 hears no IPv6, [::] hears both.
+    heard = reached if bind.host == "::" else tuple(one for one in reached if ":" not in one)
+    return bool(set(resolved(bind.host, host)) & set(reached)) or (bind.everywhere and local(heard, host))
 
 
 def addresses_of(peer: Peer, host: HostFacts) -> tuple[str, ...]:
     """The addresses a peer's name stands for; () where it does not resolve here."""
-    if re.fullmatch(r"[\d.]+|[\da-fA-F:.]*:[\da-fA-F:.]*", peer.host):
-        return (peer.host,)
-    known = host.addresses.get(peer.host, ())
-    return known or (("127.0.0.1", "::1") if peer.host == "localhost" else ())
+    return resolved(peer.host, host)
 
 
-def _local(reached: tuple[str, ...], host: HostFacts) -> bool:
-    return any(one in LOOPBACK or one.startswith("127.") or one in host.own_addresses for one in reached) or (
-        not host.own_addresses
-    )
+def resolved(name: str, host: HostFacts) -> tuple[str, ...]:
+    """The addresses of a name or address; () where it does not resolve here."""
+    if re.fullmatch(r"[\d.]+|[\da-fA-F:.]*:[\da-fA-F:.]*", name):
+        return (name,)
+    known = host.addresses.get(name, ())
+    return known or (("127.0.0.1", "::1") if name == "localhost" else ())
+
+
+def local(reached: tuple[str, ...], host: HostFacts) -> bool:
+    """Whether some of these addresses belong to this host; any does where its own are unknown."""
+    if not host.own_addresses:
+        return bool(reached)
+    return any(one in LOOPBACK or one.startswith("127.") or one in host.own_addresses for one in reached)
 
 
 def settled(path: str) -> str:
-    """A socket's path with the one alias that every distribution has: /var/run is /run."""
+    """A socket's path as the kernel sees it, with the one alias that every distribution has: /var/run is /run."""
+    path = re.sub("/+", "/", path)
     return path.removeprefix("/var") if path.startswith("/var/run/") else path

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from gunicorn_autotune.nginx.host import Timing
 
-_QUOTED = re.compile(r'"[^"]*"')
+_QUOTED = re.compile(r'"[^"]*(?:"|$)')
 _NUMBER = r"(?:-|[0-9]+(?:\.[0-9]+)?)"
 _PAIR = re.compile(rf"(?:^|\s)(rt|uct|uht|urt|status)=({_NUMBER}(?:\s*[,:]\s*{_NUMBER})*)(?=\s|$)")
 _STATUS = re.compile(r'"" ([0-9]{3})(?=\s|$)')
@@ -23,7 +23,7 @@ def times(line: str) -> dict[str, float]:
 
     After retries nginx writes a list, `0.002, 0.031`, and after an internal redirect `0.002 : 0.031`: the last counts.
     """
-    # A client may send `urt=9` as its user agent: quoted parts do not count, and of two pairs only the later one.
+    # A client may send `urt=9` as its user agent: no quoted part counts, not even one that is cut off.
     bare = _QUOTED.sub('""', line)
     status = _STATUS.search(bare)
     found = {"status": status[1]} if status else {}

@@ -71,9 +71,7 @@ def test_dump_that_fails_says_why(program):
     """The last error of nginx."""
     said = 'nginx: [warn] odd\nnginx: [emerg] open() "/k" failed (13: Permission denied)\nnginx: test failed\n'
 
-    assert nginx_dump(program(said, code=1), "a") == Missing(
-        'nginx -T: [emerg] open() "/k" failed (13: Permission denied)'
-    )
+    assert nginx_dump(program(said, code=1), "a") == Missing('[emerg] open() "/k" failed (13: Permission denied)')
 
 
 def test_test_that_fails_has_passed_false(program):

@@ -37,7 +37,9 @@ def test_socket_is_told_with_mode_and_owner(tmp_path):
         path.chmod(0o750)
         names = (f"unix:{path}", f"unix:{tmp_path}/none", f"unix:{tmp_path}/plain", "unix:/etc/hosts/x")
         upstream = a_directive("upstream app", *(a_directive(f"server {name}") for name in names))
-        found = facts(upstream, gunicorn=Gunicorn("27.0.1", values={"bind": [f"unix:{tmp_path}/mine"]}))
+        found = facts(
+            a_directive("http", upstream), gunicorn=Gunicorn("27.0.1", values={"bind": [f"unix:{tmp_path}/mine"]})
+        )
 
     ours = SocketFile(0o750, user_name(os.geteuid()), grp.getgrgid(tmp_path.stat().st_gid).gr_name)
     assert ours == found.sockets[str(path)]
@@ -49,7 +51,8 @@ def test_socket_in_a_closed_folder_is_not_told(tmp_path):
     """It may be there or not."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0)
-    found = facts(a_directive("upstream app", a_directive(f"server unix:{closed}/x.sock")))
+    upstream = a_directive("upstream app", a_directive(f"server unix:{closed}/x.sock"))
+    found = facts(a_directive("http", upstream))
 
     assert {} == found.sockets
 

@@ -1,11 +1,11 @@
 import threading
 import time
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gunicorn_autotune.cli.nginx_names import host_names, own_addresses, resolve, resolved, socket_paths, targets
+from gunicorn_autotune.cli.nginx_names import host_names, own_addresses, peers, resolve, resolved, socket_paths
+from gunicorn_autotune.nginx.tree import Directive
 from tests.unit.cli.trees import a_config, a_directive
 
 CONFIG = a_config(
@@ -34,24 +34,17 @@ CONFIG = a_config(
 )
 
 
-def test_targets_are_servers_and_what_is_passed_to_directly():
-    """Not the names of upstreams, not what a variable decides, not nginx's own `server` blocks."""
-    assert targets(CONFIG) == {
-        "unix:/run/x.sock", "backend.example:8000", "[::1]:8001", "localhost/b", "unix:/run/y.sock:/uri/",
-        "127.0.0.1:8000",
-    }  # fmt: skip
+BIND = ["unix:/run/z.sock", "unix:@abstract", "127.0.0.1:80", "gunicorn:80", "[::]:80", "fd://3"]
 
 
 def test_sockets_are_told_by_their_paths():
-    """Those of Gunicorn's `bind` too; abstract ones have no file."""
-    bind = ["unix:/run/z.sock", "unix:@abstract", "127.0.0.1:80"]
-
-    assert {"/run/x.sock", "/run/y.sock", "/run/z.sock"} == socket_paths([*targets(CONFIG), *bind])
+    """Those of upstreams, of proxy_pass and of Gunicorn's `bind`; abstract ones have no file."""
+    assert {"/run/x.sock", "/run/y.sock", "/run/z.sock"} == socket_paths(peers(CONFIG), BIND)
 
 
 def test_names_are_hosts_that_must_be_resolved():
-    """No address, no socket, no port."""
-    assert {"backend.example", "localhost", "app"} == host_names([*targets(CONFIG), "app:8000", "fd://3", "[::]:80"])
+    """No address, no socket, no name of an upstream, nothing that a variable decides."""
+    assert {"backend.example", "localhost", "gunicorn"} == host_names(peers(CONFIG), BIND)
 
 
 def test_names_that_nobody_knows_are_absent():
@@ -97,14 +90,11 @@ def test_own_addresses_hold_loopback():
     assert ("127.0.0.1" in addresses, [one for one in addresses if "%" in one]) == (True, [])
 
 
-@pytest.mark.parametrize("odd", ["", "http://", "[", "[]", ":", "://", "unix:"])
-def test_odd_target_is_no_name(odd):
-    """It is nginx's to refuse it."""
-    assert (set(), set()) == (host_names([odd]) - {"http"}, socket_paths([odd]))
-
-
 @given(st.text(st.sampled_from("ab:/[]$.@unix 1\x00é")))
 def test_any_target_is_read_without_a_fault(text):
     """A name that a resolver is asked for has neither port, path nor bracket."""
-    assert not [name for name in host_names([text]) if set(name) & set(":/[]@ ")]
-    assert all(path.startswith("/") for path in socket_paths([text]))
+    server = Directive("server", (text,), "f", 1, 1)
+    config = a_config(a_directive("http", Directive("upstream", ("a",), "f", 1, 1, (server,))))
+
+    assert not [name for name in host_names(peers(config), [text]) if set(name) & set(":/[]@ ")]
+    assert all(path.startswith("/") for path in socket_paths(peers(config), [text]))

@@ -51,6 +51,17 @@ def test_a_header_that_no_include_names_is_a_comment() -> None:
     assert {MAIN: text, SITE: "a;"} == Dump(dumped((MAIN, text), (SITE, "a;"))).files
 
 
+def test_a_header_is_known_by_the_includes_before_it() -> None:
+    """However they are written: quotes, escapes, a file that an included file includes."""
+    files = {
+        MAIN: "\"include\" 'con\\f.d/a.*';\n# include late.conf;\n",
+        SITE: "include b;\n# configuration file /etc/nginx/late.conf:\n",
+        "/etc/nginx/b": "b;",
+    }
+
+    assert files == Dump(dumped(*files.items())).files
+
+
 def test_a_relative_header_is_a_comment() -> None:
     """nginx prints whole paths."""
     text = "include a;\n# configuration file a:\nb;\n"

@@ -10,8 +10,8 @@ from gunicorn_autotune.nginx.edits import (
     added_in,
     changed,
     diff,
-    ends,
     feasible,
+    lines_of,
     removed,
     replaced,
 )
@@ -88,14 +88,14 @@ def test_a_line_that_holds_more_than_its_directive_is_not_touched() -> None:
     """Replacing it would delete the neighbours."""
     root = tree(ONE_LINE)
 
-    assert feasible(ends(root), replaced(named(root, "keepalive"), "keepalive 8;")) == ()
+    assert feasible(lines_of(root), replaced(named(root, "keepalive"), "keepalive 8;")) == ()
 
 
 def test_a_block_on_one_line_is_written_anew_to_take_another_line() -> None:
     """There is no line of its own to put it between."""
     text = "events {}\nhttp {\n    upstream shop { server 127.0.0.1:8000; keepalive 32; }\n}\n"
     root = tree(text)
-    edits = feasible(ends(root), added_in(named(root, "upstream"), "keepalive_time 2s;"))
+    edits = feasible(lines_of(root), added_in(named(root, "upstream"), "keepalive_time 2s;"))
 
     after = tree(changed(text, edits))
 

@@ -161,14 +161,14 @@ def test_blocks_may_not_go_too_deep() -> None:
 
 @pytest.mark.parametrize("piece", BIG.values(), ids=BIG.keys())
 def test_five_megabytes_are_read_or_refused_in_five_seconds(piece: str) -> None:
-    """Whatever they are made of; the largest that is still read, too."""
+    """Whatever they are made of; the largest that is still read, too. CPU time: others use the machine as well."""
     for size in (reader.MAX_CHARACTERS - 1, MEGABYTES_5):
-        started = time.monotonic()
+        started = time.process_time()
         try:
             parsed(piece * (size // len(piece)))
         except NginxSyntaxError as error:
             assert "nginx.conf" == error.file
-        assert time.monotonic() - started < SECONDS
+        assert time.process_time() - started < SECONDS
 
 
 def test_a_comment_ignores_rules_on_its_line() -> None:

@@ -81,7 +81,9 @@ def test_what_an_old_gthread_loses_is_said() -> None:
     """Before 25.3.0 requests are lost with and without kept connections; the comment names the cure."""
     text = render(a_gunicorn(version="23.0.0"), FULL)["conf.d/shop-http.conf"]
 
-    assert "23.0.0 loses kept-alive requests when a worker leaves, and a few even so; the cure is 27.0.1" in text
+    assert (
+        "23.0.0 loses kept-alive requests when a worker leaves, others too (27 of 11,366); the cure is 27.0.1" in text
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,8 +170,10 @@ def test_http2_is_spelled_as_this_nginx_wants_it(nginx: str, listen: str, http2:
     """A word of `listen` before 1.25.1, a directive since."""
     options = replace(FULL, certificate="/c.pem", key="/k.pem", nginx_version=nginx)
     found = [said("conf.d/shop-site.conf", a_gunicorn(), options, name) for name in ("listen", "http2")]
+    others = said("conf.d/shop-unknown.conf", a_gunicorn(), options, "listen")
 
     assert found == [["80", "[::]:80", listen, f"[::]:{listen}"], http2]
+    assert others[2:] == [f"{place}{listen} default_server backlog=2048" for place in ("", "[::]:")]
 
 
 def test_a_port_of_its_own_reaches_the_app() -> None:
@@ -193,7 +197,7 @@ def test_a_socket_that_nginx_may_not_open_is_remarked(umask: int) -> None:
 
 def test_gunicorns_own_tls_is_spoken_to() -> None:
     """certfile set: https to the upstream."""
-    assert said("shop/proxy.conf", a_gunicorn(tls=True), directive="proxy_pass") == ["https://shop_app"]
+    assert said("shop/proxy.conf", a_gunicorn(tls=True), directive="proxy_pass") == ["https://shop_gunicorn"]
 
 
 CHANGES: dict[str, Any] = {

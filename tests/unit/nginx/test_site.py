@@ -51,6 +51,7 @@ def test_every_route_counts_where_gunicorn_is_unknown() -> None:
         ("web:8000", "0.0.0.0:8000"),
         ("unix:/run/shop.sock", "unix:/run/shop.sock"),
         ("unix:/var/run/shop.sock", "unix:/run/shop.sock"),
+        ("unix:///run/shop.sock", "unix:/run/shop.sock"),
     ],
 )
 def test_one_address_is_recognised_in_all_its_spellings(server: str, bind: str) -> None:

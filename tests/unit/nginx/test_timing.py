@@ -45,6 +45,7 @@ def test_value_may_be_missing_or_a_list(text: str, expected: dict[str, float]) -
     "line",
     [
         '1.2.3.4 "GET /?q= urt=9.0 HTTP/1.1" 200 1 "-" " urt=9.0 status=599 " rt=0.010 urt=0.009',
+        'rt=0.010 urt=0.009 status=200 request="GET / HTTP/1.1" agent=" urt=9.0 status=500 ',
         '1.2.3.4 - urt=9.0 [now] "GET / HTTP/1.1" 200 1 rt=0.010 urt=0.009',
     ],
 )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from gunicorn_autotune.nginx import defaults
-from gunicorn_autotune.nginx.fitting import addresses, idle_seconds, kept_connections, quoted, why_not_kept
-from gunicorn_autotune.nginx.gunicorn import SYNC, THREADED, Gunicorn
+from gunicorn_autotune.nginx.fitting import addresses, hosts, idle_seconds, kept_connections, quoted, why_not_kept
+from gunicorn_autotune.nginx.gunicorn import THREADED, Gunicorn
 from gunicorn_autotune.nginx.options import Options
 from gunicorn_autotune.nginx.rendered.lines import Row, block, rows
 
 
 def text(gunicorn: Gunicorn, options: Options) -> str:
     """The whole file."""
-    upstream = block(f"upstream {options.name}_app", [*_servers(gunicorn, options), "", *_kept(gunicorn, options)])
+    upstream = block(f"upstream {options.name}_gunicorn", [*_servers(gunicorn, options), "", *_kept(gunicorn, options)])
     return upstream + ("\n" + rows(_zones(options)) if options.rate else "")
 
 
@@ -19,12 +19,12 @@ def _servers(gunicorn: Gunicorn, options: Options) -> list[Row]:
     peers = [quoted(one) for one in addresses(gunicorn, options)]
     if len(peers) == 1:
         why = "--server-address" if options.servers else "bind"
-        lines: list[Row] = [("server", f"{peers[0]} fail_timeout=0", f"{why}; the only one: a failure must not ban it")]
+        lines: list[Row] = [("server", f"{peers[0]} fail_timeout=0", f"{why}; never banned after a failure")]
         return [*_permissions(gunicorn, peers[0]), *lines]
     return [
         "# Hosts are shared fairly by all nginx workers (zone). Three failures within 5 s ban one for 5 s.",
         "# On each, Gunicorn's forwarded_allow_ips must name this nginx, else scheme and client address are lost.",
-        ("zone", f"{options.name}_app 64k"),
+        ("zone", f"{options.name}_gunicorn 64k"),
         "least_conn;",
         *(("server", f"{peer} max_fails=3 fail_timeout=5s") for peer in peers),
     ]
@@ -59,19 +59,18 @@ def _kept(gunicorn: Gunicorn, options: Options) -> list[Row]:
         (
             "keepalive",
             f"{count}",
-            f"idle, for each of {options.nginx_workers} nginx workers: 2 x {_size(gunicorn)}, 8 to 128",
+            f"idle, for each of {options.nginx_workers} nginx workers: 2 x {_size(gunicorn, options)}, 8 to 128",
         ),
         ("keepalive_timeout", f"{idle}s", f"below Gunicorn's keepalive {gunicorn.get('keepalive', 2)}"),
         _lifetime(options),
     ]
 
 
-def _size(gunicorn: Gunicorn) -> str:
+def _size(gunicorn: Gunicorn, options: Options) -> str:
     """`max_workers 8 x threads 4`."""
-    if gunicorn.kind == SYNC:
-        return f"max_workers {gunicorn.most_workers}"
     name = "threads" if gunicorn.kind == THREADED else "worker_connections"
-    return f"max_workers {gunicorn.most_workers} x {name} {gunicorn.requests_at_once}"
+    several = f" x {hosts(options)} hosts" if hosts(options) > 1 else ""
+    return f"max_workers {gunicorn.most_workers} x {name} {gunicorn.requests_at_once}{several}"
 
 
 def _lifetime(options: Options) -> Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gunicorn_autotune.nginx.fitting import capacity, most_requests
+from gunicorn_autotune.nginx.fitting import capacity, hosts, most_requests
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
 from gunicorn_autotune.nginx.options import Options
 from gunicorn_autotune.nginx.rendered.lines import rows
@@ -13,7 +13,8 @@ CLIENT_REQUESTS = 50
 
 def text(gunicorn: Gunicorn, options: Options) -> str:
     """The whole file."""
-    name, backlog = options.name, gunicorn.get("backlog", 2048)
+    name = options.name
+    backlog = int(gunicorn.get("backlog", 2048)) * hosts(options)
     return rows(
         [
             "# An office behind one address is one client: raise its limits before you lower them.",
@@ -25,8 +26,8 @@ def text(gunicorn: Gunicorn, options: Options) -> str:
             ("limit_conn", f"{name}_client {CLIENT_REQUESTS}", "at once; each HTTP/2 request counts"),
             (
                 "limit_conn",
-                f"{name}_all {most_requests(gunicorn)}",
-                f"all clients: at work {capacity(gunicorn)} + backlog {backlog}; beyond, sockets overflow",
+                f"{name}_all {most_requests(gunicorn, options)}",
+                f"all clients: at work {capacity(gunicorn, options)} + backlog {backlog}; beyond, it overflows",
             ),
             ("limit_req_status", "429"),
             ("limit_conn_status", "429"),

@@ -11,7 +11,10 @@ def text(gunicorn: Gunicorn, options: Options) -> str:
     """Not a configuration: an operator changes the lines by hand."""
     connections = connections_needed(gunicorn, options)
     return TEXT.format(
-        dir=options.nginx_dir, connections=connections, files=max(65535, 2 * connections), site=most_requests(gunicorn)
+        dir=options.nginx_dir,
+        connections=connections,
+        files=max(65535, 2 * connections),
+        site=most_requests(gunicorn, options),
     )
 
 

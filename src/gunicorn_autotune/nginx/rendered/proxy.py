@@ -18,7 +18,7 @@ def text(gunicorn: Gunicorn, options: Options) -> str:
         [
             f"if (-f {options.folder}/maintenance.on) {{ return 503; }}  # see errors.conf",
             "",
-            ("proxy_pass", f"{scheme}://{options.name}_app"),
+            ("proxy_pass", f"{scheme}://{options.name}_gunicorn"),
             ("proxy_http_version", "1.1"),
             ("proxy_set_header", 'Connection ""' if kept else "Connection close", _connection(kept)),
             "",

@@ -30,11 +30,26 @@ def text(options: Options, files: Collection[str]) -> str:
     """The page."""
     lines = [(template.format(name=options.name), *row) for template, row in WHAT.items()]
     table = "\n".join(f"| `{file}` | {context} | {what} |" for file, context, what in lines if file in files)
-    scheme, first = "https" if options.tls else "http", (options.domains or ("localhost",))[0]
+    url = f"{'https' if options.tls else 'http'}://{(options.domains or ('localhost',))[0]}/"
     return TEXT.format(
-        name=options.name, dir=options.nginx_dir, log=options.log_dir, table=table, url=f"{scheme}://{first}/",
-        metrics=options.metrics_listen, unknown=UNKNOWN.format(name=options.name) if options.domains else "",
+        name=options.name, dir=options.nginx_dir, table=table, steps=_steps(options, url),
+        unknown=UNKNOWN.format(name=options.name) if options.domains else "",
     )  # fmt: skip
+
+
+def _steps(options: Options, url: str) -> str:
+    name, folder = options.name, options.nginx_dir
+    steps = {
+        f"sudo cp -a {folder} {folder}.before": "the way back; the name must be free",
+        f"sudo cp -r conf.d {name} {folder}/": "in this folder",
+        "sudo nginx -t": 'nothing is in force yet; it must say "test is successful"',
+        "sudo systemctl reload nginx": "requests under way are finished by the old nginx workers",
+        f"curl -i {url}": "the site",
+        f"tail {options.log_dir}/{name}.timing.log": "where its time went",
+        f"curl {options.metrics_listen}/nginx_status": "connections",
+    }
+    columns = max(map(len, steps))
+    return "\n".join(f"$ {step.ljust(columns)}  # {why}" for step, why in steps.items())
 
 
 UNKNOWN = """\
@@ -53,13 +68,7 @@ The folders are laid out as below `{dir}`, whose `nginx.conf` stays as the distr
 ## Put it in force
 
 ```console
-$ sudo cp -a {dir} {dir}.before      # the way back; the name must be free
-$ sudo cp -r conf.d {name} {dir}/
-$ sudo nginx -t                      # nothing is in force yet: it must say "test is successful"
-$ sudo systemctl reload nginx        # requests under way are finished by the old nginx workers
-$ curl -i {url}
-$ tail {log}/{name}.timing.log
-$ curl {metrics}/nginx_status
+{steps}
 ```
 
 ## Go back

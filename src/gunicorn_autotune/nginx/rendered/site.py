@@ -21,34 +21,45 @@ def text(gunicorn: Gunicorn, options: Options) -> str:
 
 
 def unknown(gunicorn: Gunicorn, options: Options) -> str:
-    """The default server: whoever asks for another host gets no answer."""
+    """The default servers: whoever asks for another host gets no answer."""
     plain = options.redirecting if options.tls else options.listening
-    lines: list[Row] = [
-        *_listen(
-            [f"{address} default_server" for address in plain]
-            + [f"{address} ssl default_server" for address in options.listening if options.tls],
-            gunicorn,
-        ),
+    heads = [[*_stranger(gunicorn, [f"{address} default_server" for address in plain]), "return 444;"]]
+    if options.tls:
+        words = f"{_protocol(options)} default_server"
+        heads.append(_tls_stranger(gunicorn, options, [f"{address} {words}" for address in options.listening]))
+    return (
+        "# Requests for other hosts: closed without an answer. A port has one default server: if nginx says\n"
+        '# "duplicate default server", delete this file, or the other (Debian: sites-enabled/default).\n'
+        + "\n".join(block("server", lines) for lines in heads)
+    )
+
+
+def _stranger(gunicorn: Gunicorn, addresses: list[str]) -> list[Row]:
+    return [
+        *_listen(addresses, gunicorn),
         ("server_name", "_"),
         "",
         ("large_client_header_buffers", header_buffers(gunicorn), "read before the host is known: as in tuning.conf"),
         ("server_tokens", "off"),
+        "",
     ]
-    if options.tls:
-        # Whichever server comes first on a port decides the protocols of all.
-        lines += ["", *modern()]
-        lines += _no_certificate(options)
-    return (
-        "# Requests for other hosts: closed without an answer. A port has one default server: if nginx says\n"
-        '# "duplicate default server", delete this file, or the other (Debian: sites-enabled/default).\n'
-        + block("server", [*lines, "", "return 444;"])
-    )
 
 
-def _no_certificate(options: Options) -> list[Row]:
-    if options.numbers >= REJECT_HANDSHAKE:
-        return [("ssl_reject_handshake", "on", "no certificate is shown to strangers")]
-    return [("ssl_certificate", quoted(options.certificate)), ("ssl_certificate_key", quoted(options.key))]
+def _tls_stranger(gunicorn: Gunicorn, options: Options, addresses: list[str]) -> list[Row]:
+    """Whichever server is the default of a port decides the protocols of all."""
+    lines = [*([("http2", "on")] if _protocol(options) == "ssl" else []), *_stranger(gunicorn, addresses), *modern()]
+    if options.numbers < REJECT_HANDSHAKE:
+        shown = [("ssl_certificate", quoted(options.certificate)), ("ssl_certificate_key", quoted(options.key))]
+        return [*lines, *shown, "", "return 444;"]
+    return [
+        *lines,
+        ("ssl_reject_handshake", "on", "no certificate is shown to strangers"),
+        "",
+        "# A browser that takes another host's connection for ours is told to open its own (RFC 9110, 15.5.20).",
+        "location / {",
+        "    return 421;",
+        "}",
+    ]
 
 
 def _listen(addresses: list[str], gunicorn: Gunicorn) -> list[Row]:
@@ -94,14 +105,19 @@ def _site(gunicorn: Gunicorn, options: Options) -> list[Row]:
 
 
 def _listening(gunicorn: Gunicorn, options: Options) -> list[Row]:
-    ssl = "ssl" if options.tls else ""
-    old = options.tls and options.numbers < defaults.HTTP2_DIRECTIVE
-    words = f"{ssl}{' http2' if old else ''}"
-    new: list[Row] = [("http2", "on")] if options.tls and not old else []
+    words = _protocol(options)
+    new: list[Row] = [("http2", "on")] if words == "ssl" else []
     if not options.domains:
         words = f"{words} default_server".strip()
         return [*_listen([f"{address} {words}" for address in options.listening], gunicorn), *new]
     return [*(("listen", f"{address} {words}".strip()) for address in options.listening), *new]
+
+
+def _protocol(options: Options) -> str:
+    """The same at every `listen` of a port: from 1.23.4 on nginx warns where they differ."""
+    if not options.tls:
+        return ""
+    return "ssl http2" if options.numbers < defaults.HTTP2_DIRECTIVE else "ssl"
 
 
 def _names(options: Options) -> str:

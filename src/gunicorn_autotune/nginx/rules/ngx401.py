@@ -28,12 +28,12 @@ RULE = Rule("NGX401", Severity.WARNING, "Answers are buffered by nginx, except w
 def check(site: Site) -> Iterator[Finding]:
     """Each `proxy_buffering off` that slow readers could use to hold workers."""
     for one in unbuffered(site, "proxy_buffering"):
+        what, count = held(site.gunicorn)
         where = ", ".join(" ".join((place.name, *place.args)) for place in one.locations)
         yield at(
             RULE,
             one.value.directive or one.locations[0],
-            f"answers are not buffered ({where}): until its last byte a client that reads slowly holds "
-            f"{held(site.gunicorn)}",
+            f"answers are not buffered ({where}): a client that reads slowly holds {what} to the last byte{count}",
             severity=None if one.whole else Severity.INFO,
             nginx=one.value,
             gunicorn=site.gunicorn.shown("worker_class") if site.gunicorn else "",

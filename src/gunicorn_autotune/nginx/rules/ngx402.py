@@ -27,11 +27,12 @@ RULE = Rule("NGX402", Severity.ERROR, "Uploads are received by nginx before a wo
 def check(site: Site) -> Iterator[Finding]:
     """Each `proxy_request_buffering off` before workers that a slow upload holds."""
     for one in unbuffered(site, "proxy_request_buffering"):
+        what, count = held(site.gunicorn)
         where = ", ".join(" ".join((place.name, *place.args)) for place in one.locations)
         yield at(
             RULE,
             one.value.directive or one.locations[0],
-            f"uploads are passed on as they come in ({where}): until it is over a slow one holds {held(site.gunicorn)}",
+            f"uploads are passed on as they come in ({where}): a slow one holds {what} until it is over{count}",
             severity=None if one.whole and site.gunicorn is not None else Severity.WARNING,
             nginx=one.value,
             gunicorn=site.gunicorn.shown("worker_class") if site.gunicorn else "",

@@ -5,7 +5,7 @@ telephone. The application never sees such a request and logs nothing, so the us
 machine". `client_max_body_size 0;` is the other end: any client may fill the disk that nginx collects uploads on.
 
 Write the largest upload the application takes, in the server block or in the location that takes uploads, and give the
-application the same limit (Flask: `MAX_CONTENT_LENGTH`; Django: `DATA_UPLOAD_MAX_MEMORY_SIZE`). nginx's should be a
+application the same limit (Flask: `MAX_CONTENT_LENGTH`; Django has none for files). nginx's should be a
 little above it, because of the headers of each part: then the application's own message is the one users see.
 
 Ignore it where nobody uploads anything: then 1 MB is a good limit, and writing `client_max_body_size 1m;` says that it

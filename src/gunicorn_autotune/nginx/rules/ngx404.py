@@ -83,7 +83,7 @@ def _keys(site: Site) -> dict[str, str]:
 def _none(site: Site, server: Scope) -> Finding:
     return at(
         RULE, server.here, "no limit_req or limit_conn before Gunicorn: one client can take every worker",
-        severity=Severity.INFO,
+        severity=Severity.INFO, nginx="no limit_req, no limit_conn",
         gunicorn=site.gunicorn.shown("backlog") if site.gunicorn else "",
         fix="limit_req_zone $binary_remote_addr zone=per_client:10m rate=10r/s;    # in http\n"
         "limit_req zone=per_client burst=20 nodelay;    # in this server\nlimit_req_status 429;",

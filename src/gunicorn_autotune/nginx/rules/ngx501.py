@@ -36,9 +36,8 @@ RULE = Rule("NGX501", Severity.WARNING, "Static files are served by nginx")
 
 def check(site: Site) -> Iterator[Finding]:
     """Locations for files that ask Gunicorn; servers without any location that serves files."""
-    passing = [route for route in site.routes if route.scope.value("proxy_cache").text in ("", "off")]
-    for server in site.servers:
-        here = [route for route in passing if any(block is server.here for block in route.scope.blocks)]
+    for server, own in site.by_server:
+        here = [route for route in own if route.scope.value("proxy_cache").text in ("", "off")]
         for_files = [route for route in here if route.scope.here.name == "location" and _for_files(route)]
         for route in for_files:
             yield at(
@@ -68,7 +67,7 @@ def _serves(site: Site, server: Scope) -> bool:
         return True
     if any(one.name == "if" and "-f" in "".join(one.args) for one in server.here.walk()):
         return True
-    places = (scope for scope in locations_of(site, server) if serves_files(scope))
+    places = (scope for scope in locations_of(server) if serves_files(scope))
     return any(pattern_of(scope.here)[0] != "=" and "/." not in pattern_of(scope.here)[1] for scope in places)
 
 

@@ -26,13 +26,15 @@ from gunicorn_autotune.nginx.site import Site
 from gunicorn_autotune.nginx.tree import Directive
 
 RULE = Rule("NGX507", Severity.INFO, "How long files are kept is said once, and immutable only of hashed names")
+_MAX_SECONDS = 315360000
+"""`expires max`: ten years (ngx_http_headers_filter_module.c)."""
 _HASHED = re.compile(r"(?i)hash|_next|_nuxt|immutable|webpack|vite|\[[0-9a-fx-]*\]|\\[wdh]|\{\d")
 
 
 def check(site: Site) -> Iterator[Finding]:
     """Each place of Gunicorn's servers that tells caches two things, or too much."""
     for server in site.servers:
-        for scope in (server, *locations_of(site, server)):
+        for scope in (server, *locations_of(server)):
             for line in scope.here.children("add_header"):
                 if len(line.args) > 1 and line.args[0].lower() == "cache-control" and "$" not in line.args[1]:
                     yield from _judged(scope, line)
@@ -44,8 +46,9 @@ def _judged(scope: Scope, line: Directive) -> Iterator[Finding]:
     twice = expires.directive is not None and expires.text != "off" and "$" not in expires.text
     kept = [part.strip() for part in line.args[1].split(",")]
     kept = [part for part in kept if part and not (forever and part.lower() == "immutable")]
-    if twice and expires.seconds is not None and not any(_says_how_long(part) for part in kept):
-        kept.append(f"max-age={expires.seconds:.0f}")
+    seconds = _MAX_SECONDS if expires.text == "max" else expires.seconds
+    if twice and seconds is not None and not any(_says_how_long(part) for part in kept):
+        kept.append(f"max-age={seconds:.0f}")
     text = edits.printed(dataclasses.replace(line, args=(line.args[0], ", ".join(kept), *line.args[2:])))
     change = edits.replaced(line, text) if kept else edits.removed(line)
     if forever:
@@ -53,7 +56,8 @@ def _judged(scope: Scope, line: Directive) -> Iterator[Finding]:
         yield at(RULE, line, message, nginx=f"{line.text} ({line.place})", fix=text, edits=() if twice else change)
     if twice:
         message = f"two Cache-Control lines are sent: one by {expires}, one by this add_header"
-        yield at(RULE, line, message, nginx=expires, fix=text, edits=change + _without(scope, expires))
+        fix = f"{text}    # and no expires here"
+        yield at(RULE, line, message, nginx=expires, fix=fix, edits=change + _without(scope, expires))
 
 
 def _says_how_long(part: str) -> bool:

@@ -1,0 +1,1 @@
+"""Odd configurations by the thousand, for whatever reads them."""

@@ -1,0 +1,19 @@
+"""The worker count goes up and down under load."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.faults.options import Tell
+from benchmarks.nginx import changes
+from benchmarks.nginx.options import Options
+
+
+def seconds(options: Options) -> float:
+    """What the cell takes."""
+    return changes.seconds(changes.SCALE, options)
+
+
+def run(options: Options, tell: Tell) -> dict[str, Any]:
+    """Every combination in turn."""
+    return changes.run(changes.SCALE, options, tell)

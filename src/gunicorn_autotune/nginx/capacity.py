@@ -1,0 +1,39 @@
+"""How much each side can carry at once."""
+
+from __future__ import annotations
+
+from gunicorn_autotune.nginx.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.scope import Value
+from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.tree import Directive
+
+
+def events(site: Site) -> Directive | None:
+    """The `events` block; None in a part of a configuration."""
+    return site.root.child("events")
+
+
+def worker_connections(site: Site) -> Value:
+    """Connections of one nginx worker, to clients and to Gunicorn together."""
+    block = events(site)
+    scope = site.main.inner(block) if block else site.main
+    return scope.value("worker_connections")
+
+
+def nginx_workers(site: Site) -> int | None:
+    """nginx's workers; None for `auto` where the CPUs are unknown."""
+    text = site.main.value("worker_processes").text
+    if text == "auto":
+        return site.host.cpus
+    return int(text) if text.isdigit() else None
+
+
+def requests_at_once(gunicorn: Gunicorn) -> int:
+    """Requests that Gunicorn works on at the same time, with all the workers it may have."""
+    return gunicorn.most_workers * gunicorn.requests_at_once
+
+
+def words(gunicorn: Gunicorn) -> str:
+    """`16 workers x 4 requests`, for a message."""
+    each = gunicorn.requests_at_once
+    return f"{gunicorn.most_workers} worker{'s' * (gunicorn.most_workers != 1)} x {each} request{'s' * (each != 1)}"

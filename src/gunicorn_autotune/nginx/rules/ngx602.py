@@ -1,0 +1,58 @@
+"""nginx should have connections enough to fill Gunicorn.
+
+`worker_connections` counts **all** connections of one nginx worker, 512 unless it is set, 768 in Debian's file. A
+request on its way takes two of them: one from the client, one to Gunicorn. So 512 connections carry 256 requests, and
+what comes after that is dropped with `512 worker_connections are not enough` in nginx's error log. Clients that keep
+their connection open without a request take one each, on top.
+
+This rule compares the requests that nginx can carry (connections x workers / 2) with those that Gunicorn can work on
+at once with all its workers. Below that Gunicorn can never be full, whatever autotune does.
+
+What to do: `worker_connections 4096;`, and a limit of open files that fits (NGX603). A connection costs nginx about
+250 bytes until it is used.
+
+With an event loop (gevent, asgi) it is a note: its own `worker_connections` are a limit that few apps ever reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gunicorn_autotune.nginx import capacity, edits
+from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.gunicorn import CONCURRENT, Gunicorn
+from gunicorn_autotune.nginx.site import Site
+
+RULE = Rule("NGX602", Severity.WARNING, "nginx has connections enough to fill Gunicorn", frozenset({Need.GUNICORN}))
+AMPLE = 4096
+
+
+def check(site: Site) -> Iterator[Finding]:
+    """Too few connections for the requests that Gunicorn takes at once."""
+    gunicorn, workers, block = site.gunicorn, capacity.nginx_workers(site), capacity.events(site)
+    value = capacity.worker_connections(site)
+    if gunicorn is None or workers is None or block is None or not value.text.isdigit() or not site.found:
+        return
+    carried, taken = int(value.text) * workers // 2, capacity.requests_at_once(gunicorn)
+    if carried < taken:
+        line = f"worker_connections {max(AMPLE, _round(4 * taken // max(workers, 1)))};"
+        yield at(
+            RULE,
+            value.directive or block,
+            f"nginx carries {carried:,} requests at once ({value.text} connections x {workers} "
+            f"worker{'s' * (workers != 1)} / 2), Gunicorn takes {taken:,} ({capacity.words(gunicorn)})",
+            severity=Severity.INFO if gunicorn.kind == CONCURRENT else None,
+            nginx=value,
+            gunicorn=gunicorn.shown(_setting(gunicorn)),
+            fix=f"{line}    # in events",
+            edits=edits.replaced(value.directive, line) if value.directive else edits.added_in(block, line),
+        )
+
+
+def _setting(gunicorn: Gunicorn) -> str:
+    return {"threaded": "threads", "single": "workers"}.get(gunicorn.kind, "worker_connections")
+
+
+def _round(connections: int) -> int:
+    """Up to a whole 1024."""
+    return -(-connections // 1024) * 1024
