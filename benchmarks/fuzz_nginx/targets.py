@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from benchmarks.fuzz_nginx.checked import check_files
 from benchmarks.fuzz_nginx.inputs import MAIN, Files
+from benchmarks.fuzz_nginx.reading import COMPARED_CHARACTERS, Texts, read
 
 from gunicorn_autotune.nginx.dump import Dump
-from gunicorn_autotune.nginx.glob import path_matches
-from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.source import NginxSyntaxError, Source
-from gunicorn_autotune.nginx.tree import Directive
-
-COMPARED_CHARACTERS = 1 << 17
-"""Longer files are read once: the time is that of one reading."""
+from gunicorn_autotune.nginx.source import NginxSyntaxError
 
 Target = Callable[[Files], str]
-
-
-@dataclass(frozen=True)
-class Texts:
-    """A Source of texts that remembers what was read, in order."""
-
-    files: Files
-    reached: Files = field(default_factory=dict)
-
-    def read(self, path: str) -> str:
-        """As a disk."""
-        if path not in self.files:
-            raise FileNotFoundError(2, "No such file or directory", path)
-        return self.reached.setdefault(path, self.files[path])
-
-    def matches(self, pattern: str) -> list[str]:
-        """As a disk."""
-        return sorted(path for path in self.files if path_matches(pattern, path))
 
 
 def read_files(files: Files) -> str:
@@ -59,13 +36,5 @@ def read_dump(files: Files) -> str:
     return "accepted" if dumped else "refused"
 
 
-def read(source: Source, path: str) -> Directive | None:
-    """The tree, or None for a refusal."""
-    try:
-        return parse(source, path)
-    except NginxSyntaxError:
-        return None
-
-
-TARGETS: dict[str, Target] = {"files": read_files, "dump": read_dump}
+TARGETS: dict[str, Target] = {"files": read_files, "dump": read_dump, "check": check_files}
 """By name, for --target."""

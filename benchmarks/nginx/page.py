@@ -55,7 +55,7 @@ def _again(parts: dict[str, dict[str, Any]]) -> list[str]:
         machine, (before, after) = part["machine"], part["load_averages"]
         lines.append(
             f"- {cell}: `{part['command']}`, {part['taken'][:10]}, {part['took_seconds'] / 60:.1f} min, on"
-            f" {machine['cores']} cores, {machine['cpu']}, {machine['system']}, {machine['python']}, gunicorn"
+            f" {machine['cores']} cores, {machine['cpu']}, {machine['python']}, gunicorn"
             f" {machine['gunicorn']}, nginx {machine['nginx']}; load average {before:.1f} before, {after:.1f} after"
         )
     return lines

@@ -99,17 +99,22 @@ def share_table(part: dict[str, Any]) -> Table:
 
 
 def verify_table(part: dict[str, Any]) -> Table:
-    """One row a pair."""
-    heads = ("settings", "growths", "of them taken back (`no_gain`)", "ready at the end", "of them with traffic",
-             "requests/s at the end")  # fmt: skip
-    rows = []
-    for one in part["runs"].values():
-        names = ("growths", "misjudged", "ready", "with_traffic", "per_second")
-        figures = [f"not run: {one_line(one['not_run'])}", *[NEVER] * 4] if "not_run" in one else (
-            [whole(one[name]) for name in names]
-        )  # fmt: skip
-        rows.append((one["title"], *figures))
-    return Table("Autotune at work", heads, tuple(rows))
+    """One row a case."""
+    heads = ("settings and load", "growths", "taken back (`no_gain`)", "verdict at the end", "misjudged",
+             "share of each worker at the end", "requests/s")  # fmt: skip
+    runs = part["runs"].values()
+    notes = tuple(dict.fromkeys(f"{one['title'].split(';')[0]}: {one['pair']}" for one in runs))
+    return Table("Autotune at work", heads, tuple(_verify_row(one) for one in runs), notes)
+
+
+def _verify_row(one: dict[str, Any]) -> tuple[str, ...]:
+    if "not_run" in one:
+        return (one["title"], f"not run: {one_line(one['not_run'])}", *[NEVER] * 5)
+    shares = ", ".join(percent(served, sum(one["served"])) for served in one["served"])
+    return (
+        one["title"], whole(one["growths"]), whole(one["taken_back"]), f"`{one['verdict']}`",
+        "**yes**" if one["misjudged"] else "no", shares, f"{one['per_second']:,.0f}",
+    )  # fmt: skip
 
 
 def gain_table(part: dict[str, Any]) -> Table:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import itertools
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from gunicorn_autotune.nginx.lexer import MARK, lex
+from gunicorn_autotune.nginx.source import NginxSyntaxError
 from gunicorn_autotune.nginx.tree import Directive
 
 
@@ -67,7 +71,7 @@ def printed(block: Directive, more: str = "") -> str:
     if block.block is None:
         return f"{head};"
     inner = [printed(child) for child in block.block if child.file == block.file] + ([more] if more else [])
-    return "\n".join([f"{head} {{", *(f"    {line}" for text in inner for line in text.splitlines()), "}"])
+    return "\n".join([f"{head} {{", *(f"    {line}" for text in inner for line in text.split("\n")), "}"])
 
 
 def quoted(word: str) -> str:
@@ -91,11 +95,23 @@ def lines_of(root: Directive) -> Lines:
 
 
 def feasible(lines: Lines, edits: Iterable[Edit]) -> Edits:
-    """The edits whose lines hold nothing but their directive and what is in it."""
-    return tuple(edit for edit in edits if edit.target is None or not _shares_lines(edit.target, lines))
+    """The edits that are whole directives, on lines that hold nothing but theirs and what is in it."""
+    return tuple(edit for edit in edits if not _shares_lines(edit.target, lines) and _is_whole(edit.text))
 
 
-def _shares_lines(target: Directive, lines: Lines) -> bool:
+def _is_whole(text: str) -> bool:
+    """Words of an odd configuration may have got into it, with quotes that end in the wrong place."""
+    try:
+        marks = [token.text for token in lex(text, "") if token.kind == MARK]
+    except NginxSyntaxError:
+        return False
+    depths = list(itertools.accumulate({"{": 1, "}": -1}.get(mark, 0) for mark in marks))
+    return not depths or (min(depths) >= 0 and depths[-1] == 0)
+
+
+def _shares_lines(target: Directive | None, lines: Lines) -> bool:
+    if target is None:
+        return False
     own = {id(target), *map(id, target.walk())}
     touching = (one for line in range(target.line, target.last_line + 1) for one in lines.get((target.file, line), ()))
     # Equal: the same line once more, of a file that is included twice.
@@ -104,9 +120,7 @@ def _shares_lines(target: Directive, lines: Lines) -> bool:
 
 def changed(text: str, edits: Iterable[Edit]) -> str:
     """A file's text with the edits of that file in it; of two that overlap, the first one counts."""
-    lines = text.splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\n"
+    lines = lines_in(text if text.endswith("\n") or not text else text + "\n")
     chosen: list[Edit] = []
     for edit in dict.fromkeys(edits):
         if not any(_overlap(edit, other) for other in chosen):
@@ -115,9 +129,14 @@ def changed(text: str, edits: Iterable[Edit]) -> str:
     chosen.sort(key=lambda edit: (edit.first_line, edit.last_line))
     for edit in reversed(chosen):
         indent = _indent(lines, edit)
-        new = [f"{indent}{line}\n" if line else "\n" for line in edit.text.splitlines()]
+        new = [f"{indent}{line}\n" if line else "\n" for line in (edit.text.split("\n") if edit.text else ())]
         lines[edit.first_line - 1 : edit.last_line] = new
     return "".join(lines)
+
+
+def lines_in(text: str) -> list[str]:
+    """With their ends, as nginx counts: at line feeds only, where splitlines() also splits at form feeds and more."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def _overlap(one: Edit, other: Edit) -> bool:
@@ -147,7 +166,5 @@ def diff(texts: Mapping[str, str], edits: Iterable[Edit]) -> str:
     for file, own in sorted(by_file.items()):
         if file in texts:
             before, after = texts[file], changed(texts[file], own)
-            parts += difflib.unified_diff(
-                before.splitlines(keepends=True), after.splitlines(keepends=True), f"a{file}", f"b{file}", n=2
-            )
+            parts += difflib.unified_diff(lines_in(before), lines_in(after), f"a{file}", f"b{file}", n=2)
     return "".join(part if part.endswith("\n") else part + "\n\\ No newline at end of file\n" for part in parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -18,37 +19,36 @@ class Place:
 
     value: Value
     routes: tuple[Route, ...]
+    alone: bool
+    """Whether no other route has this very value from there."""
 
     @property
     def directive(self) -> Directive:
         """Where a finding points to."""
         return self.value.directive or self.routes[0].proxy_pass
 
-    def written(self, text: str, site: Site) -> edits.Edits:
+    def written(self, text: str) -> edits.Edits:
         """`text` in the place of the line in force; else in the server, or in the locations where others share it."""
         if self.value.directive is not None:
             return edits.replaced(self.value.directive, text)
         server = self.routes[0].scope.server
-        own = {id(route.proxy_pass) for route in self.routes}
-        others = [route for route in site.every_route if route.scope.server == server and _on_default(route, self)]
-        if server is not None and all(id(route.proxy_pass) in own for route in others):
+        if server is not None and self.alone:
             return added([(server.here, text)])
         return added((location(route.scope), text) for route in self.routes)
 
 
-def places(routes: Iterable[Route], name: str) -> list[Place]:
-    """The values of a directive, by the line that sets them; routes on nginx's default by their server."""
-    found: dict[tuple[bool, int], tuple[Value, list[Route]]] = {}
-    for route in routes:
-        value = route.scope.value(name)
-        server = route.scope.server or route.scope
-        key = (value.directive is None, id(value.directive or server.here))
-        found.setdefault(key, (value, []))[1].append(route)
-    return [Place(value, tuple(routes)) for value, routes in found.values()]
+def places(site: Site, name: str, routes: Iterable[Route] | None = None) -> list[Place]:
+    """The values of a directive, by the line that sets them, a default by its server; of Gunicorn's routes, or some."""
+    everywhere = Counter(_key(route, name) for route in site.every_route)
+    found: dict[tuple[bool, int], list[Route]] = {}
+    for route in site.routes if routes is None else routes:
+        found.setdefault(_key(route, name), []).append(route)
+    return [Place(own[0].scope.value(name), tuple(own), everywhere[key] == len(own)) for key, own in found.items()]
 
 
-def _on_default(route: Route, place: Place) -> bool:
-    return route.scope.value(place.value.name).directive is None
+def _key(route: Route, name: str) -> tuple[bool, int]:
+    value, server = route.scope.value(name), route.scope.server or route.scope
+    return value.directive is None, id(value.directive or server.here)
 
 
 def location(scope: Scope) -> Directive:

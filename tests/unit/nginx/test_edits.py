@@ -106,6 +106,23 @@ def test_a_block_on_one_line_is_written_anew_to_take_another_line() -> None:
     ]
 
 
+@pytest.mark.parametrize("text", ['server ""127.0.0.1:8000;', "}", "{", "location / {", 'add_header A "b'])
+def test_a_change_that_is_no_whole_directive_is_not_proposed(text: str) -> None:
+    """Odd words of the file may have got into it."""
+    root = tree(TEXT)
+
+    assert feasible(lines_of(root), added_in(named(root, "upstream"), text)) == ()
+
+
+def test_lines_are_counted_as_nginx_counts_them() -> None:
+    """A form feed or U+2028 in a comment ends no line; splitlines() would say so."""
+    text = TEXT.replace("# ours", "# ours\f and\u2028mine\r")
+
+    after = changed(text, removed(named(tree(text), "keepalive")))
+
+    assert after == text.replace("        keepalive 32;\n", "")
+
+
 @pytest.mark.parametrize("end", ["\n", ""], ids=["with a last newline", "without"])
 def test_a_diff_names_files_as_patch_wants_them(end: str) -> None:
     """`patch -d / -p1` takes it, whatever the last line looks like."""

@@ -99,11 +99,14 @@ def test_a_share_that_never_came_is_no_number():
     assert figures([None, None, 2.0], 15.0)["median_seconds"] is None
 
 
-def test_a_verified_run_counts_idle_workers_and_misjudged_growths():
-    """A worker that came in between has no traffic to show yet."""
-    grown = "autotune: resize workers=2->3 action=grow reason=backlog"
-    log = f"{grown}\nautotune: resize workers=3->2 action=rollback reason=no_gain"
-    found = verify.figures({1: 10, 2: 10}, {1: 110, 2: 10, 3: 40}, log)
+@pytest.mark.parametrize(
+    ("reason", "verdict", "misjudged"),
+    [("backlog", "workers", False), ("no_gain", "workers", True), ("backlog", "downstream", True)],
+)
+def test_a_growth_is_misjudged_by_a_rollback_or_by_a_verdict(reason, verdict, misjudged):
+    """The app only sleeps: nothing behind the workers is ever short."""
+    log = f"autotune: resize workers=2->3 action=grow reason=backlog\nresize workers=3->2 reason={reason}"
+    found = verify.figures({1: 10, 2: 10}, {1: 110, 2: 10, 3: 40}, log, verdict)
 
-    assert (found["ready"], found["with_traffic"], found["per_second"]) == (3, 1, 20.0)
-    assert (found["growths"], found["misjudged"]) == (1, 1)
+    assert (found["served"], found["per_second"], found["growths"]) == ([100, 0, 0], 20.0, 1)
+    assert found["misjudged"] is misjudged

@@ -65,7 +65,7 @@ def _finding(site: Site, gunicorn: Gunicorn, upstream: Upstream, kept: bool, by_
     return at(
         RULE,
         (declared.directive if kept else None) or upstream.block or upstream.peers[0].directive,
-        f"gthread of Gunicorn {gunicorn.version} {loses} requests {where} at {who}: {_measured(gunicorn)}"
+        f"gthread of Gunicorn {gunicorn.version} {loses} requests {where} at {who}: {_measured(gunicorn, by_itself)}"
         f"{_drains(site, gunicorn, upstream) if kept else ''}",
         severity=None if certain else Severity.WARNING,
         nginx=declared if declared.args else f"no keepalive in upstream {upstream.name}",
@@ -74,10 +74,15 @@ def _finding(site: Site, gunicorn: Gunicorn, upstream: Upstream, kept: bool, by_
     )
 
 
-def _measured(gunicorn: Gunicorn) -> str:
-    if gunicorn.numbers < fitting.CURABLE:
+def _measured(gunicorn: Gunicorn, by_itself: bool) -> str:
+    lossy = gunicorn.numbers < fitting.CURABLE
+    if lossy and by_itself:
         return "145 of 18,000 POSTs in 57 recycles of 23.0.0, 27 of 11,366 with no kept connections"
-    return "19 to 25 of 18,000 POSTs in 57 recycles of 25.3.0 to 27.0.0, none on 27.0.1"
+    if lossy:
+        return "2 to 4 of 4,800 requests in 8 recycles of 22.0.0 and 23.0.0, none on 27.0.1"
+    if by_itself:
+        return "19 to 25 of 18,000 POSTs in 57 recycles of 25.3.0 to 27.0.0, none on 27.0.1"
+    return "1 to 7 of 18,000 POSTs when 10 workers left 25.3.0 to 27.0.0, none on 27.0.1"
 
 
 def _drains(site: Site, gunicorn: Gunicorn, upstream: Upstream) -> str:

@@ -27,7 +27,7 @@ RULE = Rule("NGX008", Severity.WARNING, "Retries neither repeat a POST nor show 
 
 def check(site: Site) -> Iterator[Finding]:
     """Each `proxy_next_upstream` with `non_idempotent` where a retry can happen, or with `off` beside a race."""
-    for place in places(site.routes, "proxy_next_upstream"):
+    for place in places(site, "proxy_next_upstream"):
         words = place.value.args
         if place.value.directive is None:
             continue

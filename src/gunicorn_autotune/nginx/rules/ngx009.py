@@ -33,8 +33,10 @@ def check(site: Site) -> Iterator[Finding]:
     gunicorn = site.gunicorn
     if gunicorn is None or gunicorn.kind != THREADED or gunicorn.numbers < fitting.LINGERS:
         return
-    for place in places([route for route in site.routes if _pointless(site, route)], "proxy_next_upstream"):
-        if "off" not in place.value.args and _alone(site, place.routes):
+    for place in places(site, "proxy_next_upstream", [route for route in site.routes if _pointless(site, route)]):
+        # A line that serves other upstreams too may be needed there.
+        shared = place.value.directive is not None and not place.alone
+        if "off" not in place.value.args and not shared:
             yield at(
                 RULE,
                 place.directive,
@@ -43,7 +45,7 @@ def check(site: Site) -> Iterator[Finding]:
                 nginx=place.value,
                 gunicorn=f"Gunicorn {gunicorn.version}",
                 fix=OFF,
-                edits=place.written(OFF, site),
+                edits=place.written(OFF),
             )
 
 
@@ -52,13 +54,3 @@ def _pointless(site: Site, route: Route) -> bool:
     if gunicorn is None or not contract.kept(route, gunicorn) or several_peers(site, route):
         return False
     return contract.outlasting(route.upstream, site.version, gunicorn) is None
-
-
-def _alone(site: Site, routes: tuple[Route, ...]) -> bool:
-    """Whether the line in force serves nobody else: other upstreams may need the retries it allows."""
-    line = routes[0].scope.value("proxy_next_upstream").directive
-    return line is None or all(
-        _pointless(site, other)
-        for other in site.every_route
-        if other.scope.value("proxy_next_upstream").directive is line
-    )

@@ -34,7 +34,7 @@ def check(site: Site) -> Iterator[Finding]:
         return
     timeout = gunicorn.get("timeout", 30)
     text = f"proxy_read_timeout {read_seconds(gunicorn)}s;"
-    for place in places(site.routes, "proxy_read_timeout"):
+    for place in places(site, "proxy_read_timeout"):
         waits = place.value.seconds
         if waits is None or waits >= timeout:
             continue
@@ -47,5 +47,5 @@ def check(site: Site) -> Iterator[Finding]:
             nginx=place.value,
             gunicorn=gunicorn.shown("timeout"),
             fix=text,
-            edits=place.written(text, site),
+            edits=place.written(text),
         )

@@ -34,7 +34,7 @@ def check(site: Site) -> Iterator[Finding]:
     if gunicorn is None or gunicorn.kind not in (THREADED, CONCURRENT):
         return
     graceful = gunicorn.get("graceful_timeout", 30)
-    for place in places([route for route in site.routes if not long_lived(route)], "proxy_read_timeout"):
+    for place in places(site, "proxy_read_timeout", [route for route in site.routes if not long_lived(route)]):
         waits = place.value.seconds
         chosen = place.value.directive is not None
         if not chosen or waits is None or not graceful < waits <= longest_seconds(site):

@@ -12,58 +12,51 @@ Information only; connecting to this very host is NGX106's. Ignore it if the def
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from gunicorn_autotune.nginx import edits
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.places import added, places
-from gunicorn_autotune.nginx.routes import Route
+from gunicorn_autotune.nginx.places import Place, added, places
 from gunicorn_autotune.nginx.rules.ngx106 import on_this_host
 from gunicorn_autotune.nginx.scope import Scope, Value
 from gunicorn_autotune.nginx.site import Site
 from gunicorn_autotune.nginx.timeouts import limit_shown, read_seconds
 
 RULE = Rule("NGX103", Severity.INFO, "Timeouts are chosen, not left to nginx's defaults")
+Left = tuple[Value, str, edits.Edits]
+"""A default in force, the time to write, and where."""
 
 
 def check(site: Site) -> Iterator[Finding]:
     """Each server with a timeout of Gunicorn's locations left to the default."""
-    seconds = read_seconds(site.gunicorn)
-    wanted = {
-        "proxy_connect_timeout": "5s",
-        "proxy_send_timeout": f"{seconds}s",
-        "proxy_read_timeout": f"{seconds}s",
-        "keepalive_timeout": "15s",
-    }
-    for server, own in site.by_server:
-        left = [value for name in wanted if (value := _left(site, name, server, own)) is not None]
-        if left:
-            lines = [f"{value.name} {wanted[value.name]};" for value in left]
-            yield at(
-                RULE,
-                server.here,
-                f"nobody chose {', '.join(f'{value.name} ({value.text})' for value in left)}",
-                nginx=f"default{'s' * (len(left) > 1)} of nginx {site.version}",
-                gunicorn=limit_shown(site.gunicorn),
-                fix="\n".join(lines),
-                edits=_edits(site, server, own, left, lines),
-            )
+    seconds = f"{read_seconds(site.gunicorn)}s"
+    wanted = {"proxy_connect_timeout": "5s", "proxy_send_timeout": seconds, "proxy_read_timeout": seconds}
+    left: dict[int, list[Left]] = {}
+    for name, time in wanted.items():
+        for place in _on_default(site, name):
+            server = place.routes[0].scope.server or place.routes[0].scope
+            left.setdefault(id(server.here), []).append((place.value, time, place.written(f"{name} {time};")))
+    for server in site.servers:
+        found, idle = left.get(id(server.here), []), server.value("keepalive_timeout")
+        if idle.directive is None:
+            found = [*found, (idle, "15s", added([(server.here, "keepalive_timeout 15s;")]))]
+        if found:
+            yield _finding(site, server, found)
 
 
-def _edits(site: Site, server: Scope, routes: Sequence[Route], left: list[Value], lines: list[str]) -> edits.Edits:
-    made: edits.Edits = ()
-    for value, line in zip(left, lines, strict=True):
-        if value.name == "keepalive_timeout":
-            made += added([(server.here, line)])
-        else:
-            on_default = (place for place in places(routes, value.name) if place.value.directive is None)
-            made += tuple(edit for place in on_default for edit in place.written(line, site))
-    return made
+def _on_default(site: Site, name: str) -> list[Place]:
+    connects = name == "proxy_connect_timeout"
+    routes = [route for route in site.routes if not connects or not on_this_host(site, route)]
+    return [place for place in places(site, name, routes) if place.value.directive is None]
 
 
-def _left(site: Site, name: str, server: Scope, routes: Sequence[Route]) -> Value | None:
-    """The default, where it is in force in some route; keepalive_timeout is the client's, of the server."""
-    if name == "proxy_connect_timeout":
-        routes = [route for route in routes if not on_this_host(site, route)]
-    values = [server.value(name)] if name == "keepalive_timeout" else [route.scope.value(name) for route in routes]
-    return next((value for value in values if value.directive is None), None)
+def _finding(site: Site, server: Scope, left: list[Left]) -> Finding:
+    return at(
+        RULE,
+        server.here,
+        f"nobody chose {', '.join(f'{value.name} ({value.text})' for value, _, _ in left)}",
+        nginx=f"default{'s' * (len(left) > 1)} of nginx {site.version}",
+        gunicorn=limit_shown(site.gunicorn),
+        fix="\n".join(f"{value.name} {time};" for value, time, _ in left),
+        edits=tuple(edit for _, _, made in left for edit in made),
+    )

@@ -29,8 +29,9 @@ def check(site: Site) -> Iterator[Finding]:
     """Each read or send timeout above what any limit or figure asks for."""
     longest, timing = longest_seconds(site), site.host.timing
     seen = f"; one request in a hundred takes {timing.p99_seconds:g} s" if timing is not None else ""
+    routes = [route for route in site.routes if not long_lived(route)]
     for name in ("proxy_read_timeout", "proxy_send_timeout"):
-        for place in places([route for route in site.routes if not long_lived(route)], name):
+        for place in places(site, name, routes):
             waits = place.value.seconds
             if waits is None or waits <= longest:
                 continue

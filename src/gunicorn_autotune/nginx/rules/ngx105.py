@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from gunicorn_autotune.nginx import edits
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
 from gunicorn_autotune.nginx.gunicorn import SYNC
-from gunicorn_autotune.nginx.places import Place, location, long_lived, places
+from gunicorn_autotune.nginx.places import location, long_lived, places
 from gunicorn_autotune.nginx.routes import Route
 from gunicorn_autotune.nginx.site import Site
 from gunicorn_autotune.nginx.timeouts import limit_shown, read_seconds, slowest_seconds
@@ -30,13 +30,15 @@ LEAST_SECONDS = 5
 
 def check(site: Site) -> Iterator[Finding]:
     """Each read timeout that good requests do not meet."""
-    for place in places([route for route in site.routes if not _exact(route)], "proxy_read_timeout"):
+    # Whose request is slow cannot be told: no figure counts where some last by design.
+    slowest = None if any(map(long_lived, site.routes)) else slowest_seconds(site)
+    for place in places(site, "proxy_read_timeout", [route for route in site.routes if not _exact(route)]):
         waits = place.value.seconds
-        why = None if waits is None or _said_before(site, waits) else _why(site, place, waits)
+        why = None if waits is None or _said_before(site, waits) else _why(waits, slowest)
         if why is not None:
             # Twice what was seen, where Gunicorn's own limits ask for less.
-            slowest = slowest_seconds(site) or (0.0, "")
-            text = f"proxy_read_timeout {max(read_seconds(site.gunicorn), round(2 * slowest[0]))}s;"
+            seen = slowest[0] if slowest is not None else 0
+            text = f"proxy_read_timeout {max(read_seconds(site.gunicorn), round(2 * seen))}s;"
             yield at(
                 RULE,
                 place.directive,
@@ -48,10 +50,8 @@ def check(site: Site) -> Iterator[Finding]:
             )
 
 
-def _why(site: Site, place: Place, waits: float) -> str | None:
-    slowest = slowest_seconds(site)
-    # Whose request is slow cannot be told: not where some last by design.
-    if slowest is not None and slowest[0] >= waits and not any(map(long_lived, site.routes)):
+def _why(waits: float, slowest: tuple[float, str] | None) -> str | None:
+    if slowest is not None and slowest[0] >= waits:
         return f"nginx answers 504 after {waits:g} s, and {slowest[1]} {slowest[0]:g} s"
     if waits < LEAST_SECONDS:
         return f"nginx answers 504 after {waits:g} s, time that a request may well spend waiting for a worker"

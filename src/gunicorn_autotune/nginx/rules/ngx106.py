@@ -25,7 +25,7 @@ LONGEST_SECONDS, TEXT = 10, "proxy_connect_timeout 5s;"
 
 def check(site: Site) -> Iterator[Finding]:
     """Each long connect timeout towards this very host."""
-    for place in places([route for route in site.routes if on_this_host(site, route)], "proxy_connect_timeout"):
+    for place in places(site, "proxy_connect_timeout", [route for route in site.routes if on_this_host(site, route)]):
         waits = place.value.seconds
         if waits is not None and waits > LONGEST_SECONDS:
             yield at(
@@ -35,7 +35,7 @@ def check(site: Site) -> Iterator[Finding]:
                 nginx=place.value,
                 gunicorn=site.gunicorn.shown("backlog") if site.gunicorn is not None else "",
                 fix=TEXT,
-                edits=place.written(TEXT, site),
+                edits=place.written(TEXT),
             )
 
 
