@@ -53,7 +53,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_token(parser)
     parser.add_argument("--nginx-version", metavar="1.22.1", help="judge by the defaults of this version")
     parser.add_argument(
-        "--level", choices=[one.value for one in Severity], default="info", help="leave out what is less"
+        "--level",
+        choices=[one.value for one in Severity],
+        help="leave out what is less (default: info; warning with --diff)",
     )
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="findings, sides and what was not checked, for programs")
@@ -70,8 +72,9 @@ def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:
     if options.json:
         return code, nginx_report.as_json(checked.input, checked.site, checked.report, code)
     if options.diff:
-        return code, nginx_report.as_diff(checked.input, checked.report)
-    least = Severity(options.level)
+        least = Severity(options.level or Severity.WARNING.value)
+        return code, nginx_report.as_diff(checked.input, checked.report, least, style)
+    least = Severity(options.level or Severity.INFO.value)
     return code, nginx_report.as_text(checked.input, checked.site, checked.report, checked.no_gunicorn, least, style)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,7 +12,9 @@ from gunicorn_autotune.cli.style import Style, wrapped
 from gunicorn_autotune.nginx.check import Report
 from gunicorn_autotune.nginx.edits import diff
 from gunicorn_autotune.nginx.finding import Finding, Need, Severity
+from gunicorn_autotune.nginx.patch import together
 from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.source import printable
 
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
 NOUNS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
@@ -28,8 +31,7 @@ PLAIN_WIDTH = 120
 
 def as_text(given: Input, site: Site, report: Report, no_gunicorn: str, least: Severity, style: Style) -> str:
     """Both sides, each finding with its fix, a sum, and what was not checked."""
-    order = list(Severity)
-    shown = [one for one in report.findings if order.index(one.level) <= order.index(least)]
+    shown = [one for one in report.findings if _counts(one, least)]
     parts = [_sides(given, site), *("\n".join(finding_lines(one, style)) for one in shown)]
     closing = [_sum(report, style), *_unchecked(report, no_gunicorn, style)]
     if any(one.edits for one in shown):
@@ -42,13 +44,13 @@ def as_text(given: Input, site: Site, report: Report, no_gunicorn: str, least: S
 def _sides(given: Input, site: Site) -> str:
     files = len(given.files)
     count = "1 file" if files == 1 else f"{files} files"
-    lines = [f"nginx      {site.version}, {given.root.file} ({count}, read by {given.read_by})"]
+    lines = [f"nginx      {site.version}, {shown(given.root.file)} ({count}, read by {given.read_by})"]
     if given.remark:
-        lines.append(f"           {given.remark}")
+        lines.append(f"           {shown(given.remark)}")
     if site.gunicorn is not None:
         gunicorn = site.gunicorn
         where = f"pid {gunicorn.status['server']['pid']}" if gunicorn.status else "as configured"
-        binds = ", ".join(gunicorn.get("bind", ()))
+        binds = shown(", ".join(gunicorn.get("bind", ())))
         lines.append(f"Gunicorn   {gunicorn.version}, {gunicorn.get('worker_class', 'sync')} at {binds}, {where}")
     return "\n".join(lines)
 
@@ -56,14 +58,19 @@ def _sides(given: Input, site: Site) -> str:
 def finding_lines(one: Finding, style: Style) -> list[str]:
     """Place, level and rule; the message; both sides; what to paste."""
     level = style.paint(COLOURS[one.level], one.level.value)
-    lines = [f"{style.paint('bold', f'{one.file}:{one.line}')}  {level} {one.rule.id}"]
-    lines += [f"  {line}" for line in wrapped(one.message, (style.width or PLAIN_WIDTH) - 2)]
+    lines = [f"{style.paint('bold', f'{shown(one.file)}:{one.line}')}  {level} {one.rule.id}"]
+    lines += [f"  {line}" for line in wrapped(shown(one.message), (style.width or PLAIN_WIDTH) - 2)]
     for name, text in (("nginx", one.nginx), ("gunicorn", one.gunicorn), ("fix", one.fix)):
         head = name
-        for line in text.splitlines():
-            lines.append(f"  {head.ljust(INDENT - 2)}{line}")
+        for line in text.split("\n") if text else ():
+            lines.append(f"  {head.ljust(INDENT - 2)}{shown(line)}")
             head = ""
     return lines
+
+
+def shown(text: str) -> str:
+    """One line of somebody's configuration as a terminal may get it: tabs, but no escapes and no bells."""
+    return "\t".join(map(printable, text.split("\t")))
 
 
 def _sum(report: Report, style: Style) -> str:
@@ -104,27 +111,45 @@ def _entry(one: Finding) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def as_diff(given: Input, report: Report) -> str:
-    """A patch against the files read, with the steps as leading comment lines; patch(1) skips those."""
-    edits = [edit for one in report.findings for edit in one.edits]
+def as_diff(given: Input, report: Report, least: Severity, style: Style) -> str:
+    """A patch against the files read, with the steps as leading comment lines; patch(1) skips those.
+
+    Exact to the byte where it goes into a file; on a terminal control characters are spelt out.
+    """
+    meant = [one for one in report.findings if _counts(one, least)]
+    edits = together(one.edits for one in meant)
     text = diff(given.texts(), edits)
     if not text:
         return "# Nothing to propose: no finding has a fix that can be told exactly as a change of these files."
-    left = [one for one in report.findings if not one.edits and one.fix and one.level is not Severity.INFO]
-    other = (
-        f"# {len(left)} more findings need a decision or Gunicorn's side; see them without --diff.\n" if left else ""
-    )
-    return STEPS.format(
-        main=given.root.file, folder=given.root.file.rpartition("/")[0] or "/", other=other
-    ) + text.rstrip("\n")
+    left = sum(bool(one.fix) and not (one.edits and set(one.edits) <= set(edits)) for one in meant)
+    other = _more(left, len(report.findings) - len(meant))
+    folder = given.root.file.rpartition("/")[0] or "/"
+    steps = STEPS.format(main=shlex.quote(given.root.file), folder=shlex.quote(folder), other=other)
+    exact = text.rstrip("\n")
+    return steps + (exact if style.width is None else "\n".join(map(shown, exact.split("\n"))))
+
+
+def _more(left: int, lesser: int) -> str:
+    """What the patch does not hold."""
+    lines = ""
+    if left:
+        lines += (
+            f"# Not in it: {left} findings that need a decision or Gunicorn's side, or lines that it changes already.\n"
+        )
+    return lines + (f"# Left out: {lesser} lesser findings (--level info).\n" if lesser else "")
+
+
+def _counts(one: Finding, least: Severity) -> bool:
+    order = list(Severity)
+    return order.index(one.level) <= order.index(least)
 
 
 STEPS = """\
 # A proposal; nothing was changed. Read it, keep what you agree with, then:
 #   sudo cp -a {folder} {folder}.before                         # keep the old set
-#   gunicorn-autotune nginx check {main} --diff > fix.patch         # this text
+#   the same command again, with `> fix.patch` behind it            # this text
 #   sudo patch -d / -p1 --follow-symlinks --dry-run < fix.patch     # does it fit?
 #   sudo patch -d / -p1 --follow-symlinks < fix.patch
 #   sudo nginx -t -c {main} && sudo nginx -s reload                 # reload drops no request
-#   sudo patch -d / -p1 --follow-symlinks -R < fix.patch && sudo nginx -t && sudo nginx -s reload        # back
+#   sudo patch -d / -p1 --follow-symlinks -R < fix.patch && sudo nginx -t -c {main} && sudo nginx -s reload    # back
 {other}"""

@@ -123,7 +123,7 @@ def changed(text: str, edits: Iterable[Edit]) -> str:
     lines = lines_in(text if text.endswith("\n") or not text else text + "\n")
     chosen: list[Edit] = []
     for edit in dict.fromkeys(edits):
-        if not any(_overlap(edit, other) for other in chosen):
+        if not any(overlap(edit, other) for other in chosen):
             chosen.append(edit)
     # From the end, so that the numbers of the lines above stay true. At one place: replace, then insert the last first.
     chosen.sort(key=lambda edit: (edit.first_line, edit.last_line))
@@ -139,8 +139,8 @@ def lines_in(text: str) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
-def _overlap(one: Edit, other: Edit) -> bool:
-    """Whether they touch the same lines, or one puts lines into the midst of what the other replaces."""
+def overlap(one: Edit, other: Edit) -> bool:
+    """Whether two edits of one file touch the same lines, or one puts lines amid what the other replaces."""
     if one.last_line < one.first_line and other.last_line < other.first_line:
         return False
     return one.first_line <= other.last_line and other.first_line <= one.last_line
