@@ -126,6 +126,12 @@ def _place(site: Site, route: Route, users: Mapping[str, set[str]]) -> Directive
     return _bare_place(site, route)
 
 
+def block_for(site: Site, route: Route) -> Directive:
+    """The block that takes another line and hides none: that of the lines in force, else the one that `gaps` names."""
+    beside = (block for block in reversed(route.scope.blocks) if block.children(SET))
+    return next(beside, None) or _bare_place(site, route)
+
+
 def _bare_place(site: Site, route: Route) -> Directive:
     """For the first headers of a route that sends none yet."""
     location = _location(route)
