@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.faults.options import ROOT
 from benchmarks.faults.page import markdown
 from benchmarks.faults.tables import Table, one_line
-from benchmarks.nginx import goals, kept, page_words
+from benchmarks.nginx import advice, goals, kept, page_words
 from benchmarks.nginx.tables import tables
 
 PAGE = ROOT / "docs" / "nginx-measured.md"
@@ -61,6 +61,9 @@ def _again(parts: dict[str, dict[str, Any]]) -> list[str]:
     return lines
 
 
-def write(results: Path = kept.RESULTS, path: Path = PAGE) -> None:
-    """The page."""
-    path.write_text(page(kept.read(results)))
+def write(results: Path = kept.RESULTS, folder: Path = PAGE.parent) -> None:
+    """The page, and the figures in the page for users."""
+    document = kept.read(results)
+    (folder / PAGE.name).write_text(page(document))
+    users = folder / advice.PAGE.name
+    users.write_text(advice.page(document["cells"], users.read_text()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from benchmarks.nginx import advice, kept
 from tests.nginx_pages import pages
 
 from gunicorn_autotune.nginx.rules import all_rules
@@ -55,3 +56,11 @@ def test_the_guides_answers_name_rules_that_exist() -> None:
     named = {rule for rows in sections().values() for _, answer in rows for rule in re.findall(r"NGX\d{3}", answer)}
 
     assert named - {listed.rule.id for listed in all_rules()} == set()
+
+
+def test_the_recommendation_has_the_figures_that_were_measured() -> None:
+    """UNIX or TCP, kept or not: from benchmarks/results/nginx.json, not typed by hand."""
+    text = advice.PAGE.read_text()
+
+    assert advice.PART.search(text)
+    assert text == advice.page(kept.read()["cells"], text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+from gunicorn_autotune.law.crew import EVENT_LOOP_FROM
 from gunicorn_autotune.law.levels import Throughput, throughput
 from gunicorn_autotune.model.history import History, Level
 
@@ -16,6 +17,7 @@ PASS_SHARE = 0.4
 """A growth must bring this share of its linear gain (.NET's bias is 0.15; a bottleneck brings 0)."""
 APART = 1.3
 _NEAR = 0.9
+_FED_SHARE = 0.85
 _JUDGED_SECONDS, _JUDGED_HIGH, _JUDGED_LOW = 3.0, 30, 10
 _LOW_SECONDS = 10.0
 LONG_SECONDS, LONG_FINISHED, PATIENCE_SECONDS = 8.0, 400, 20.0
@@ -30,14 +32,30 @@ def pays(history: History) -> bool | None:
     return _gains(high, low)
 
 
-def passed(levels: tuple[Level, ...]) -> bool | None:
-    """r - 1 + 2 r sqrt(1/lo + 1/hi) < 0.4 (g - 1) fails: even two sigma up, less than 40 % of linear gain."""
+def passed(levels: tuple[Level, ...], slots_each: float) -> bool | None:
+    """r - 1 + 2 r sqrt(1/lo + 1/hi) < 0.4 (g - 1) fails: even two sigma up, less than 40 % of linear gain.
+
+    None while too little is measured, or while the workers are less busy than before: that says nothing of them.
+    """
     high, low = samples(levels)
     if high.seconds < _JUDGED_SECONDS or high.finished < _JUDGED_HIGH or low.finished < _JUDGED_LOW:
         return None
     ratio, growth = high.per_second / low.per_second, high.ready / low.ready
     luck = 2.0 * ratio * math.sqrt(1.0 / low.finished + 1.0 / high.finished)
-    return ratio - 1.0 + luck >= PASS_SHARE * (growth - 1.0)
+    if ratio - 1.0 + luck >= PASS_SHARE * (growth - 1.0):
+        return True
+    return None if _starved(high, low, slots_each) else False
+
+
+def _starved(high: Throughput, low: Throughput, slots_each: float) -> bool:
+    """Whether requests wait and yet workers are less busy than fewer of them were: the new ones lack traffic.
+
+    Behind kept-alive connections a new worker may get a trickle for a minute. Where something behind the workers is
+    short, all of them stay as busy as before, waiting for it. An event loop is no measure: its slots are never full.
+    """
+    if slots_each >= EVENT_LOOP_FROM or high.busy_each is None or low.busy_each is None:
+        return False
+    return high.busy_each < _FED_SHARE * low.busy_each
 
 
 def passed_again(levels: tuple[Level, ...]) -> bool | None:

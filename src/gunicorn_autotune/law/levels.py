@@ -24,6 +24,14 @@ class Throughput:
     finished: int
     ready: float
     """Mean count of ready workers."""
+    busy_seconds: float | None
+    """Of all slots together; None where some stretch has none."""
+
+    @property
+    def busy_each(self) -> float | None:
+        """Mean busy slots of one worker."""
+        worker_seconds = self.ready * self.seconds
+        return None if self.busy_seconds is None or worker_seconds <= 0.0 else self.busy_seconds / worker_seconds
 
     @property
     def per_second(self) -> float:
@@ -56,9 +64,15 @@ def with_level(history: History, crew: Crew, mark: Mark, service_seconds: float)
 def throughput(levels: Iterable[Level]) -> Throughput:
     """All of them together."""
     seconds, finished, ready_seconds = 0.0, 0, 0.0
+    busy_seconds: float | None = 0.0
     for level in levels:
         length = level.last.at - level.first.at
         seconds += length
         finished += max(0, level.last.finished - level.first.finished)
         ready_seconds += level.ready * length
-    return Throughput(seconds, finished, ready_seconds / seconds if seconds > 0.0 else 0.0)
+        begun, ended = level.first.busy_seconds, level.last.busy_seconds
+        if begun is None or ended is None or busy_seconds is None:
+            busy_seconds = None
+        else:
+            busy_seconds += ended - begun
+    return Throughput(seconds, finished, ready_seconds / seconds if seconds > 0.0 else 0.0, busy_seconds)

@@ -30,7 +30,8 @@ def verified(policy: Policy, history: History, view: View) -> History:
         return history
     if ceiling is None and _doubtful(policy, history, view):
         return replace(history, ceiling=trial(policy, history, view), doubted_at=view.mark.at)
-    paid = passed(history.levels) if ceiling is None else passed_again(history.levels)
+    slots_each = view.crew.slots / max(1, view.crew.ready)
+    paid = passed(history.levels, slots_each) if ceiling is None else passed_again(history.levels)
     if paid is None:
         return history
     if paid:

@@ -42,7 +42,9 @@ class Gunicorn:
 
     def shown(self, name: str) -> str:
         """`keepalive = 2 (default of Gunicorn 27.0.1)`."""
-        return f"{name} = {self.values.get(name)!r} ({self.origins.get(name, f'default of Gunicorn {self.version}')})"
+        value = self.values.get(name)
+        text = f"{value:#o}" if name == "umask" and isinstance(value, int) else repr(value)
+        return f"{name} = {text} ({self.origins.get(name, f'default of Gunicorn {self.version}')})"
 
     @property
     def numbers(self) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ class Directive:
     """None for a simple directive; `()` for an empty block."""
     ignored: frozenset[str] = frozenset()
     """Rules that a `# autotune: ignore NGX203` on its line switches off here."""
-    _named: dict[str, list[Directive]] = field(default_factory=dict, compare=False, repr=False)
+    _named: dict[str, list[Directive]] = field(default_factory=dict, init=False, compare=False, repr=False)
     """Children by name, made when first asked: rules ask the `http` block of a thousand servers a thousand times."""
 
     @property

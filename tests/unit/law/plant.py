@@ -41,6 +41,8 @@ class Plant:
     boot_seconds: float = 1.0
     unseen_seconds: float = 0.0
     """How long a worker that is up gets no traffic."""
+    trickle: bool = False
+    """While unseen it has served one request, and no more: a new connection of a proxy that keeps the others."""
     waits_in_bucket: int | None = None
     """Where in QUEUE_TIME_BOUNDS_SECONDS every queue time lies from now on; None: no proxy writes them."""
     sees: dict[str, Any] = field(default_factory=dict)
@@ -116,7 +118,7 @@ class Plant:
             state=WorkerState.BOOTING if age < self.boot_seconds else None,
             spawned_at=spawned_at,
             boot_seconds=self.boot_seconds,
-            served=int(age >= self.boot_seconds + self.unseen_seconds),
+            served=int(age >= self.boot_seconds + (0.0 if self.trickle else self.unseen_seconds)),
         )
 
     @property

@@ -100,6 +100,20 @@ def test_no_judgement_before_the_new_workers_have_traffic():
     assert plant.history.ceiling is None
 
 
+def test_no_judgement_while_the_new_workers_have_a_trickle_of_traffic():
+    """One request each is no trial: the workers together are less busy than the few were."""
+    plant = pushed(Plant(scaling(), unseen_seconds=20.0, trickle=True), 20)
+
+    assert plant.history.ceiling is None
+
+
+def test_a_trickle_does_not_put_off_a_judgement_for_ever():
+    """Once the new workers are as busy as the others, a growth that brings nothing is found out."""
+    plant = pushed(Plant(pool_of(10), policy=a_policy(max_workers=32), unseen_seconds=20.0, trickle=True), 60)
+
+    assert plant.history.ceiling is not None
+
+
 def test_judgement_when_the_new_workers_have_traffic():
     """Ten seconds after they are seen to serve."""
     plant = pushed(Plant(pool_of(10), policy=a_policy(max_workers=32), unseen_seconds=20.0), 20)

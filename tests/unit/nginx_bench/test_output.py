@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+from benchmarks.nginx import advice
 from benchmarks.nginx.__main__ import report
 from benchmarks.nginx.page import page, write
 
@@ -160,6 +161,8 @@ def test_the_terminal_gets_the_same_tables():
 
 def test_the_page_is_written_from_the_kept_figures(tmp_path):
     """From nothing too."""
-    write(tmp_path / "none.json", tmp_path / "page.md")
+    (tmp_path / "nginx.md").write_text(advice.BEGIN + "old\n" + advice.END)
+    write(tmp_path / "none.json", tmp_path)
 
-    assert (tmp_path / "page.md").read_text() == page({"cells": {}})
+    assert (tmp_path / "nginx-measured.md").read_text() == page({"cells": {}})
+    assert (tmp_path / "nginx.md").read_text() == f"{advice.BEGIN}Not measured yet.\n\n{advice.END}"

@@ -5,8 +5,13 @@ import random
 
 import pytest
 from benchmarks.nginx import plans, race, verify
+from benchmarks.nginx.front import OURS
 from benchmarks.nginx.share import Newcomer, figures, has_its_share
 from benchmarks.openloop import Request
+
+from gunicorn_autotune.nginx.gunicorn import THREADED, Gunicorn
+from gunicorn_autotune.nginx.options import Options
+from gunicorn_autotune.nginx.render import render
 
 SECONDS = 300.0
 
@@ -110,3 +115,13 @@ def test_a_growth_is_misjudged_by_a_rollback_or_by_a_verdict(reason, verdict, mi
 
     assert (found["served"], found["per_second"], found["growths"]) == ([100, 0, 0], 20.0, 1)
     assert found["misjudged"] is misjudged
+
+
+def test_ours_is_what_render_writes() -> None:
+    """The pair that is measured is the pair that users are given."""
+    gunicorn = Gunicorn("27.0.1", THREADED, {"bind": ["127.0.0.1:8000"], "keepalive": OURS.gunicorn_keepalive})
+    rendered = render(gunicorn, Options(name="shop"))
+    kept = {" ".join(line.partition("#")[0].split()) for line in rendered["conf.d/shop-http.conf"].splitlines()}
+
+    assert {f"{line.strip()};" for line in OURS.pool.split(";") if "keepalive_" in line} <= kept
+    assert "proxy_next_upstream off;" in " ".join(rendered["shop/tuning.conf"].split())

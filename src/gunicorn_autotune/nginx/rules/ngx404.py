@@ -33,13 +33,13 @@ _COMMON = frozenset({"server_name", "host", "http_host", "server_port", "server_
 def check(site: Site) -> Iterator[Finding]:
     """Limits per client that answer 5xx; the absence of any."""
     seen: set[tuple[int, ...]] = set()
-    limited = False
+    limited, keys = False, _keys(site)
     for route in site.routes:
         for name in LIMITS:
             lines = route.scope.all(name)
             limited = limited or bool(lines)
             mark = tuple(id(one) for one in (*lines, *route.scope.all(f"{name}_status")))
-            if _per_client(site, lines) and mark not in seen:
+            if _per_client(keys, lines) and mark not in seen:
                 seen.add(mark)
                 yield from _status(route.scope, name, lines)
     if site.servers and not limited:
@@ -59,9 +59,8 @@ def _status(scope: Scope, name: str, lines: list[Directive]) -> Iterator[Finding
     )  # fmt: skip
 
 
-def _per_client(site: Site, lines: list[Directive]) -> bool:
+def _per_client(keys: dict[str, str], lines: list[Directive]) -> bool:
     """Whether some limit is kept for each client; one whose zone nobody defines counts as such."""
-    keys = _keys(site)
     zones = [_zone(one.args) or "".join(one.args[:1]) for one in lines]
     return any(zone not in keys or set(re.findall(r"\$\{?(\w+)", keys[zone])) - _COMMON for zone in zones)
 

@@ -71,8 +71,7 @@ def _missing(line: Directive, scope: Scope) -> Finding:
     return at(
         RULE,
         line,
-        "a file that was asked for before it was there stays 404 for up to "
-        f"{scope.value('open_file_cache_valid').text} after it is",
+        f"a file deployed after somebody asked for it stays 404 for up to {scope.value('open_file_cache_valid').text}",
         nginx=scope.value("open_file_cache_errors"),
         fix="open_file_cache_errors off;",
         edits=edits.replaced(line, "open_file_cache_errors off;"),

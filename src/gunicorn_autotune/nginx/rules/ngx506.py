@@ -33,17 +33,18 @@ WANTED = {
     "scripts": ("application/javascript", "text/javascript"),
 }
 LINES = ("gzip on;", "gzip_comp_level 5;", "gzip_min_length 256;", "gzip_vary on;", f"gzip_types {TYPES};")
+NAMES = ("gzip", "gzip_types", "gzip_comp_level", "brotli", "zstd")
 HIGHEST_LEVEL = 6
 
 
 def check(site: Site) -> Iterator[Finding]:
     """What is in force for Gunicorn's answers, told once for each place that decides it."""
-    seen: set[tuple[str, int, str]] = set()
+    seen: set[tuple[int, ...]] = set()
     for route in site.routes:
-        for one in _judged(site, route.scope):
-            if (one.file, one.line, one.message) not in seen:
-                seen.add((one.file, one.line, one.message))
-                yield one
+        deciding = tuple(id(route.scope.value(name).directive) for name in NAMES)
+        if deciding not in seen:
+            seen.add(deciding)
+            yield from _judged(site, route.scope)
 
 
 def _judged(site: Site, scope: Scope) -> Iterator[Finding]:

@@ -32,8 +32,7 @@ PAGE = "/50x.html"
 
 def check(site: Site) -> Iterator[Finding]:
     """Servers without a page for 502 or 504, and pages that only Gunicorn has."""
-    for server in site.servers:
-        routes = [route for route in site.routes if any(block is server.here for block in route.scope.blocks)]
+    for server, routes in site.by_server:
         missing = [code for code in GATEWAY if not all(_pages(route.scope, code) for route in routes)]
         if missing:
             yield _none(server, routes, missing)
@@ -50,7 +49,7 @@ def _pages(scope: Scope, code: str) -> list[Directive]:
     return [line for line in scope.all("error_page") if code in line.args[:-1]]
 
 
-def _is_asked_of_gunicorn(server: Scope, line: Directive, routes: list[Route]) -> bool:
+def _is_asked_of_gunicorn(server: Scope, line: Directive, routes: tuple[Route, ...]) -> bool:
     page = line.args[-1]
     if not page.startswith("/") or "$" in page:
         return False
@@ -63,7 +62,7 @@ def _location(page: str) -> str:
     return f"location = {page} {{\n    {root}\n    internal;\n}}"
 
 
-def _none(server: Scope, routes: list[Route], missing: list[str]) -> Finding:
+def _none(server: Scope, routes: tuple[Route, ...], missing: list[str]) -> Finding:
     line = f"error_page {' '.join(missing)} {PAGE};"
     here = next((route.scope for route in routes if not _pages(route.scope, missing[0])), server)
     hidden = here.all("error_page")

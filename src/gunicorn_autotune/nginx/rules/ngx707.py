@@ -22,6 +22,7 @@ from gunicorn_autotune.nginx import edits
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
 from gunicorn_autotune.nginx.listening import listeners
 from gunicorn_autotune.nginx.locations import takes_everything
+from gunicorn_autotune.nginx.routes import Route
 from gunicorn_autotune.nginx.scope import Scope
 from gunicorn_autotune.nginx.site import Site
 from gunicorn_autotune.nginx.tree import Directive
@@ -47,8 +48,8 @@ def check(site: Site) -> Iterator[Finding]:
                 edits=edits.replaced(place, GOOD) if value.directive else edits.added_in(place, GOOD),
             )  # fmt: skip
     names = {name for server in secured for name in _names(server)}
-    for server in site.servers:
-        if names & _names(server) and _in_the_clear(site, server):
+    for server, routes in site.by_server:
+        if names & _names(server) and _in_the_clear(server, routes):
             yield _clear(server)
 
 
@@ -56,10 +57,9 @@ def _names(server: Scope) -> set[str]:
     return {name for line in server.here.children("server_name") for name in line.args} or {""}
 
 
-def _in_the_clear(site: Site, server: Scope) -> bool:
+def _in_the_clear(server: Scope, routes: tuple[Route, ...]) -> bool:
     """Whether the application is served on port 80 to strangers, and nothing sends them on."""
     opened = any(one.port == 80 and one.public and not one.tls for one in listeners(server.here))
-    routes = [route for route in site.routes if any(block is server.here for block in route.scope.blocks)]
     whole = any(takes_everything(route.scope.here) for route in routes)
     return opened and whole and not any(_sends_on(one) for one in server.here.walk())
 
