@@ -55,7 +55,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--level",
         choices=[one.value for one in Severity],
-        help="leave out what is less (default: info; warning with --diff)",
+        help="leave out what is less; info prints notes in full (default: notes in a line each, none in --diff)",
     )
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="findings, sides and what was not checked, for programs")
@@ -71,10 +71,9 @@ def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:
     code = EXIT_CODES[checked.report.worst]
     if options.json:
         return code, nginx_report.as_json(checked.input, checked.site, checked.report, code)
+    least = Severity(options.level) if options.level else None
     if options.diff:
-        least = Severity(options.level or Severity.WARNING.value)
-        return code, nginx_report.as_diff(checked.input, checked.report, least, style)
-    least = Severity(options.level or Severity.INFO.value)
+        return code, nginx_report.as_diff(checked.input, checked.report, least or Severity.WARNING, style)
     return code, nginx_report.as_text(checked.input, checked.site, checked.report, checked.no_gunicorn, least, style)
 
 

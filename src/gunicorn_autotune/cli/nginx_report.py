@@ -29,16 +29,28 @@ INDENT = 11
 PLAIN_WIDTH = 120
 
 
-def as_text(given: Input, site: Site, report: Report, no_gunicorn: str, least: Severity, style: Style) -> str:
-    """Both sides, each finding with its fix, a sum, and what was not checked."""
-    shown = [one for one in report.findings if _counts(one, least)]
-    parts = [_sides(given, site), *("\n".join(finding_lines(one, style)) for one in shown)]
+def as_text(given: Input, site: Site, report: Report, no_gunicorn: str, least: Severity | None, style: Style) -> str:
+    """Both sides, each finding with its fix, a sum, and what was not checked.
+
+    With None for `least` notes are a line each: there are many, and they need not be acted on.
+    """
+    full = [one for one in report.findings if _counts(one, least or Severity.WARNING)]
+    notes = [one for one in report.findings if least is None and one not in full]
+    parts = [_sides(given, site), *("\n".join(finding_lines(one, style)) for one in full)]
+    parts += ["\n".join(line for one in notes for line in _note_lines(one, style))] if notes else []
     closing = [_sum(report, style), *_unchecked(report, no_gunicorn, style)]
-    if any(one.edits for one in shown):
+    if notes:
+        closing.append("`--level info` prints the notes with both sides and their fixes.")
+    if any(one.edits for one in full):
         closing.append("`--diff` prints fixes as a patch with the steps to apply it; nothing is ever changed for you.")
-    if shown:
-        closing.append(f"`--explain {shown[0].rule.id}` says why a rule is one.")
+    if full or notes:
+        closing.append(f"`--explain {(full or notes)[0].rule.id}` says why a rule is one.")
     return "\n\n".join([*parts, "\n".join(closing)])
+
+
+def _note_lines(one: Finding, style: Style) -> list[str]:
+    text = f"{shown(one.file)}:{one.line}  {one.rule.id}  {shown(one.message)}"
+    return wrapped(text, style.width, hang=2) if style.width else [text]
 
 
 def _sides(given: Input, site: Site) -> str:
@@ -52,7 +64,18 @@ def _sides(given: Input, site: Site) -> str:
         where = f"pid {gunicorn.status['server']['pid']}" if gunicorn.status else "as configured"
         binds = shown(", ".join(gunicorn.get("bind", ())))
         lines.append(f"Gunicorn   {gunicorn.version}, {gunicorn.get('worker_class', 'sync')} at {binds}, {where}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_followed(site)])
+
+
+def _followed(site: Site) -> list[str]:
+    """How many locations the answers are about, and which could not be asked."""
+    known = {id(route.proxy_pass) for route in site.every_route}
+    lost = [one.place for one in site.root.walk() if one.name == "proxy_pass" and id(one) not in known]
+    counted = f"{len(site.routes)} of {len(site.every_route)} that name their target"
+    what = f"{counted} lead to Gunicorn" if site.found else f"{counted} are taken for Gunicorn's"
+    lines = [f"locations  {what}"] if site.every_route else []
+    more = f"{', '.join(map(shown, lost[:2]))}{', ...' if len(lost) > 2 else ''}"
+    return [*lines, f"           not followed, a variable in proxy_pass: {more}"] if lost else lines
 
 
 def finding_lines(one: Finding, style: Style) -> list[str]:
