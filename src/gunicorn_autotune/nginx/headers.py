@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gunicorn_autotune.nginx import edits
 from gunicorn_autotune.nginx.finding import Severity
+from gunicorn_autotune.nginx.locations import EXACT, pattern_of
 from gunicorn_autotune.nginx.routes import Route
 from gunicorn_autotune.nginx.scope import Scope, Value
 from gunicorn_autotune.nginx.site import Site
@@ -106,9 +107,13 @@ def https_told(route: Route) -> Value | None:
 
 
 def host_severity(site: Site, route: Route) -> Severity:
-    """Of a missing Host: an error where Gunicorn's locations of that server all lack it, so that none is special."""
+    """Of a missing Host: an error where Gunicorn's locations of that server all lack it, so that none is special.
+
+    One that stands for a single path, as a health check's does, is special by itself.
+    """
     beside = [other for other in site.beside(route.scope.server) if site.leads_to_gunicorn(other)]
-    forgotten = all(other.scope.header("Host") is None for other in beside)
+    exact = all(pattern_of(_location(other))[0] == EXACT for other in beside)
+    forgotten = all(other.scope.header("Host") is None for other in beside) and not exact
     return Severity.ERROR if site.found and forgotten else Severity.WARNING
 
 
