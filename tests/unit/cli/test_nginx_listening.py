@@ -11,9 +11,9 @@ from gunicorn_autotune.cli.nginx_running import read_listening
 def test_a_port_that_listens_is_among_them() -> None:
     """Of both families."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        listening = read_listening()
+        port, listening = server.getsockname()[1], read_listening()
 
-    assert listening is not None and server.getsockname()[1] in listening
+    assert listening is not None and port in listening
 
 
 def test_a_port_that_is_only_connected_is_not(tmp_path: Path) -> None:
