@@ -92,8 +92,13 @@ def with_keeping(site: Site, upstream: Upstream) -> tuple[list[str], edits.Edits
     Lines to paste and edits; None for edits where nginx's half is not enough.
     """
     gunicorn = site.gunicorn
-    if gunicorn is None or outlasting(upstream, site.version, gunicorn) is None:
+    idle = outlasting(upstream, site.version, gunicorn) if gunicorn is not None else None
+    if gunicorn is None or idle is None:
         return [], ()
+    if not idle.args:
+        return [
+            f"# nginx {site.version} never lets go of a connection (1.15.3 can): better no keepalive (NGX001)"
+        ], None
     made = idle_edits(upstream, gunicorn)
     return [idle_line(upstream, gunicorn)], made or None
 

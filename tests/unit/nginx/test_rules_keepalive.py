@@ -440,3 +440,10 @@ def test_no_second_connection_header_is_put_beside_that_of_a_map() -> None:
     answers = found("NGX003", f"{TEN}events {{}}\nhttp {{\n{head}server {{\nlocation / {{\n{inner}\n}}\n}}\n}}\n")
 
     assert [one.edits for one in answers] == [()]
+
+
+def test_an_nginx_that_never_lets_go_is_not_made_to_keep_connections() -> None:
+    """Before 1.15.3 there is no time to set."""
+    text = written(said=GTHREAD + '#: nginx = "1.14.0"\n', upstream="keepalive 8;")
+
+    assert [()] == [one.edits for one in found("NGX002", text)]
