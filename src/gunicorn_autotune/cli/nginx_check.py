@@ -69,9 +69,9 @@ def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:
         return 0, nginx_explain.explained(options.explain)
     checked = checked_site(options)
     code = EXIT_CODES[checked.report.worst]
-    if options.json:
-        return code, nginx_report.as_json(checked.input, checked.site, checked.report, code)
     least = Severity(options.level) if options.level else None
+    if options.json:
+        return code, nginx_report.as_json(checked.input, checked.site, checked.report, code, least or Severity.INFO)
     if options.diff:
         return code, nginx_report.as_diff(checked.input, checked.report, least or Severity.WARNING, style)
     return code, nginx_report.as_text(checked.input, checked.site, checked.report, checked.no_gunicorn, least, style)

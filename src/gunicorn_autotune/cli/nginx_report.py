@@ -113,14 +113,14 @@ def _unchecked(report: Report, no_gunicorn: str, style: Style) -> Iterable[str]:
         yield style.paint("dim", f"not checked: {count} that need {LACKS[need]}{why}")
 
 
-def as_json(given: Input, site: Site, report: Report, code: int) -> str:
-    """One object; `exit_code` as the process returns it."""
+def as_json(given: Input, site: Site, report: Report, code: int, least: Severity = Severity.INFO) -> str:
+    """One object; `exit_code` as the process returns it, whatever is left out."""
     gunicorn = site.gunicorn
     document = {
         "exit_code": code,
         "nginx": {"version": site.version, "main": given.root.file, "files": given.files, "read_by": given.read_by},
         "gunicorn": {"version": gunicorn.version, "settings": dict(gunicorn.values)} if gunicorn else None,
-        "findings": [_entry(one) for one in report.findings],
+        "findings": [_entry(one) for one in report.findings if _counts(one, least)],
         "ignored": [_entry(one) for one in report.ignored],
         "unchecked": {need.value: [rule.id for rule in rules] for need, rules in report.unchecked.items()},
     }
