@@ -157,9 +157,9 @@ def _more(left: int, lesser: int) -> str:
     lines = ""
     if left:
         lines += (
-            f"# Not in it: {left} findings that need a decision or Gunicorn's side, or lines that it changes already.\n"
+            f"# Not in it, {left} more: they need a decision or Gunicorn's side, or lines that it changes already.\n"
         )
-    return lines + (f"# Left out: {lesser} lesser findings (--level info).\n" if lesser else "")
+    return lines + (f"# Left out, {lesser} more: lesser findings (--level info).\n" if lesser else "")
 
 
 def _counts(one: Finding, least: Severity) -> bool:

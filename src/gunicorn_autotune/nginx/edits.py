@@ -112,10 +112,14 @@ def _is_whole(text: str) -> bool:
 def _shares_lines(target: Directive | None, lines: Lines) -> bool:
     if target is None:
         return False
-    own = {id(target), *map(id, target.walk())}
+    own = {_mark(target), *map(_mark, target.walk())}
     touching = (one for line in range(target.line, target.last_line + 1) for one in lines.get((target.file, line), ()))
-    # Equal: the same line once more, of a file that is included twice.
-    return any(id(one) not in own and one != target for one in touching)
+    return any(_mark(one) not in own for one in touching)
+
+
+def _mark(one: Directive) -> tuple[object, ...]:
+    """The same for a line once more, of a file that is included twice."""
+    return one.file, one.line, one.last_line, one.name, one.args
 
 
 def changed(text: str, edits: Iterable[Edit]) -> str:

@@ -93,4 +93,4 @@ def test_a_patch_tells_what_it_leaves_out() -> None:
     """The rest needs a decision, or was not asked for."""
     text = printed(None, patch=True)
 
-    assert ("# Not in it: " in text, "# Left out: " in text) == (True, True)
+    assert ("# Not in it, " in text, "# Left out, " in text) == (True, True)

@@ -115,3 +115,29 @@ def test_more_connections_come_with_more_files() -> None:
     after = patched(f"{THREADS}events {{\nworker_connections 512;\n}}\nhttp {{\n{site}}}\n")
 
     assert "worker_rlimit_nofile 65535;" in after
+
+
+TWICE = {
+    MAIN: THREADS + "events {}\nhttp {\n    include /etc/nginx/sites;\n}\n",
+    "/etc/nginx/sites": "".join(
+        f"server {{\n    listen {port};\n    include /etc/nginx/app;\n}}\n" for port in (80, 81)
+    ),
+    "/etc/nginx/app": "location / {\n    proxy_pass http://127.0.0.1:8000;\n}\nlocation /a {\n    alias /srv/a;\n}\n",
+}
+
+
+def test_a_block_of_a_file_that_is_included_twice_is_put_right() -> None:
+    """Its children stand in the tree twice, and are no neighbours."""
+    edits = together(one.edits for one in check(site_from(TWICE), strict=True).findings)
+
+    assert "location /a/ {" in changed(
+        TWICE["/etc/nginx/app"], [edit for edit in edits if edit.file == "/etc/nginx/app"]
+    )
+
+
+def test_each_server_around_a_shared_file_gets_its_lines() -> None:
+    """The finding is one, at one line; the places to write are two."""
+    edits = together(one.edits for one in check(site_from(TWICE), strict=True).findings)
+    after = changed(TWICE["/etc/nginx/sites"], [edit for edit in edits if edit.file == "/etc/nginx/sites"])
+
+    assert after.count("proxy_connect_timeout 5s;") == 2
