@@ -76,7 +76,7 @@ def lost(scope: Scope) -> dict[str, Directive]:
     found: dict[str, Directive] = {}
     for level in levels[1:]:
         for one in level:
-            if _name(one) not in sent:
+            if one.args and _name(one) not in sent:
                 found.setdefault(_name(one), one)
     return found
 

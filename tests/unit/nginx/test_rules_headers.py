@@ -276,3 +276,8 @@ def test_the_headers_are_blanked_where_somebody_lets_underscores_in() -> None:
     after = cured("NGX306", location("", said="#: gunicorn.threads = 2", server="underscores_in_headers on;"))
 
     assert ("underscores_in_headers on;" in after, 'proxy_set_header SCRIPT_NAME "";' in after) == (True, True)
+
+
+def test_a_line_without_a_name_is_no_lost_header() -> None:
+    """nginx refuses it; the other rules go on."""
+    assert [] == levels("NGX305", location("proxy_set_header Host $host;", server="proxy_set_header;"))
