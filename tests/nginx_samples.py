@@ -118,6 +118,8 @@ def _host(said: dict[str, Any]) -> HostFacts:
         made["test"] = NginxTest(**made["test"])
     if "timing" in made:
         made["timing"] = Timing(**made["timing"])
+    if "listening" in made:
+        made["listening"] = frozenset(made["listening"])
     for name in ("own_addresses", "nginx_groups", "error_log"):
         if name in made:
             made[name] = tuple(made[name])

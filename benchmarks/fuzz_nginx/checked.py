@@ -44,7 +44,7 @@ def check_files(files: Files) -> str:
     as_text(given, site, report, "", Severity.INFO, Style())
     json.loads(as_json(given, site, report, 0))
     if size <= COMPARED_CHARACTERS:
-        as_diff(given, report)
+        as_diff(given, report, Severity.INFO, Style())
         _reads_again(texts, report)
     return "accepted"
 

@@ -53,7 +53,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_token(parser)
     parser.add_argument("--nginx-version", metavar="1.22.1", help="judge by the defaults of this version")
     parser.add_argument(
-        "--level", choices=[one.value for one in Severity], default="info", help="leave out what is less"
+        "--level",
+        choices=[one.value for one in Severity],
+        help="leave out what is less; info prints notes in full (default: notes in a line each, none in --diff)",
     )
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="findings, sides and what was not checked, for programs")
@@ -67,11 +69,11 @@ def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:
         return 0, nginx_explain.explained(options.explain)
     checked = checked_site(options)
     code = EXIT_CODES[checked.report.worst]
+    least = Severity(options.level) if options.level else None
     if options.json:
-        return code, nginx_report.as_json(checked.input, checked.site, checked.report, code)
+        return code, nginx_report.as_json(checked.input, checked.site, checked.report, code, least or Severity.INFO)
     if options.diff:
-        return code, nginx_report.as_diff(checked.input, checked.report)
-    least = Severity(options.level)
+        return code, nginx_report.as_diff(checked.input, checked.report, least or Severity.WARNING, style)
     return code, nginx_report.as_text(checked.input, checked.site, checked.report, checked.no_gunicorn, least, style)
 
 

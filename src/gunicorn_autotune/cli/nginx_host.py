@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gunicorn_autotune.cli.nginx_binary import Build, nginx_build, nginx_test
 from gunicorn_autotune.cli.nginx_names import host_names, own_addresses, peers, resolved, socket_paths
-from gunicorn_autotune.cli.nginx_running import read_workers
+from gunicorn_autotune.cli.nginx_running import read_listening, read_workers
 from gunicorn_autotune.model.readings import Missing
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
 from gunicorn_autotune.nginx.host import HostFacts, SocketFile, Timing
@@ -40,6 +40,7 @@ def host_facts(config: Directive, gunicorn: Gunicorn | None, nginx_binary: str |
         somaxconn=None if isinstance(somaxconn, Missing) else somaxconn,
         addresses=resolved(host_names(passed_to, bind)),
         own_addresses=own_addresses(),
+        listening=read_listening(),
         sockets=dict(_sockets(socket_paths(passed_to, bind))),
         nginx_groups=_worker_groups(config, build),
         worker_open_files=workers.open_files if workers else None,

@@ -12,7 +12,7 @@ from gunicorn_autotune.cli.style import CommandError
 from gunicorn_autotune.model.readings import Missing
 from gunicorn_autotune.nginx.dump import Dump
 from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.source import NginxSyntaxError, Source
+from gunicorn_autotune.nginx.source import NginxSyntaxError, Source, printable
 from gunicorn_autotune.nginx.tree import Directive
 
 
@@ -42,7 +42,7 @@ def read_input(path: str, dump: str | None, binary: str | None) -> Input:
     if dump:
         return _dumped(_text_of(dump), "standard input" if dump == "-" else dump)
     if not Path(path).is_file():
-        raise CommandError(f"{path}: unreadable: no such file; nginx's main configuration file is meant")
+        raise CommandError(f"{printable(path)}: unreadable: no such file; nginx's main configuration file is meant")
     printed = nginx_dump(binary, path) if binary else Missing("")
     if isinstance(printed, Missing):
         remark = f"`nginx -T`: {printed.why}" if printed.why else ""
@@ -62,11 +62,10 @@ def _text_of(dump: str) -> str:
 
 
 def _dumped(text: str, name: str) -> Input:
-    source = Dump(text)
-    if not source.main:
-        raise CommandError(
-            f"{name}: unreadable: no line `# configuration file ...:`; the output of `nginx -T` is meant"
-        )
+    try:
+        source = Dump(text)
+    except NginxSyntaxError as error:
+        raise CommandError(f"{printable(name)}:{error.line}: {error.what} (unreadable, nothing was checked)") from None
     return _parsed(source, source.main, name, "")
 
 

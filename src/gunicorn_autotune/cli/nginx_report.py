@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,7 +12,9 @@ from gunicorn_autotune.cli.style import Style, wrapped
 from gunicorn_autotune.nginx.check import Report
 from gunicorn_autotune.nginx.edits import diff
 from gunicorn_autotune.nginx.finding import Finding, Need, Severity
+from gunicorn_autotune.nginx.patch import together
 from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.source import printable
 
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
 NOUNS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
@@ -26,44 +29,71 @@ INDENT = 11
 PLAIN_WIDTH = 120
 
 
-def as_text(given: Input, site: Site, report: Report, no_gunicorn: str, least: Severity, style: Style) -> str:
-    """Both sides, each finding with its fix, a sum, and what was not checked."""
-    order = list(Severity)
-    shown = [one for one in report.findings if order.index(one.level) <= order.index(least)]
-    parts = [_sides(given, site), *("\n".join(finding_lines(one, style)) for one in shown)]
+def as_text(given: Input, site: Site, report: Report, no_gunicorn: str, least: Severity | None, style: Style) -> str:
+    """Both sides, each finding with its fix, a sum, and what was not checked.
+
+    With None for `least` notes are a line each: there are many, and they need not be acted on.
+    """
+    full = [one for one in report.findings if _counts(one, least or Severity.WARNING)]
+    notes = [one for one in report.findings if least is None and one not in full]
+    parts = [_sides(given, site), *("\n".join(finding_lines(one, style)) for one in full)]
+    parts += ["\n".join(line for one in notes for line in _note_lines(one, style))] if notes else []
     closing = [_sum(report, style), *_unchecked(report, no_gunicorn, style)]
-    if any(one.edits for one in shown):
+    if notes:
+        closing.append("`--level info` prints the notes with both sides and their fixes.")
+    if any(one.edits for one in full):
         closing.append("`--diff` prints fixes as a patch with the steps to apply it; nothing is ever changed for you.")
-    if shown:
-        closing.append(f"`--explain {shown[0].rule.id}` says why a rule is one.")
+    if full or notes:
+        closing.append(f"`--explain {(full or notes)[0].rule.id}` says why a rule is one.")
     return "\n\n".join([*parts, "\n".join(closing)])
+
+
+def _note_lines(one: Finding, style: Style) -> list[str]:
+    text = f"{shown(one.file)}:{one.line}  {one.rule.id}  {shown(one.message)}"
+    return wrapped(text, style.width, hang=2) if style.width else [text]
 
 
 def _sides(given: Input, site: Site) -> str:
     files = len(given.files)
     count = "1 file" if files == 1 else f"{files} files"
-    lines = [f"nginx      {site.version}, {given.root.file} ({count}, read by {given.read_by})"]
+    lines = [f"nginx      {site.version}, {shown(given.root.file)} ({count}, read by {given.read_by})"]
     if given.remark:
-        lines.append(f"           {given.remark}")
+        lines.append(f"           {shown(given.remark)}")
     if site.gunicorn is not None:
         gunicorn = site.gunicorn
         where = f"pid {gunicorn.status['server']['pid']}" if gunicorn.status else "as configured"
-        binds = ", ".join(gunicorn.get("bind", ()))
+        binds = shown(", ".join(gunicorn.get("bind", ())))
         lines.append(f"Gunicorn   {gunicorn.version}, {gunicorn.get('worker_class', 'sync')} at {binds}, {where}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_followed(site)])
+
+
+def _followed(site: Site) -> list[str]:
+    """How many locations the answers are about, and which could not be asked."""
+    known = {id(route.proxy_pass) for route in site.every_route}
+    lost = [one.place for one in site.root.walk() if one.name == "proxy_pass" and id(one) not in known]
+    counted = f"{len(site.routes)} of {len(site.every_route)} that name their target"
+    what = f"{counted} lead to Gunicorn" if site.found else f"{counted} are taken for Gunicorn's"
+    lines = [f"locations  {what}"] if site.every_route else []
+    more = f"{', '.join(map(shown, lost[:2]))}{', ...' if len(lost) > 2 else ''}"
+    return [*lines, f"           not followed, a variable in proxy_pass: {more}"] if lost else lines
 
 
 def finding_lines(one: Finding, style: Style) -> list[str]:
     """Place, level and rule; the message; both sides; what to paste."""
     level = style.paint(COLOURS[one.level], one.level.value)
-    lines = [f"{style.paint('bold', f'{one.file}:{one.line}')}  {level} {one.rule.id}"]
-    lines += [f"  {line}" for line in wrapped(one.message, (style.width or PLAIN_WIDTH) - 2)]
+    lines = [f"{style.paint('bold', f'{shown(one.file)}:{one.line}')}  {level} {one.rule.id}"]
+    lines += [f"  {line}" for line in wrapped(shown(one.message), (style.width or PLAIN_WIDTH) - 2)]
     for name, text in (("nginx", one.nginx), ("gunicorn", one.gunicorn), ("fix", one.fix)):
         head = name
-        for line in text.splitlines():
-            lines.append(f"  {head.ljust(INDENT - 2)}{line}")
+        for line in text.split("\n") if text else ():
+            lines.append(f"  {head.ljust(INDENT - 2)}{shown(line)}")
             head = ""
     return lines
+
+
+def shown(text: str) -> str:
+    """One line of somebody's configuration as a terminal may get it: tabs, but no escapes and no bells."""
+    return "\t".join(map(printable, text.split("\t")))
 
 
 def _sum(report: Report, style: Style) -> str:
@@ -83,14 +113,14 @@ def _unchecked(report: Report, no_gunicorn: str, style: Style) -> Iterable[str]:
         yield style.paint("dim", f"not checked: {count} that need {LACKS[need]}{why}")
 
 
-def as_json(given: Input, site: Site, report: Report, code: int) -> str:
-    """One object; `exit_code` as the process returns it."""
+def as_json(given: Input, site: Site, report: Report, code: int, least: Severity = Severity.INFO) -> str:
+    """One object; `exit_code` as the process returns it, whatever is left out."""
     gunicorn = site.gunicorn
     document = {
         "exit_code": code,
         "nginx": {"version": site.version, "main": given.root.file, "files": given.files, "read_by": given.read_by},
         "gunicorn": {"version": gunicorn.version, "settings": dict(gunicorn.values)} if gunicorn else None,
-        "findings": [_entry(one) for one in report.findings],
+        "findings": [_entry(one) for one in report.findings if _counts(one, least)],
         "ignored": [_entry(one) for one in report.ignored],
         "unchecked": {need.value: [rule.id for rule in rules] for need, rules in report.unchecked.items()},
     }
@@ -104,27 +134,45 @@ def _entry(one: Finding) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def as_diff(given: Input, report: Report) -> str:
-    """A patch against the files read, with the steps as leading comment lines; patch(1) skips those."""
-    edits = [edit for one in report.findings for edit in one.edits]
+def as_diff(given: Input, report: Report, least: Severity, style: Style) -> str:
+    """A patch against the files read, with the steps as leading comment lines; patch(1) skips those.
+
+    Exact to the byte where it goes into a file; on a terminal control characters are spelt out.
+    """
+    meant = [one for one in report.findings if _counts(one, least)]
+    edits = together(one.edits for one in meant)
     text = diff(given.texts(), edits)
     if not text:
         return "# Nothing to propose: no finding has a fix that can be told exactly as a change of these files."
-    left = [one for one in report.findings if not one.edits and one.fix and one.level is not Severity.INFO]
-    other = (
-        f"# {len(left)} more findings need a decision or Gunicorn's side; see them without --diff.\n" if left else ""
-    )
-    return STEPS.format(
-        main=given.root.file, folder=given.root.file.rpartition("/")[0] or "/", other=other
-    ) + text.rstrip("\n")
+    left = sum(bool(one.fix) and not (one.edits and set(one.edits) <= set(edits)) for one in meant)
+    other = _more(left, len(report.findings) - len(meant))
+    folder = given.root.file.rpartition("/")[0] or "/"
+    steps = STEPS.format(main=shlex.quote(given.root.file), folder=shlex.quote(folder), other=other)
+    exact = text.rstrip("\n")
+    return steps + (exact if style.width is None else "\n".join(map(shown, exact.split("\n"))))
+
+
+def _more(left: int, lesser: int) -> str:
+    """What the patch does not hold."""
+    lines = ""
+    if left:
+        lines += (
+            f"# Not in it, {left} more: they need a decision or Gunicorn's side, or lines that it changes already.\n"
+        )
+    return lines + (f"# Left out, {lesser} more: lesser findings (--level info).\n" if lesser else "")
+
+
+def _counts(one: Finding, least: Severity) -> bool:
+    order = list(Severity)
+    return order.index(one.level) <= order.index(least)
 
 
 STEPS = """\
 # A proposal; nothing was changed. Read it, keep what you agree with, then:
 #   sudo cp -a {folder} {folder}.before                         # keep the old set
-#   gunicorn-autotune nginx check {main} --diff > fix.patch         # this text
+#   the same command again, with `> fix.patch` behind it            # this text
 #   sudo patch -d / -p1 --follow-symlinks --dry-run < fix.patch     # does it fit?
 #   sudo patch -d / -p1 --follow-symlinks < fix.patch
 #   sudo nginx -t -c {main} && sudo nginx -s reload                 # reload drops no request
-#   sudo patch -d / -p1 --follow-symlinks -R < fix.patch && sudo nginx -t && sudo nginx -s reload        # back
+#   sudo patch -d / -p1 --follow-symlinks -R < fix.patch && sudo nginx -t -c {main} && sudo nginx -s reload    # back
 {other}"""

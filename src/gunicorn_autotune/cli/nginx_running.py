@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 WORKER = "nginx: worker process"
+PROC, LISTEN = Path("/proc"), "0A"
 _OPEN_FILES = re.compile(r"^Max open files\s+(\d+)", re.MULTILINE)
 
 
@@ -49,3 +50,19 @@ def _open_files(pid: int) -> int | None:
     except OSError:
         return None
     return int(match[1]) if match else None
+
+
+def read_listening(proc: Path = PROC) -> frozenset[int] | None:
+    """TCP ports that somebody listens at in this network namespace; None where the kernel does not tell."""
+    found: set[int] = set()
+    known = False
+    for name in ("tcp", "tcp6"):
+        try:
+            lines = (proc / "net" / name).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        known = True
+        for words in map(str.split, lines):
+            if len(words) > 3 and words[3] == LISTEN:
+                found.add(int(words[1].rpartition(":")[2], 16))
+    return frozenset(found) if known else None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from gunicorn_autotune.nginx import edits
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
 from gunicorn_autotune.nginx.scope import Value
 from gunicorn_autotune.nginx.site import Site
 from gunicorn_autotune.nginx.tree import Directive
+
+AMPLE_FILES = 65535
+"""A `worker_rlimit_nofile` that holds twice the usual connections."""
 
 
 def events(site: Site) -> Directive | None:
@@ -18,6 +22,21 @@ def worker_connections(site: Site) -> Value:
     block = events(site)
     scope = site.main.inner(block) if block else site.main
     return scope.value("worker_connections")
+
+
+def more_connections(site: Site, most: int) -> tuple[str, edits.Edits]:
+    """`worker_connections` raised, with the limit of open files where nobody wrote one: without it 1,024 hold (NGX603).
+
+    Lines to paste and edits.
+    """
+    block, value = events(site), worker_connections(site)
+    line, files = f"worker_connections {most};", f"worker_rlimit_nofile {max(AMPLE_FILES, 2 * most)};"
+    limited = site.main.value("worker_rlimit_nofile").directive is not None
+    made = edits.replaced(value.directive, line) if value.directive else edits.added_in(block, line) if block else ()
+    text = f"{line}    # in events"
+    if limited or block is None:
+        return text, made
+    return f"{text}\n{files}    # in the main file, outside of http", (*made, *edits.added_before(block, files))
 
 
 def nginx_workers(site: Site) -> int | None:

@@ -43,9 +43,7 @@ def check(site: Site, rules: Iterable[Listed] | None = None, *, strict: bool = F
         else:
             findings += _answers(listed, site, lines, strict)
     ignored_at = {(one.file, one.line): one.ignored for one in site.root.walk() if one.ignored}
-    # A file included twice says everything twice.
-    unique = {(one.rule.id, one.file, one.line, one.message): one for one in findings}
-    ordered = sorted(unique.values(), key=lambda one: (_ORDER[one.level], one.file, one.line, one.rule.id))
+    ordered = sorted(_once(findings), key=lambda one: (_ORDER[one.level], one.file, one.line, one.rule.id))
     quiet = [one for one in ordered if one.rule.id in ignored_at.get((one.file, one.line), frozenset())]
     return Report(
         findings=tuple(one for one in ordered if one not in quiet),
@@ -63,6 +61,18 @@ def _answers(listed: Listed, site: Site, lines: Lines, strict: bool) -> list[Fin
         # One odd configuration must not silence all the other rules.
         why = f"the rule itself failed ({type(error).__name__}: {error}); please report it with this configuration"
         return [Finding(listed.rule, site.root.file, 1, why, severity=Severity.INFO)]
+
+
+def _once(findings: Iterable[Finding]) -> list[Finding]:
+    """A file included twice says everything twice; what is to be changed may differ, as the server around it does."""
+    unique: dict[tuple[str, str, int, str], Finding] = {}
+    for one in findings:
+        key = (one.rule.id, one.file, one.line, one.message)
+        first = unique.setdefault(key, one)
+        if first is not one and first.edits != one.edits:
+            both = first.edits and one.edits and tuple(dict.fromkeys((*first.edits, *one.edits)))
+            unique[key] = dataclasses.replace(first, edits=both)
+    return list(unique.values())
 
 
 def _with_feasible_edits(finding: Finding, lines: Lines) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gunicorn_autotune.nginx import defaults, fitting, keepalive
+from gunicorn_autotune.nginx import defaults, edits, fitting, keepalive
 from gunicorn_autotune.nginx.gunicorn import SYNC, THREADED, Gunicorn
 from gunicorn_autotune.nginx.options import Options
 from gunicorn_autotune.nginx.routes import Route, Upstream
@@ -69,3 +69,40 @@ def gunicorn_line(gunicorn: Gunicorn) -> str:
     """Gunicorn's half of the fix, a line of its own; empty where nginx's half is enough."""
     seconds = pair(gunicorn)[1]
     return f"\nkeepalive = {seconds}    # in Gunicorn's configuration file" if seconds else ""
+
+
+def idle_line(upstream: Upstream, gunicorn: Gunicorn) -> str:
+    """nginx's time that fits, to paste, and Gunicorn's where that must change too."""
+    return f"keepalive_timeout {pair(gunicorn)[0]}s;    # in upstream {upstream.name}{gunicorn_line(gunicorn)}"
+
+
+def idle_edits(upstream: Upstream, gunicorn: Gunicorn) -> edits.Edits:
+    """nginx's half alone cures where Gunicorn's keepalive leaves room for it; () else."""
+    seconds, changed = pair(gunicorn)
+    block, line = upstream.block, upstream.value("keepalive_timeout")
+    if changed or block is None:
+        return ()
+    text = f"keepalive_timeout {seconds}s;"
+    return edits.replaced(line, text) if line else edits.added_in(block, text)
+
+
+def with_keeping(site: Site, upstream: Upstream) -> tuple[list[str], edits.Edits | None]:
+    """What has to go with a fix that makes a declared keepalive work, lest it brings the race of NGX001.
+
+    Lines to paste and edits; None for edits where nginx's half is not enough.
+    """
+    gunicorn = site.gunicorn
+    idle = outlasting(upstream, site.version, gunicorn) if gunicorn is not None else None
+    if gunicorn is None or idle is None:
+        return [], ()
+    if not idle.args:
+        return [
+            f"# nginx {site.version} never lets go of a connection (1.15.3 can): better no keepalive (NGX001)"
+        ], None
+    made = idle_edits(upstream, gunicorn)
+    return [idle_line(upstream, gunicorn)], made or None
+
+
+def loses(gunicorn: Gunicorn | None) -> bool:
+    """Whether leaving workers lose requests on kept connections, so that none should be kept (NGX007)."""
+    return gunicorn is not None and gunicorn.kind == THREADED and () < gunicorn.numbers < fitting.LINGERS

@@ -112,10 +112,14 @@ def _is_whole(text: str) -> bool:
 def _shares_lines(target: Directive | None, lines: Lines) -> bool:
     if target is None:
         return False
-    own = {id(target), *map(id, target.walk())}
+    own = {_mark(target), *map(_mark, target.walk())}
     touching = (one for line in range(target.line, target.last_line + 1) for one in lines.get((target.file, line), ()))
-    # Equal: the same line once more, of a file that is included twice.
-    return any(id(one) not in own and one != target for one in touching)
+    return any(_mark(one) not in own for one in touching)
+
+
+def _mark(one: Directive) -> tuple[object, ...]:
+    """The same for a line once more, of a file that is included twice."""
+    return one.file, one.line, one.last_line, one.name, one.args
 
 
 def changed(text: str, edits: Iterable[Edit]) -> str:
@@ -123,7 +127,7 @@ def changed(text: str, edits: Iterable[Edit]) -> str:
     lines = lines_in(text if text.endswith("\n") or not text else text + "\n")
     chosen: list[Edit] = []
     for edit in dict.fromkeys(edits):
-        if not any(_overlap(edit, other) for other in chosen):
+        if not any(overlap(edit, other) for other in chosen):
             chosen.append(edit)
     # From the end, so that the numbers of the lines above stay true. At one place: replace, then insert the last first.
     chosen.sort(key=lambda edit: (edit.first_line, edit.last_line))
@@ -139,8 +143,8 @@ def lines_in(text: str) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
-def _overlap(one: Edit, other: Edit) -> bool:
-    """Whether they touch the same lines, or one puts lines into the midst of what the other replaces."""
+def overlap(one: Edit, other: Edit) -> bool:
+    """Whether two edits of one file touch the same lines, or one puts lines amid what the other replaces."""
     if one.last_line < one.first_line and other.last_line < other.first_line:
         return False
     return one.first_line <= other.last_line and other.first_line <= one.last_line

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gunicorn_autotune.nginx import edits
 from gunicorn_autotune.nginx.finding import Severity
+from gunicorn_autotune.nginx.locations import EXACT, pattern_of
 from gunicorn_autotune.nginx.routes import Route
 from gunicorn_autotune.nginx.scope import Scope, Value
 from gunicorn_autotune.nginx.site import Site
@@ -75,7 +76,7 @@ def lost(scope: Scope) -> dict[str, Directive]:
     found: dict[str, Directive] = {}
     for level in levels[1:]:
         for one in level:
-            if _name(one) not in sent:
+            if one.args and _name(one) not in sent:
                 found.setdefault(_name(one), one)
     return found
 
@@ -106,9 +107,13 @@ def https_told(route: Route) -> Value | None:
 
 
 def host_severity(site: Site, route: Route) -> Severity:
-    """Of a missing Host: an error where Gunicorn's locations of that server all lack it, so that none is special."""
+    """Of a missing Host: an error where Gunicorn's locations of that server all lack it, so that none is special.
+
+    One that stands for a single path, as a health check's does, is special by itself.
+    """
     beside = [other for other in site.beside(route.scope.server) if site.leads_to_gunicorn(other)]
-    forgotten = all(other.scope.header("Host") is None for other in beside)
+    exact = all(pattern_of(_location(other))[0] == EXACT for other in beside)
+    forgotten = all(other.scope.header("Host") is None for other in beside) and not exact
     return Severity.ERROR if site.found and forgotten else Severity.WARNING
 
 
@@ -124,6 +129,12 @@ def _place(site: Site, route: Route, users: Mapping[str, set[str]]) -> Directive
         alone = len(users[last.place]) == 1 and last.file != location.file and last in location.children(SET)
         return location if alone else last
     return _bare_place(site, route)
+
+
+def block_for(site: Site, route: Route) -> Directive:
+    """The block that takes another line and hides none: that of the lines in force, else the one that `gaps` names."""
+    beside = (block for block in reversed(route.scope.blocks) if block.children(SET))
+    return next(beside, None) or _bare_place(site, route)
 
 
 def _bare_place(site: Site, route: Route) -> Directive:

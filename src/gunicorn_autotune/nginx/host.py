@@ -50,6 +50,8 @@ class HostFacts:
     """Names in `server` and `proxy_pass`, resolved; names that do not resolve are absent."""
     own_addresses: tuple[str, ...] = ()
     """Of this host's interfaces."""
+    listening: frozenset[int] | None = None
+    """TCP ports of this host that somebody listens at."""
     sockets: Mapping[str, SocketFile | None] = field(default_factory=dict)
     """UNIX sockets named by either side; None where there is no such file."""
     nginx_groups: tuple[str, ...] | None = None

@@ -57,12 +57,6 @@ def location(scope: Scope) -> Directive:
     return (around or scope).here
 
 
-def headers_block(scope: Scope) -> Directive:
-    """Where another `proxy_set_header` hides none: beside those in force."""
-    beside = (block for block in reversed(scope.blocks) if block.children("proxy_set_header"))
-    return next(beside, location(scope))
-
-
 def added(lines: Iterable[tuple[Directive, str]]) -> edits.Edits:
     """Lines at the end of blocks, one edit each, so that two rules that want the same line ask for one edit.
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from gunicorn_autotune.nginx.scope import Scope, scopes
 from gunicorn_autotune.nginx.tree import Directive
 
+_URI = re.compile(r"/|(?=\$\{?(?:request_uri|uri|document_uri|is_args|args)\b)")
+"""Where the target ends: at a slash, or at a variable that begins with one."""
 _UNIX = re.compile(r"unix:(?P<path>[^:]+)(?::.*)?", re.DOTALL)
 
 
@@ -65,13 +67,13 @@ class Route:
 
 
 def upstreams(root: Directive) -> dict[str, Upstream]:
-    """All `upstream` blocks by name."""
+    """All `upstream` blocks by name in small letters: nginx tells `Shop` from `shop` nowhere (measured, 1.22.1)."""
     found = {}
     for http in root.children("http"):
         for block in http.children("upstream"):
             if block.args:
                 peers = tuple(_peer(server.args[0], server) for server in block.children("server") if server.args)
-                found[block.args[0]] = Upstream(block.args[0], block, peers)
+                found[block.args[0].lower()] = Upstream(block.args[0], block, peers)
     return found
 
 
@@ -90,10 +92,10 @@ def _route(scope: Scope, passed: Directive, named: Mapping[str, Upstream]) -> Ro
     scheme, separator, rest = passed.args[0].partition("://")
     if not separator or scheme.lower() not in ("http", "https"):
         return None
-    target = rest if rest.startswith("unix:") else rest.partition("/")[0]
+    target = rest if rest.startswith("unix:") else _URI.split(rest, maxsplit=1)[0]
     if "$" in target or not target:
         return None
-    upstream = named.get(target) or Upstream(target, None, (_peer(target, passed, scheme.lower()),))
+    upstream = named.get(target.lower()) or Upstream(target, None, (_peer(target, passed, scheme.lower()),))
     return Route(scope, passed, scheme.lower(), upstream)
 
 

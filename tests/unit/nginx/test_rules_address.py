@@ -48,8 +48,9 @@ def test_every_location_with_the_wrong_address_is_put_right() -> None:
             UNIX + '\nhost.sockets = {"/mnt/g.sock" = {mode = 511, owner = "a", group = "a"}}',
         ),
         ("server web:8000;", TCP),
+        ("server 127.0.0.1:6081;", TCP + "\nhost.listening = [80, 6081, 8000]"),
     ],
-    ids=["systemd-socket", "published-port", "shared-volume", "other-container"],
+    ids=["systemd-socket", "published-port", "shared-volume", "other-container", "cache-between"],
 )
 def test_what_no_file_can_tell_is_a_warning(servers: str, said: str) -> None:
     """A bind that nobody wrote, a container's port, a mounted socket, a name of another container."""
@@ -229,3 +230,17 @@ def test_the_scheme_towards_another_server_is_not_judged() -> None:
     body = "location / { proxy_pass http://shop; }\nlocation /pay/ { proxy_pass https://127.0.0.1:9443; }"
 
     assert [] == levels("NGX208", f"#: {TCP}\nevents {{}}\n{HTTP % body}")
+
+
+def test_a_cache_between_the_two_is_not_patched_away() -> None:
+    """Somebody listens where nginx points: what, no file tells."""
+    text = upstream("server 127.0.0.1:6081;", TCP + "\nhost.listening = [6081]")
+
+    assert [()] == [one.edits for one in asked("NGX201", text)]
+
+
+def test_a_scheme_is_doubted_where_only_the_port_speaks_for_gunicorn() -> None:
+    """A name that does not resolve here may be another server's."""
+    body = "location / { proxy_pass https://vault:8000; }"
+
+    assert ["warning"] == levels("NGX208", f'#: gunicorn.bind = ["0.0.0.0:8000"]\nevents {{}}\n{HTTP % body}')

@@ -132,3 +132,8 @@ def test_limits_of_several_locations_are_told_once() -> None:
 def test_no_limit_is_only_mentioned() -> None:
     """Something in front may have one."""
     assert [Severity.INFO] == [one.level for one in found("NGX404", written(said=GTHREAD))]
+
+
+def test_an_off_in_the_location_itself_is_not_patched() -> None:
+    """What streams there would be stuck in nginx's buffers."""
+    assert [()] == [one.edits for one in found("NGX401", written(location="proxy_buffering off;"))]

@@ -82,11 +82,11 @@ def test_aliases_that_let_nothing_out(location: str) -> None:
         ("location /static/ { alias /srv/static; }", Severity.ERROR),
         ("location /static/ { alias /srv/static; try_files $uri =404; }", Severity.WARNING),
         ("location /static { alias /srv/static; }", Severity.WARNING),
-        ("location /robots.txt { alias /srv/robots.txt; }", Severity.WARNING),
+        ("location /robots.txt { alias /srv/robots.txt; }", Severity.INFO),
     ],
 )
 def test_aliases_that_do(location: str, level: Severity) -> None:
-    """An error where the folder above is handed out or nothing is found, a warning where only neighbours are."""
+    """An error where the folder above is handed out or nothing is found, less where only neighbours are."""
     assert [level] == [one.level for one in found("NGX502", written(more=location))]
 
 
@@ -95,6 +95,28 @@ def test_a_single_file_becomes_an_exact_location() -> None:
     text = written(more="location /robots.txt {\n alias /srv/robots.txt;\n}")
 
     assert "location = /robots.txt {" in cured("NGX502", text)
+
+
+def test_a_folder_asked_for_without_its_slash_is_sent_on() -> None:
+    """/docs was answered before; without the line it would go to Gunicorn."""
+    after = cured("NGX502", written(more="location /docs {\n alias /srv/docs;\n index index.html;\n}"))
+
+    assert "location = /docs { return 301 /docs/; }" in " ".join(after.split())
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "location /upload { proxy_pass http://shop; }",
+        "location /api/images/ { proxy_pass http://shop; }",
+        "location /media/new { client_max_body_size 1g; proxy_pass http://shop; }",
+    ],
+)
+def test_what_the_application_answers_is_not_taken_for_files(location: str) -> None:
+    """An alias in its place would break uploads, or show what the application guards."""
+    said = [one.message for one in found("NGX501", written(more=location))]
+
+    assert not any("asks Gunicorn for files" in message for message in said)
 
 
 @pytest.mark.parametrize(

@@ -262,3 +262,22 @@ def test_nobody_needs_a_stamp_without_autotune() -> None:
 def test_gunicorn_follows_where_somebody_enlarged_nginx(server: str, said: str, found: list[str]) -> None:
     """The defaults of both are left alone."""
     assert found == levels("NGX309", location("", said=f"#: {said}", server=server))
+
+
+def test_a_health_check_alone_without_a_host_is_a_warning() -> None:
+    """A location for a single path needs no name."""
+    body = "location = /health { proxy_pass http://shop; }"
+
+    assert ["warning"] == levels("NGX301", f"#: gunicorn.threads = 2\nevents {{}}\n{HTTP % body}")
+
+
+def test_the_headers_are_blanked_where_somebody_lets_underscores_in() -> None:
+    """`off` would drop the headers for which it is on."""
+    after = cured("NGX306", location("", said="#: gunicorn.threads = 2", server="underscores_in_headers on;"))
+
+    assert ("underscores_in_headers on;" in after, 'proxy_set_header SCRIPT_NAME "";' in after) == (True, True)
+
+
+def test_a_line_without_a_name_is_no_lost_header() -> None:
+    """nginx refuses it; the other rules go on."""
+    assert [] == levels("NGX305", location("proxy_set_header Host $host;", server="proxy_set_header;"))

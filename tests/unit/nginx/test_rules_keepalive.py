@@ -148,7 +148,7 @@ def test_new_connections_are_no_finding_where_kept_ones_gain_nothing(text: str) 
     [
         ("http://127.0.0.1:8000", "proxy_pass http://gunicorn;"),
         ("http://127.0.0.1:8000/app/", "proxy_pass http://gunicorn/app/;"),
-        ("http://localhost:8000", "server localhost:8000 fail_timeout=0;"),
+        ("http://localhost:8000", "server 127.0.0.1:8000 fail_timeout=0;"),
         ("http://unix:/run/g.sock:/app/", "proxy_pass http://gunicorn/app/;"),
         ("http://unix:/run/g.sock", "server unix:/run/g.sock fail_timeout=0;"),
     ],
@@ -405,3 +405,45 @@ def test_http2_becomes_a_word_of_listen() -> None:
     text = written(said="", server="listen [::]:443 ssl;\nhttp2 on;\n")
 
     assert "listen [::]:443 ssl http2;" in cured("NGX011", text)
+
+
+def test_a_map_that_says_close_for_all_but_websockets_gets_a_row() -> None:
+    """`Connection ""` in the location would end the websockets."""
+    head = "map $http_upgrade $how {\ndefault close;\nwebsocket upgrade;\n}\nupstream shop {\nserver 127.0.0.1:8000;\n"
+    inner = "proxy_pass http://shop;\nproxy_http_version 1.1;\nproxy_set_header Connection $how;"
+    text = (
+        f"{TEN}events {{}}\nhttp {{\n{head}keepalive 8;\nkeepalive_timeout 4s;\n}}\nserver {{\nlocation / {{\n{inner}"
+    )
+    text += "\nproxy_set_header Upgrade $http_upgrade;\n}\n}\n}\n"
+
+    after = cured("NGX002", text)
+
+    assert ("'' '';" in after, "proxy_set_header Connection $how;" in after) == (True, True)
+
+
+@pytest.mark.parametrize("rule", ["NGX002", "NGX010"])
+def test_a_gunicorn_that_loses_kept_requests_is_not_told_to_keep_them(rule: str) -> None:
+    """Before 27.0.1 a keepalive without effect is the better one."""
+    said = '#: gunicorn.worker_class = "gthread"\n#: gunicorn.version = "25.3.0"\n#: gunicorn.keepalive = 75\n'
+    shop = "upstream shop {\nserver 127.0.0.1:8000;\nkeepalive 8;\nleast_conn;\n}\n"
+    answers = found(
+        rule, f"{said}events {{}}\nhttp {{\n{shop}server {{\nlocation / {{\nproxy_pass http://shop;\n}}\n}}\n}}\n"
+    )
+
+    assert [(one.level.value, one.edits) for one in answers] == [("info", ())]
+
+
+def test_no_second_connection_header_is_put_beside_that_of_a_map() -> None:
+    """nginx would send both, and close as before."""
+    head = "map $http_upgrade $how {\ndefault upgrade;\n'' close;\n}\nupstream shop {\nserver 127.0.0.1:8000;\n}\n"
+    inner = "proxy_pass http://shop;\nproxy_http_version 1.1;\nproxy_set_header Connection $how;"
+    answers = found("NGX003", f"{TEN}events {{}}\nhttp {{\n{head}server {{\nlocation / {{\n{inner}\n}}\n}}\n}}\n")
+
+    assert [one.edits for one in answers] == [()]
+
+
+def test_an_nginx_that_never_lets_go_is_not_made_to_keep_connections() -> None:
+    """Before 1.15.3 there is no time to set."""
+    text = written(said=GTHREAD + '#: nginx = "1.14.0"\n', upstream="keepalive 8;")
+
+    assert [()] == [one.edits for one in found("NGX002", text)]

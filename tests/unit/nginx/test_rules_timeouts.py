@@ -242,3 +242,10 @@ def test_connections_are_added_where_none_are_written() -> None:
     after = cured("NGX108", written(server="keepalive_timeout 75s;"))
 
     assert "events {\n    worker_connections 4096;\n}" in after
+
+
+def test_a_health_check_may_be_short() -> None:
+    """NGX101 leaves an exact location with a time of its own alone, as NGX105 does."""
+    text = written(said=SYNC, more="location = /health {\nproxy_pass http://shop;\nproxy_read_timeout 1s;\n}")
+
+    assert () == found("NGX101", text)

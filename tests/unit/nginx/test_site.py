@@ -93,3 +93,19 @@ def test_a_socket_in_proxy_pass_is_found_with_and_without_a_path(target: str) ->
     found = site('gunicorn.bind = ["unix:/run/a.sock"]', "", f"location / {{ proxy_pass {target}; }}")
 
     assert found.found and found.routes[0].upstream.block is None
+
+
+@pytest.mark.parametrize(
+    "target", ["SHOP", "shop$request_uri", "shop${uri}?x=$arg_x", "shop/a/$1", "shop$is_args$args"]
+)
+def test_an_upstream_is_found_by_its_name_however_written(target: str) -> None:
+    """In capitals, or with a variable behind it that is only the path."""
+    found = site("gunicorn.threads = 2", TWO, f"location / {{ proxy_pass http://{target}; }}")
+
+    assert [route.upstream.block is not None for route in found.routes] == [True]
+
+
+@pytest.mark.parametrize("target", ["$shop", "shop$port", "shop:$port"])
+def test_a_target_in_a_variable_is_not_followed(target: str) -> None:
+    """Nobody can tell where it leads."""
+    assert site("gunicorn.threads = 2", TWO, f"location / {{ proxy_pass http://{target}; }}").every_route == ()

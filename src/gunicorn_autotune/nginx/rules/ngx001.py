@@ -19,10 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import contract, edits
+from gunicorn_autotune.nginx import contract
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import THREADED, Gunicorn
-from gunicorn_autotune.nginx.routes import Upstream
+from gunicorn_autotune.nginx.gunicorn import THREADED
 from gunicorn_autotune.nginx.site import Site
 
 RULE = Rule(
@@ -49,21 +48,6 @@ def check(site: Site) -> Iterator[Finding]:
             severity=None if measured else Severity.WARNING,
             nginx=idle,
             gunicorn=gunicorn.shown("keepalive"),
-            fix=_fix(upstream, gunicorn) if idle.args else "proxy_set_header Connection close;",
-            edits=_edits(upstream, gunicorn) if idle.args else (),
+            fix=contract.idle_line(upstream, gunicorn) if idle.args else "proxy_set_header Connection close;",
+            edits=contract.idle_edits(upstream, gunicorn) if idle.args else (),
         )
-
-
-def _fix(upstream: Upstream, gunicorn: Gunicorn) -> str:
-    seconds, _ = contract.pair(gunicorn)
-    return f"keepalive_timeout {seconds}s;    # in upstream {upstream.name}{contract.gunicorn_line(gunicorn)}"
-
-
-def _edits(upstream: Upstream, gunicorn: Gunicorn) -> edits.Edits:
-    """nginx's half alone cures where Gunicorn's keepalive leaves room for it."""
-    seconds, changed = contract.pair(gunicorn)
-    block, line = upstream.block, upstream.value("keepalive_timeout")
-    if changed or block is None:
-        return ()
-    text = f"keepalive_timeout {seconds}s;"
-    return edits.replaced(line, text) if line else edits.added_in(block, text)

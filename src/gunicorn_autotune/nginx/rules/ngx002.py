@@ -7,7 +7,9 @@ and any one `proxy_set_header` in the location, which drops all inherited ones (
 Another: the websocket `map` of many guides, whose `'' close;` is for exactly the ordinary requests.
 
 Add what is missing where the other headers stand; in a `map`, turn `'' close;` into `'' '';`. Or delete the
-`keepalive` lines if you do not want them: gthread before Gunicorn 27.0.1 is better off without (NGX007).
+`keepalive` lines if you do not want them: gthread before Gunicorn 27.0.1 is better off without (NGX007), and is only
+told so. Where Gunicorn would close first (NGX001), a shorter `keepalive_timeout` is part of the fix: without it the
+cure would bring the 502s.
 
 Silent where Gunicorn closes every connection anyway (NGX004), and for a websocket location beside others that keep
 their connections.
@@ -17,16 +19,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import contract, edits, keepalive
+from gunicorn_autotune.nginx import contract, edits, headers, keepalive
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.places import added, headers_block, location, upgrades
+from gunicorn_autotune.nginx.places import added, location, upgrades
 from gunicorn_autotune.nginx.routes import Route
 from gunicorn_autotune.nginx.scope import Value
 from gunicorn_autotune.nginx.site import Site
 from gunicorn_autotune.nginx.tree import Directive
 
 RULE = Rule("NGX002", Severity.WARNING, "A keepalive that is declared is in effect")
-_HEADER = 'proxy_set_header Connection "";'
+_HEADER, _ROW = 'proxy_set_header Connection "";', "'' '';"
 
 
 def check(site: Site) -> Iterator[Finding]:
@@ -45,7 +47,7 @@ def check(site: Site) -> Iterator[Finding]:
         place = next((cause.directive for cause in causes if cause.directive), route.proxy_pass)
         if causes and (id(place), route.upstream.name) not in told:
             told.add((id(place), route.upstream.name))
-            yield _finding(route, kept, causes, place)
+            yield _finding(site, route, causes, place)
 
 
 def _causes(route: Route) -> list[Value]:
@@ -54,43 +56,47 @@ def _causes(route: Route) -> list[Value]:
     return [spoken] * (spoken.text == "1.0") + [sent] * (sent.text.lower() == "close")
 
 
-def _finding(route: Route, kept: keepalive.Kept, causes: list[Value], place: Directive) -> Finding:
-    row = _row(route, causes)
+def _finding(site: Site, route: Route, causes: list[Value], place: Directive) -> Finding:
+    kept, better_not = keepalive.kept(route), contract.loses(site.gunicorn)
+    spot = _map_spot(route, causes)
     lines = ["proxy_http_version 1.1;"] * (causes[0].name == "proxy_http_version")
     if causes[-1].name == "Connection":
-        lines.append(f"'' '';    # in the map, {row.place}" if row else _HEADER)
+        lines.append(f"'' '';    # in the map, {spot.place}" if spot else _HEADER)
+    late, late_edits = contract.with_keeping(site, route.upstream)
+    delete = f"# delete `{kept.declared.text}` of upstream {route.upstream.name}, or upgrade Gunicorn first (NGX007)"
     return at(
         RULE,
         place,
         f"keepalive {kept.declared.text} of upstream {route.upstream.name} has no effect in {route.location}: "
         f"{kept.why_not}",
+        severity=Severity.INFO if better_not else None,
         nginx=kept.declared,
-        fix="\n".join(lines),
-        edits=_edits(route, causes, row),
+        fix=delete if better_not else "\n".join([*lines, *late]),
+        edits=() if better_not or late_edits is None else (*_edits(site, route, causes, spot), *late_edits),
     )
 
 
-def _edits(route: Route, causes: list[Value], row: Directive | None) -> edits.Edits:
+def _edits(site: Site, route: Route, causes: list[Value], spot: Directive | None) -> edits.Edits:
     replaced: edits.Edits = ()
     lines = []
     for cause in causes:
         is_header = cause.name == "Connection"
         text = _HEADER if is_header else "proxy_http_version 1.1;"
-        if is_header and row is not None:
-            replaced += edits.replaced(row, "'' '';")
+        if is_header and spot is not None:
+            replaced += edits.added_in(spot, _ROW) if spot.name == "map" else edits.replaced(spot, _ROW)
         elif cause.directive is not None:
             replaced += edits.replaced(cause.directive, text)
         else:
-            lines.append((headers_block(route.scope) if is_header else location(route.scope), text))
+            lines.append((headers.block_for(site, route) if is_header else location(route.scope), text))
     return replaced + added(lines)
 
 
-def _row(route: Route, causes: list[Value]) -> Directive | None:
-    """The `'' close;` of the map whose variable is sent."""
+def _map_spot(route: Route, causes: list[Value]) -> Directive | None:
+    """The `'' close;` of the map whose variable is sent; the map itself where its `default` says close."""
     written = causes[-1].directive if causes[-1].name == "Connection" else None
     variable = written.args[1] if written is not None else ""
     if written is None or not variable.startswith("$"):
         return None
     tables = [table for http in route.scope.blocks[0].children("http") for table in http.children("map")]
-    rows = [table.child("") for table in tables if table.args[1:] == ("$" + variable.strip("${}"),)]
-    return next((row for row in rows if row is not None), None)
+    found = [table for table in tables if table.args[1:] == ("$" + variable.strip("${}"),)]
+    return next((table.child("") or table for table in found), None)

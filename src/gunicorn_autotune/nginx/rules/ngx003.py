@@ -16,14 +16,17 @@ where a few requests a second arrive.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import contract, defaults, edits, fitting, keepalive
+from gunicorn_autotune.nginx import contract, defaults, edits, fitting, headers, keepalive
+from gunicorn_autotune.nginx.bind import binds
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
 from gunicorn_autotune.nginx.gunicorn import CONCURRENT, THREADED, Gunicorn
-from gunicorn_autotune.nginx.places import added, general, headers_block, location, upgrades
+from gunicorn_autotune.nginx.places import added, general, location, upgrades
 from gunicorn_autotune.nginx.routes import Route, upstreams
+from gunicorn_autotune.nginx.scope import Value
 from gunicorn_autotune.nginx.site import Site
 from gunicorn_autotune.nginx.tree import Directive
 
@@ -41,10 +44,11 @@ def check(site: Site) -> Iterator[Finding]:
     for route in site.routes:
         if not keepalive.declared_keepalive(route.upstream, site.version).args:
             by_target.setdefault(route.upstream.name, []).append(route)
+    names = _new_names(site)
     for routes in by_target.values():
         plain = [route for route in routes if general(route) or not upgrades(route)]
         if plain:
-            yield _finding(site, gunicorn, plain)
+            yield _finding(site, gunicorn, plain, "" if plain[0].upstream.block else next(names))
 
 
 def _worth_it(gunicorn: Gunicorn) -> bool:
@@ -52,12 +56,13 @@ def _worth_it(gunicorn: Gunicorn) -> bool:
     return gunicorn.kind in (THREADED, CONCURRENT) and contract.keeps(gunicorn) and lossless
 
 
-def _finding(site: Site, gunicorn: Gunicorn, routes: list[Route]) -> Finding:
-    block = routes[0].upstream.block
-    kept, new = contract.kept_lines(site, gunicorn), _new_name(site)
-    lines = [f"{kept}\n# in {routes[0].location}:"] if block else [_upstream(new, routes[0], kept)]
+def _finding(site: Site, gunicorn: Gunicorn, routes: list[Route], new: str) -> Finding:
+    block, kept = routes[0].upstream.block, contract.kept_lines(site, gunicorn)
+    lines = [f"{kept}\n# in {routes[0].location}:"] if block else [_upstream(gunicorn, new, routes[0], kept)]
     lines += [] if block else [_passed(routes[0], new)]
-    lines += [text for _, text in _location_lines(routes[0])]
+    lines += [text for _, text in _location_lines(site, routes[0])]
+    closing = [sent for route in routes if (sent := _says_close(route)) is not None]
+    lines += [f"# {closing[0].origin}: Connection must be empty for requests that are no upgrade"] if closing else []
     why = "no keepalive line" if block else "an address in proxy_pass never keeps one"
     return at(
         RULE,
@@ -67,37 +72,47 @@ def _finding(site: Site, gunicorn: Gunicorn, routes: list[Route]) -> Finding:
         nginx=block.text if block else routes[0].proxy_pass.text,
         gunicorn=gunicorn.shown("worker_class"),
         fix="\n".join(lines) + contract.gunicorn_line(gunicorn),
-        edits=() if contract.gunicorn_line(gunicorn) else _edits(routes, block, kept, new),
+        edits=() if closing or contract.gunicorn_line(gunicorn) else _edits(site, gunicorn, routes, kept, new),
     )
 
 
-def _edits(routes: list[Route], block: Directive | None, kept: str, new: str) -> edits.Edits:
-    lines = [line for route in routes for line in _location_lines(route)]
+def _edits(site: Site, gunicorn: Gunicorn, routes: list[Route], kept: str, new: str) -> edits.Edits:
+    block = routes[0].upstream.block
+    lines = [line for route in routes for line in _location_lines(site, route)]
     if block is not None:
         return added([(block, kept), *lines])
     server = routes[0].scope.server
     if server is None:
         return ()
     passed = tuple(edit for route in routes for edit in edits.replaced(route.proxy_pass, _passed(route, new)))
-    return edits.added_before(server.here, _upstream(new, routes[0], kept)) + passed + added(lines)
+    return edits.added_before(server.here, _upstream(gunicorn, new, routes[0], kept)) + passed + added(lines)
 
 
-def _location_lines(route: Route) -> list[tuple[Directive, str]]:
+def _location_lines(site: Site, route: Route) -> list[tuple[Directive, str]]:
     """What a location needs besides, with the block each line belongs to."""
     scope, lines = route.scope, []
     if scope.value("proxy_http_version").text == "1.0":
         lines.append((location(scope), "proxy_http_version 1.1;"))
-    if keepalive.connection_header(scope).text.lower() == "close":
-        lines.append((headers_block(scope), 'proxy_set_header Connection "";'))
+    if keepalive.connection_header(scope).text.lower() == "close" and _says_close(route) is None:
+        lines.append((headers.block_for(site, route), 'proxy_set_header Connection "";'))
     if scope.header("Host") is None and route.upstream.block is None:
-        lines.append((headers_block(scope), "proxy_set_header Host $host;"))
+        lines.append((headers.block_for(site, route), "proxy_set_header Host $host;"))
     return lines
 
 
-def _upstream(name: str, route: Route, kept: str) -> str:
+def _says_close(route: Route) -> Value | None:
+    """A line that sends `Connection: close` here, by a `map` as a rule: a second line beside it changes nothing."""
+    sent = keepalive.connection_header(route.scope)
+    return sent if sent.directive is not None and sent.text.lower() == "close" else None
+
+
+def _upstream(gunicorn: Gunicorn, name: str, route: Route, kept: str) -> str:
     peer = route.upstream.peers[0]
-    # A port left out means 80 there, and 443 with https: in an upstream always 80.
-    address = f"unix:{peer.path}" if peer.path else re.sub(r":\d+$", "", peer.written) + f":{peer.port}"
+    # A port left out means 80 there, and 443 with https: in an upstream always 80. localhost would be two servers.
+    host = re.sub(r":\d+$", "", peer.written)
+    if host == "localhost":
+        host = "[::1]" if any(bind.host == "::1" for bind in binds(gunicorn)) else "127.0.0.1"
+    address = f"unix:{peer.path}" if peer.path else f"{host}:{peer.port}"
     lines = [f"server {address} fail_timeout=0;", *kept.splitlines()]
     return "\n".join([f"upstream {name} {{", *(f"    {line}" for line in lines), "}"])
 
@@ -110,6 +125,8 @@ def _passed(route: Route, name: str) -> str:
     return f"proxy_pass {edits.quoted(f'{scheme}://{name}{uri}')};"
 
 
-def _new_name(site: Site) -> str:
+def _new_names(site: Site) -> Iterator[str]:
+    """gunicorn, gunicorn2, ...: those that are free."""
     taken = set(upstreams(site.root))
-    return next(name for name in ("gunicorn", *(f"gunicorn{n}" for n in range(2, len(taken) + 3))) if name not in taken)
+    names = ("gunicorn" if n == 1 else f"gunicorn{n}" for n in itertools.count(1))
+    return (name for name in names if name not in taken)

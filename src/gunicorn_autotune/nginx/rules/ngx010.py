@@ -27,11 +27,14 @@ def check(site: Site) -> Iterator[Finding]:
     for upstream in site.upstreams:
         line, method = upstream.value("keepalive"), keepalive.late_balancer(upstream)
         if line is not None and method is not None and method.directive is not None:
+            late, late_edits = contract.with_keeping(site, upstream)
+            moved = edits.removed(line) + edits.added_after(method.directive, f"{line.text};")
             yield at(
                 RULE,
                 line,
                 f"{line.text} has no effect: {method.name} in line {method.directive.line} takes its place",
                 nginx=f"{line.text} ({line.place}), {method}",
-                fix=f"{method.directive.text};\n{line.text};",
-                edits=edits.removed(line) + edits.added_after(method.directive, f"{line.text};"),
+                severity=Severity.INFO if contract.loses(site.gunicorn) else None,
+                fix="\n".join([f"{method.directive.text};", f"{line.text};", *late]),
+                edits=() if late_edits is None or contract.loses(site.gunicorn) else (*moved, *late_edits),
             )

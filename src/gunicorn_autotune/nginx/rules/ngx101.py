@@ -10,8 +10,8 @@ Set `proxy_read_timeout` to `timeout` and 5 s, or lower `timeout`. Raised `timeo
 still gives up after its default of 60 s: give that page a location with a longer read timeout, or better, move the
 work out of the request.
 
-Only a warning where the location is not the one for everything: somebody may want it short. Other worker classes: see
-NGX102.
+Only a warning where the location is not the one for everything: somebody may want it short. Silent where an exact
+location has a time of its own, as `location = /health`. Other worker classes: see NGX102.
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ from collections.abc import Iterator
 
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
 from gunicorn_autotune.nginx.gunicorn import SYNC
-from gunicorn_autotune.nginx.places import general, places
+from gunicorn_autotune.nginx.locations import EXACT, pattern_of
+from gunicorn_autotune.nginx.places import general, location, places
+from gunicorn_autotune.nginx.routes import Route
 from gunicorn_autotune.nginx.site import Site
 from gunicorn_autotune.nginx.timeouts import read_seconds
 
 RULE = Rule("NGX101", Severity.ERROR, "nginx waits longer than a sync worker works", frozenset({Need.GUNICORN}))
+
+_NAME = "proxy_read_timeout"
 
 
 def check(site: Site) -> Iterator[Finding]:
@@ -34,7 +38,7 @@ def check(site: Site) -> Iterator[Finding]:
         return
     timeout = gunicorn.get("timeout", 30)
     text = f"proxy_read_timeout {read_seconds(gunicorn)}s;"
-    for place in places(site, "proxy_read_timeout"):
+    for place in places(site, _NAME, [route for route in site.routes if not _meant(route)]):
         waits = place.value.seconds
         if waits is None or waits >= timeout:
             continue
@@ -49,3 +53,9 @@ def check(site: Site) -> Iterator[Finding]:
             fix=text,
             edits=place.written(text),
         )
+
+
+def _meant(route: Route) -> bool:
+    """Whether it is a short time of a single path's own, as a health check has."""
+    own = location(route.scope)
+    return pattern_of(own)[0] == EXACT and bool(own.children(_NAME))

@@ -8,15 +8,14 @@ Choose what the slowest good request needs: 20 times the p99 is plenty. Work tha
 jobs. A single slow page (an export) can have a location of its own with a longer time.
 
 Speaks above 120 s, unless Gunicorn's own limits (`timeout` of sync workers, else `graceful_timeout`) or 20 times the
-p99 of the timing log ask for more. Silent for websockets and for streams in a location of their own, which are silent
-for long with good reason.
+p99 of the timing log ask for more. No patch proposes it: somebody chose the time, and knows which request needs it.
+Silent for websockets and for streams in a location of their own, which are silent for long with good reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import edits
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
 from gunicorn_autotune.nginx.places import long_lived, places
 from gunicorn_autotune.nginx.site import Site
@@ -43,5 +42,4 @@ def check(site: Site) -> Iterator[Finding]:
                 nginx=place.value,
                 gunicorn=limit_shown(site.gunicorn),
                 fix=text,
-                edits=edits.replaced(place.directive, text),
             )

@@ -15,18 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import edits
+from gunicorn_autotune.nginx import capacity
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
 from gunicorn_autotune.nginx.quantity import seconds
 from gunicorn_autotune.nginx.scope import Scope, Value
 from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.tree import Directive
 
 RULE = Rule("NGX108", Severity.INFO, "Idle clients leave connections to the busy ones")
 LONGEST_SECONDS, LEAST_CONNECTIONS, ENOUGH_CONNECTIONS = 30, 1024, 4096
-FIX = f"""\
-keepalive_timeout 15s;    # at the level of http or server
-worker_connections {ENOUGH_CONNECTIONS};    # in events"""
 
 
 def check(site: Site) -> Iterator[Finding]:
@@ -37,14 +33,15 @@ def check(site: Site) -> Iterator[Finding]:
     connections = Scope((site.root, events), site.version).value("worker_connections")
     if not connections.text.isdigit() or int(connections.text) >= LEAST_CONNECTIONS:
         return
+    more, change = capacity.more_connections(site, ENOUGH_CONNECTIONS)
     for value in _long(site):
         yield at(
             RULE,
             value.directive or connections.directive or events,
             f"each idle client holds one of {connections.text} connections for up to {value.args[0]}",
             nginx=f"{value}, {connections}",
-            fix=FIX,
-            edits=_edits(connections, events),
+            fix=f"keepalive_timeout 15s;    # at the level of http or server\n{more}",
+            edits=change,
         )
 
 
@@ -57,8 +54,3 @@ def _long(site: Site) -> list[Value]:
         if waits is not None and waits > LONGEST_SECONDS:
             found[id(value.directive)] = value
     return list(found.values())
-
-
-def _edits(connections: Value, events: Directive) -> edits.Edits:
-    text = f"worker_connections {ENOUGH_CONNECTIONS};"
-    return edits.replaced(connections.directive, text) if connections.directive else edits.added_in(events, text)

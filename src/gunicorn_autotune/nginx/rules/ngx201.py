@@ -9,8 +9,9 @@ What to do: write the address of `bind` into nginx's file. Names and spellings d
 the command line beats the configuration file, and a systemd `gunicorn.socket` beats both.
 
 It is only a warning where something that no file tells may join the two: a `bind` that nobody wrote, a port that a
-container publishes under another number, a socket in a shared volume. A `proxy_pass` with a variable in its target
-keeps the rule silent. Ignore it in the configuration of an nginx that is not in front of this Gunicorn.
+container publishes under another number, a socket in a shared volume, something else that listens where nginx points (a
+cache, an authenticating proxy); then no patch proposes it. A `proxy_pass` with a variable in its target keeps the rule
+silent. Ignore it in the configuration of an nginx that is not in front of this Gunicorn.
 """
 
 from __future__ import annotations
@@ -47,16 +48,17 @@ def _missed(site: Site, gunicorn: Gunicorn, own: Sequence[Bind]) -> Iterator[Fin
     peers = list({peer.directive.place: peer for route in site.routes for peer in route.upstream.peers}.values())
     written = list(dict.fromkeys(peer.written for peer in peers))
     if peers:
+        severity = _severity(site, gunicorn, peers, own)
         changes = (edit for peer in peers for edit in edits.replaced(peer.directive, _line(peer, own[0])))
         yield at(
             RULE,
             peers[0].directive,
             f"nginx passes requests to {', '.join(written)}, Gunicorn listens at {listens}: every request gets 502",
-            severity=_severity(site, gunicorn, peers, own),
+            severity=severity,
             nginx=peers[0].directive.shown,
             gunicorn=gunicorn.shown("bind"),
             fix=_line(peers[0], own[0]),
-            edits=tuple(changes) if len(written) == 1 else (),
+            edits=tuple(changes) if len(written) == 1 and severity is Severity.ERROR else (),
         )
 
 
@@ -110,6 +112,7 @@ def _severity(site: Site, gunicorn: Gunicorn, peers: Sequence[Peer], own: Sequen
     inherited = "bind" not in gunicorn.origins
     published = any(bind.everywhere for bind in own) and any(not peer.path for peer in peers)
     somebody = any(site.host.sockets.get(peer.path) for peer in peers)
+    somebody = somebody or any(peer.port in (site.host.listening or ()) and _here(site, peer) for peer in peers)
     several = len(site.upstreams) > 1
     return Severity.WARNING if inherited or published or somebody or several else Severity.ERROR
 

@@ -11,8 +11,8 @@ Gunicorn see different files under one name. And home folders are closed to othe
 What to do: keep the socket in a folder of its own in /run (`RuntimeDirectory=shop` in the unit of Gunicorn), let
 Gunicorn's `umask` leave the group's rights, and give it a group that nginx's worker is in.
 
-Ignore the warnings about folders where you opened the folder yourself (`chmod o+x`), or where neither unit has
-PrivateTmp.
+Nothing is said about /tmp where `daemon off;` tells of a container. Ignore the warnings about folders where you opened
+the folder yourself (`chmod o+x`), or where neither unit has PrivateTmp.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def check(site: Site) -> Iterator[Finding]:
 
 def _hidden(site: Site, path: str) -> str:
     user = _user(site)
-    if path.startswith(("/tmp/", "/var/tmp/")):
+    # Without a daemon it is no service of a distribution, but a container's or a supervisor's: no PrivateTmp.
+    if path.startswith(("/tmp/", "/var/tmp/")) and site.main.value("daemon").text != "off":
         return f"{path} lies in a folder that systemd's PrivateTmp replaces by an empty one: nginx may not see it"
     folders = path.split("/")
     home = folders[2] if path.startswith("/home/") else "root" if folders[1:2] == ["root"] else ""

@@ -10,7 +10,7 @@ HTTP/1 from every peer in `forwarded_allow_ips` with 400, and HTTP/1 is what ngi
 switched on.
 
 What to do: change the scheme in `proxy_pass`; on one host TLS between the two gains nothing, so dropping `certfile` is
-the other way. Never ignore it.
+the other way. It is a warning where only the port says that a name is Gunicorn. Never ignore it otherwise.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from gunicorn_autotune.nginx import edits, trust
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
-from gunicorn_autotune.nginx.routes import Route
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.routes import Peer, Route
+from gunicorn_autotune.nginx.site import Site, addresses_of
 
 RULE = Rule("NGX208", Severity.ERROR, "nginx speaks the protocol that Gunicorn does", frozenset({Need.GUNICORN}))
 
@@ -34,12 +34,12 @@ def check(site: Site) -> Iterator[Finding]:
     for route in site.routes:
         tls = bool(gunicorn.get("tls"))
         if tls != (route.scheme == "https"):
-            yield _scheme(route, gunicorn, "https" if tls else "http")
+            yield _scheme(site, route, gunicorn, "https" if tls else "http")
         elif not tls:
             yield from _version(site, route, gunicorn)
 
 
-def _scheme(route: Route, gunicorn: Gunicorn, right: str) -> Finding:
+def _scheme(site: Site, route: Route, gunicorn: Gunicorn, right: str) -> Finding:
     target = route.proxy_pass.args[0].partition("://")[2]
     speaks = "TLS" if right == "https" else "no TLS"
     line = f"proxy_pass {right}://{target};"
@@ -47,11 +47,17 @@ def _scheme(route: Route, gunicorn: Gunicorn, right: str) -> Finding:
         RULE,
         route.proxy_pass,
         f"{route.location} speaks {route.scheme} to Gunicorn, which speaks {speaks}: every request gets 502",
+        severity=None if any(_is_known(site, peer) for peer in route.upstream.peers) else Severity.WARNING,
         nginx=route.proxy_pass.shown,
         gunicorn=gunicorn.shown("tls"),
         fix=line,
         edits=edits.replaced(route.proxy_pass, line),
     )
+
+
+def _is_known(site: Site, peer: Peer) -> bool:
+    """Whether more than the port says that it is Gunicorn."""
+    return bool(peer.path or addresses_of(peer, site.host))
 
 
 def _version(site: Site, route: Route, gunicorn: Gunicorn) -> Iterator[Finding]:

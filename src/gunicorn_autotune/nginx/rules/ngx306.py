@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import edits, trust
+from gunicorn_autotune.nginx import edits, headers, trust
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
 from gunicorn_autotune.nginx.routes import Route
 from gunicorn_autotune.nginx.site import Site
@@ -26,6 +26,8 @@ RULE = Rule("NGX306", Severity.ERROR, "No client can send the headers that Gunic
 _SAFE = {"underscores_in_headers": "off", "ignore_invalid_headers": "on"}
 _HARMLESS = frozenset({"PATH_INFO"})
 """In the default list, but Gunicorn makes nothing of such a header (gunicorn.http.wsgi.create)."""
+
+_ANY = "SCRIPT_NAME and any other"
 
 
 def check(site: Site) -> Iterator[Finding]:
@@ -47,9 +49,25 @@ def check(site: Site) -> Iterator[Finding]:
             severity=None if certain else Severity.WARNING,
             nginx=line.shown,
             gunicorn=site.gunicorn.shown("forwarder_headers") if site.gunicorn else "",
-            fix=safe,
-            edits=edits.replaced(line, safe),
+            fix="\n".join([f"{safe}    # or, where clients need such headers:", *_blanked(site, route)]),
+            edits=_edits(site, line),
         )
+
+
+def _blanked(site: Site, route: Route) -> tuple[str, ...]:
+    names = ("SCRIPT_NAME",) if _ANY in _forgeable(site, route) else _forgeable(site, route)
+    return tuple(f'proxy_set_header {name} "";' for name in names)
+
+
+def _edits(site: Site, line: Directive) -> edits.Edits:
+    """The headers blanked: `off` would also drop those for which somebody wrote `on`. () where that is not enough."""
+
+    def missing(route: Route) -> tuple[str, ...]:
+        return _blanked(site, route) if route.scope.value(line.name).directive is line else ()
+
+    hidden = [gap.edits for gap in headers.gaps(site, missing)]
+    enough = all(hidden) and not any(_ANY in _forgeable(site, route) for route in site.routes)
+    return tuple(edit for made in hidden for edit in made) if enough else ()
 
 
 def _forgeable(site: Site, route: Route) -> list[str]:
@@ -62,5 +80,5 @@ def _forgeable(site: Site, route: Route) -> list[str]:
     else:
         taken = [str(one) for one in gunicorn.get("forwarder_headers", ())]
     if "*" in taken:
-        return ["SCRIPT_NAME and any other"]
+        return [_ANY]
     return [name for name in taken if name and name not in _HARMLESS and route.scope.header(name) is None]

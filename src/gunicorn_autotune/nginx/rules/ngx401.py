@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx.buffering import held, unbuffered
+from gunicorn_autotune.nginx.buffering import Unbuffered, held, unbuffered
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
 from gunicorn_autotune.nginx.site import Site
 
@@ -38,5 +38,10 @@ def check(site: Site) -> Iterator[Finding]:
             nginx=one.value,
             gunicorn=site.gunicorn.shown("worker_class") if site.gunicorn else "",
             fix="proxy_buffering on;    # off only in a location of its own for what streams",
-            edits=one.edits,
+            edits=() if _chosen_here(one) else one.edits,
         )
+
+
+def _chosen_here(one: Unbuffered) -> bool:
+    """Whether the `off` stands in a location itself: what streams there would be stuck in nginx's buffers."""
+    return any(one.value.directive in (place.block or ()) for place in one.locations)

@@ -16,6 +16,7 @@ API), where a CDN keeps them, or where WhiteNoise serves few enough.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
@@ -32,6 +33,8 @@ from gunicorn_autotune.nginx.scope import Scope
 from gunicorn_autotune.nginx.site import Site
 
 RULE = Rule("NGX501", Severity.WARNING, "Static files are served by nginx")
+
+_DYNAMIC = re.compile(r"(?i)/(api|v\d+|upload|file|auth|private|protected)(/|$)")
 
 
 def check(site: Site) -> Iterator[Finding]:
@@ -58,7 +61,12 @@ def check(site: Site) -> Iterator[Finding]:
 
 
 def _for_files(route: Route) -> bool:
-    return for_static(route.scope.here) or for_uploads(route.scope.here)
+    """By its name; not where uploads arrive, nor under an API: those are answers of the application."""
+    place, path = route.scope.here, pattern_of(route.scope.here)[1]
+    receives = {"client_max_body_size", "proxy_request_buffering"} & {child.name for child in place.block or ()}
+    if receives or _DYNAMIC.search(path):
+        return False
+    return for_static(place) or for_uploads(place)
 
 
 def _serves(site: Site, server: Scope) -> bool:

@@ -8,10 +8,11 @@ whose name begins with `static` is public. With a slash at the location only, `/
 `/srv/app/staticapp.css`: nothing is found, and what lies in `/srv/app/static_private/` is still handed out.
 
 Write both with the slash: `location /static/ { alias /srv/app/static/; }`. For one file write `location = /robots.txt`.
+Where people may ask for the folder by its bare name (/docs), send them on: `location = /docs { return 301 /docs/; }`.
 
-An error where files above the folder can be had or nothing is found, a warning where only neighbours are public.
-Locations that are exact, internal or regular expressions, and paths that end in a variable, are not judged. Ignore the
-warning where nothing with such a name lies next door, and never will.
+An error where files above the folder can be had or nothing is found, a warning where only neighbours are public, a note
+for a single file. Locations that are exact, internal or regular expressions, and paths that end in a variable, are not
+judged. Ignore the warning where nothing with such a name lies next door, and never will.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gunicorn_autotune.nginx.edits import printed, replaced
+from gunicorn_autotune.nginx.edits import printed, quoted, replaced
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.locations import EXACT, FINAL_PREFIX, PREFIX, pattern_of
+from gunicorn_autotune.nginx.locations import EXACT, FINAL_PREFIX, PREFIX, for_static, for_uploads, pattern_of
+from gunicorn_autotune.nginx.scope import Scope
 from gunicorn_autotune.nginx.site import Site
 from gunicorn_autotune.nginx.tree import Directive
 
@@ -38,7 +40,7 @@ def check(site: Site) -> Iterator[Finding]:
         said = _judged(path, alias.args[0], tried=scope.here.child("try_files") is not None)
         if said:
             message, severity = said
-            cured = printed(_cured(scope.here, alias))
+            cured = _cured(scope, alias)
             yield at(
                 RULE, alias, message, severity=severity, nginx=f"{alias.text} in {scope.here.text} ({alias.place})",
                 fix=cured, edits=replaced(scope.here, cured),
@@ -55,6 +57,8 @@ def _judged(path: str, target: str, *, tried: bool) -> tuple[str, Severity | Non
     if path.endswith("/"):
         lost = f"{path}app.css is looked for as {target}app.css: nothing is found, but what lies beside the folder is"
         return lost, Severity.WARNING if tried else None
+    if _is_file(path, target):
+        return f"{path}.bak is answered with {target}.bak, as all whose name goes on like that", Severity.INFO
     return f"{path}_old/x is answered with {target}_old/x, as all that lies beside it", Severity.WARNING
 
 
@@ -63,13 +67,22 @@ def _is_file(path: str, target: str) -> bool:
     return "." in posixpath.basename(path) and posixpath.splitext(path)[1] == posixpath.splitext(target)[1]
 
 
-def _cured(location: Directive, alias: Directive) -> Directive:
-    """The location as it should be."""
+def _cured(scope: Scope, alias: Directive) -> str:
+    """The location as it should be; a folder that is asked for without its slash is sent to the one with it.
+
+    nginx does that by itself only for `proxy_pass` and its like: without the line /docs would now go to Gunicorn.
+    """
+    location = scope.here
     (kind, path), target = pattern_of(location), alias.args[0]
+    bare = "" if path.endswith("/") or for_static(location) or for_uploads(location) else path
     if _is_file(path, target):
-        kind = EXACT
+        kind, bare = EXACT, ""
     else:
         path, target = f"{path.rstrip('/')}/", f"{target.rstrip('/')}/"
     args = (kind, path) if kind else (path,)
     block = (replace(one, args=(target,)) if one is alias else one for one in location.block or ())
-    return replace(location, args=args, block=tuple(block))
+    cured = printed(replace(location, args=args, block=tuple(block)))
+    around = scope.blocks[-2]
+    exact = any(pattern_of(child) == (EXACT, bare) for child in around.children("location"))
+    sent_on = f"\nlocation = {quoted(bare)} {{\n    return 301 {quoted(path)};\n}}"
+    return cured + (sent_on if bare and not exact else "")

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import capacity, edits
+from gunicorn_autotune.nginx import capacity
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
 from gunicorn_autotune.nginx.gunicorn import CONCURRENT, Gunicorn
 from gunicorn_autotune.nginx.site import Site
@@ -35,7 +35,7 @@ def check(site: Site) -> Iterator[Finding]:
         return
     carried, taken = int(value.text) * workers // 2, capacity.requests_at_once(gunicorn)
     if carried < taken:
-        line = f"worker_connections {max(AMPLE, _round(4 * taken // max(workers, 1)))};"
+        text, change = capacity.more_connections(site, max(AMPLE, _round(4 * taken // max(workers, 1))))
         yield at(
             RULE,
             value.directive or block,
@@ -44,8 +44,8 @@ def check(site: Site) -> Iterator[Finding]:
             severity=Severity.INFO if gunicorn.kind == CONCURRENT else None,
             nginx=value,
             gunicorn=gunicorn.shown(_setting(gunicorn)),
-            fix=f"{line}    # in events",
-            edits=edits.replaced(value.directive, line) if value.directive else edits.added_in(block, line),
+            fix=text,
+            edits=change,
         )
 
 

@@ -21,7 +21,6 @@ from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
 from gunicorn_autotune.nginx.site import Site
 
 RULE = Rule("NGX603", Severity.WARNING, "nginx's workers may open a file for every connection")
-AMPLE = 65535
 STARTED_WITH = 1024
 """Soft limit that systemd gives (DefaultLimitNOFILE=1024:524288)."""
 
@@ -36,7 +35,7 @@ def check(site: Site) -> Iterator[Finding]:
     if files >= 2 * most or (files >= most and not _known(site)):
         return
     short = files < most
-    line = f"worker_rlimit_nofile {max(AMPLE, 2 * most)};"
+    line = f"worker_rlimit_nofile {max(capacity.AMPLE_FILES, 2 * most)};"
     written = site.main.value("worker_rlimit_nofile").directive
     yield at(
         RULE,

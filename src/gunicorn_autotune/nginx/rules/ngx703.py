@@ -5,7 +5,9 @@ instead that says when to come back, and it is the only one a visitor can get at
 
 The page must not come from Gunicorn itself: `error_page 502 /50x.html;` without a location for it asks the very
 application that is down, and the visitor gets the bare 502 after all (measured on nginx 1.22.1). So give the page a
-location of its own with `root` and `internal`. A location with an `error_page` of its own, if only for 404, drops those
+location of its own with `root` and `internal`, **and the file must be there**: without it visitors get 404 instead of
+502 (measured on nginx 1.22.1), which search engines take for a page that is gone; that is why no patch proposes it, and
+Debian's package has no such file. A location with an `error_page` of its own, if only for 404, drops those
 around it, 502 included.
 
 503 belongs on the list where limits or a maintenance switch answer it. What Gunicorn itself answers, its errors too,
@@ -16,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import edits
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
 from gunicorn_autotune.nginx.locations import chosen
 from gunicorn_autotune.nginx.routes import Route
@@ -57,7 +58,8 @@ def _is_asked_of_gunicorn(server: Scope, line: Directive, routes: tuple[Route, .
 
 
 def _location(page: str) -> str:
-    return f"location = {page} {{\n    root /usr/share/nginx/html;    # the folder with {page}\n    internal;\n}}"
+    root = f"root /srv/errors;    # where you put {page}: without the file visitors get 404"
+    return f"location = {page} {{\n    {root}\n    internal;\n}}"
 
 
 def _none(server: Scope, routes: tuple[Route, ...], missing: list[str]) -> Finding:
@@ -73,7 +75,6 @@ def _none(server: Scope, routes: tuple[Route, ...], missing: list[str]) -> Findi
         f"while Gunicorn is away visitors get nginx's bare page for {' and '.join(missing)}",
         nginx=hidden[0].text if hidden else "no error_page",
         fix=text,
-        edits=() if hidden else edits.added_in(server.here, text),
     )
 
 
@@ -84,5 +85,4 @@ def _from_gunicorn(server: Scope, line: Directive, page: str) -> Finding:
         f"{page} is asked of Gunicorn, which is away just then: visitors get the bare page",
         nginx=f"{line.text} ({line.place})",
         fix=_location(page),
-        edits=edits.added_in(server.here, _location(page)),
     )

@@ -4,9 +4,10 @@
 weakest, which versions run, and often the paths and names inside the application. They need no address on the internet.
 
 Say who may see them: `allow` lines for the loopback and for your monitoring, and **`deny all;` behind them**. An
-`allow` alone forbids nothing. Better still, give them a server of their own on `127.0.0.1:8081`: then no location can
-be forgotten. The check runs against the address nginx sees: behind a load balancer that is the balancer's, unless
-`set_real_ip_from` names it, and `allow 127.0.0.1` with a proxy on the same host lets everybody in.
+`allow` alone forbids nothing, which is the one case that a patch puts right: without one nobody here knows who watches.
+Better still, give them a server of their own on `127.0.0.1:8081`: then no location can be forgotten. The check runs
+against the address nginx sees: behind a load balancer that is the balancer's, unless `set_real_ip_from` names it, and
+`allow 127.0.0.1` with a proxy on the same host lets everybody in.
 
 An error for `stub_status` and for autotune's exporter on a server that strangers reach at port 80 or 443; a warning on
 another port, and for a location named `/metrics` that leads elsewhere. Passwords, `auth_request`, client certificates,
@@ -50,7 +51,7 @@ def check(site: Site) -> Iterator[Finding]:
             severity=None if sure and usual else Severity.WARNING,
             nginx=_rules(scope),
             fix=f"{_lines(scope)}    # and allow your monitoring",
-            edits=edits.added_in(scope.here, _lines(scope)),
+            edits=edits.added_in(scope.here, "deny all;") if scope.here.children("allow") else (),
         )
 
 

@@ -1,0 +1,96 @@
+"""What `nginx check` prints: notes in a line, no escapes of a configuration, and a patch of what was asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from gunicorn_autotune.cli.nginx_input import Input
+from gunicorn_autotune.cli.nginx_report import as_diff, as_text
+from gunicorn_autotune.cli.style import Style
+from gunicorn_autotune.nginx.check import check
+from gunicorn_autotune.nginx.finding import Severity
+from gunicorn_autotune.nginx.parse import parse
+from tests.nginx_samples import MAIN, Files, site_beside
+
+ESCAPE = "\x1b]0;x\x07"
+SITE = """\
+events {}
+http {
+    upstream shop {
+        server 127.0.0.1:8000;
+    }
+    server {
+        listen 80;
+        location / {
+            proxy_pass http://shop;
+        }
+        location /other/ {
+            proxy_pass http://$arg_to;
+        }
+        location %s {
+            alias /srv/static/;
+        }
+    }
+}
+"""
+
+
+def printed(least: Severity | None, place: str = "/static/", *, patch: bool = False, style: Style | None = None) -> str:
+    """The report of a site with a location at `place`, as text or as a patch."""
+    source = Files({MAIN: SITE % place})
+    root = parse(source, MAIN)
+    site = site_beside(root, 'gunicorn.worker_class = "gthread"')
+    given, report = Input(root, source, "files"), check(site, strict=True)
+    if patch:
+        return as_diff(given, report, least or Severity.WARNING, style or Style())
+    return as_text(given, site, report, "", least, style or Style())
+
+
+def test_a_note_is_one_line_unless_asked_for() -> None:
+    """There are many of them, with long fixes."""
+    assert [line for line in printed(None).splitlines() if "log_format" in line] == []
+
+
+def test_notes_are_printed_in_full_when_asked_for() -> None:
+    """--level info."""
+    assert "log_format autotune" in printed(Severity.INFO)
+
+
+def test_it_says_how_many_locations_lead_to_gunicorn() -> None:
+    """An answer about none of them would look like a clean one."""
+    assert "1 of 1 that name their target lead to Gunicorn" in printed(None)
+
+
+def test_it_says_which_proxy_pass_could_not_be_followed() -> None:
+    """One with a variable may lead to Gunicorn all the same."""
+    assert f"not followed, a variable in proxy_pass: {MAIN}:12" in printed(None)
+
+
+@pytest.mark.parametrize("patch", [False, True])
+def test_no_escape_of_a_configuration_reaches_a_terminal(patch: bool) -> None:
+    """A file of somebody else's could rename the window, or worse."""
+    text = printed(Severity.INFO, f'"/static{ESCAPE}"', patch=patch, style=Style(width=100))
+
+    assert ("\x1b" in text, "\\x1b]0;x\\x07" in text) == (False, True)
+
+
+def test_a_patch_for_a_file_is_exact() -> None:
+    """What is spelt out would not fit the lines it names."""
+    assert f'-        location "/static{ESCAPE}"' in printed(Severity.WARNING, f'"/static{ESCAPE}"', patch=True)
+
+
+def test_a_patch_leaves_notes_out() -> None:
+    """Nobody has to act on them, and some change what the site does."""
+    assert "proxy_read_timeout" not in printed(None, patch=True)
+
+
+def test_a_patch_holds_notes_when_asked_for() -> None:
+    """--diff --level info."""
+    assert "proxy_read_timeout" in printed(Severity.INFO, patch=True)
+
+
+def test_a_patch_tells_what_it_leaves_out() -> None:
+    """The rest needs a decision, or was not asked for."""
+    text = printed(None, patch=True)
+
+    assert ("# Not in it, " in text, "# Left out, " in text) == (True, True)
