@@ -140,7 +140,8 @@ def report(document: dict[str, Any]) -> str:
             lines += [f"{cell}: not run: {part['not_run']}", ""]
         else:
             lines += [line for table in tables(cell, part) for line in text(table)]
-    return "\n".join(lines + text(page.goal_table(document["cells"]))).rstrip()
+    goals = page.goal_table(document["cells"])
+    return "\n".join(lines + (text(goals) if goals.rows else [])).rstrip()
 
 
 def tell(line: str) -> None:
