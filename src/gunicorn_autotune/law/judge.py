@@ -18,6 +18,8 @@ PASS_SHARE = 0.4
 APART = 1.3
 _NEAR = 0.9
 _FED_SHARE = 0.85
+STARVES_SECONDS = 120.0
+"""With nginx's defaults a new worker had its share after 79 s at most; without an end nothing would bound growth."""
 _JUDGED_SECONDS, _JUDGED_HIGH, _JUDGED_LOW = 3.0, 30, 10
 _LOW_SECONDS = 10.0
 LONG_SECONDS, LONG_FINISHED, PATIENCE_SECONDS = 8.0, 400, 20.0
@@ -35,7 +37,8 @@ def pays(history: History) -> bool | None:
 def passed(levels: tuple[Level, ...], slots_each: float) -> bool | None:
     """r - 1 + 2 r sqrt(1/lo + 1/hi) < 0.4 (g - 1) fails: even two sigma up, less than 40 % of linear gain.
 
-    None while too little is measured, or while the workers are less busy than before: that says nothing of them.
+    None while too little is measured, or, for two minutes, while the workers are less busy than before: that says
+    nothing of them.
     """
     high, low = samples(levels)
     if high.seconds < _JUDGED_SECONDS or high.finished < _JUDGED_HIGH or low.finished < _JUDGED_LOW:
@@ -44,7 +47,8 @@ def passed(levels: tuple[Level, ...], slots_each: float) -> bool | None:
     luck = 2.0 * ratio * math.sqrt(1.0 / low.finished + 1.0 / high.finished)
     if ratio - 1.0 + luck >= PASS_SHARE * (growth - 1.0):
         return True
-    return None if _starved(high, low, slots_each) else False
+    starves = levels[-1].last.at - levels[-1].born_at < STARVES_SECONDS
+    return None if starves and _starved(high, low, slots_each) else False
 
 
 def _starved(high: Throughput, low: Throughput, slots_each: float) -> bool:

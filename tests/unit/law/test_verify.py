@@ -114,6 +114,14 @@ def test_a_trickle_does_not_put_off_a_judgement_for_ever():
     assert plant.history.ceiling is not None
 
 
+def test_workers_that_stay_idle_for_two_minutes_are_found_out():
+    """Traffic that never reaches them is no reason to keep them: the workers they were added for are few."""
+    fed = [-1e7] * 4
+    plant = pushed(Plant(scaling(), a_policy(max_workers=32), spawned=fed, unseen_seconds=1e6, trickle=True), 180)
+
+    assert plant.history.ceiling is not None
+
+
 def test_judgement_when_the_new_workers_have_traffic():
     """Ten seconds after they are seen to serve."""
     plant = pushed(Plant(pool_of(10), policy=a_policy(max_workers=32), unseen_seconds=20.0), 20)
