@@ -103,6 +103,25 @@ def test_reader_that_leaves_early_sees_no_traceback(tmp_path: Path) -> None:
     assert ended.stderr == ""
 
 
+def test_full_disk_behind_standard_output_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    """A page that was not written whole is no success."""
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [*CLI, "nginx", "check", "--explain", "NGX001"],
+            cwd=tmp_path,
+            env=environment({}),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+
+    assert (2, "gunicorn-autotune nginx: standard output: No space left on device\n") == (
+        ended.returncode,
+        ended.stderr,
+    )
+
+
 def test_doctor_finds_this_host_fit_to_serve(tmp_path: Path) -> None:
     """Every check answers for real; on a host that runs these tests none fails."""
     port = free_port()

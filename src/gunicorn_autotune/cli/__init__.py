@@ -40,6 +40,9 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is 2 for bad usage and else the command's own."""
     options = parser().parse_args(arguments)
+    if sys.stdout is None:
+        # `>&-`: nobody is to read it.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
         code, text = options.run(options, style_of(sys.stdout, os.environ))
     except CommandError as error:
@@ -47,7 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.code
     except KeyboardInterrupt:
         return 130
-    _print(text)
+    try:
+        _print(text)
+    except OSError as error:
+        print(f"gunicorn-autotune {options.command}: standard output: {error.strerror}", file=sys.stderr)
+        _forget_stdout()
+        return 2
     return int(code)
 
 
@@ -55,6 +63,11 @@ def _print(text: str) -> None:
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        # `| head` has seen enough; without this the interpreter complains again at exit.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # `| head` has seen enough.
+        _forget_stdout()
+
+
+def _forget_stdout() -> None:
+    # Without this the interpreter complains again at exit, of what is still in its buffer.
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
