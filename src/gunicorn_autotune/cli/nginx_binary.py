@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from gunicorn_autotune.model.readings import Missing, Reading
 from gunicorn_autotune.nginx.host import NginxTest
 
-TIMEOUT_SECONDS = 10
-"""A name in an upstream that no DNS server answers for holds `nginx -t` up."""
+TIMEOUT_SECONDS = 3
+"""A name in an upstream that no DNS server answers for holds `nginx -t` up; the files can be read without it."""
+NO_ANSWER = f"no answer in {TIMEOUT_SECONDS} s"
 FOLDERS = "/usr/sbin:/usr/local/sbin:/usr/local/nginx/sbin"
 """Where it lies; a user's PATH often lacks them."""
 
@@ -86,7 +87,7 @@ def _run(command: list[str]) -> Reading[subprocess.CompletedProcess[bytes]]:
     try:
         return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
-        return Missing(f"{' '.join(command)}: no answer in {TIMEOUT_SECONDS} s")
+        return Missing(f"{' '.join(command)}: {NO_ANSWER}")
     except (OSError, ValueError) as error:
         return Missing(f"{' '.join(command)}: {error}")
 

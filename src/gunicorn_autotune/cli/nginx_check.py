@@ -85,7 +85,7 @@ def checked_site(options: argparse.Namespace) -> Checked:
     given = read_input(options.path, options.dump, binary)
     gunicorn, why = _gunicorn(options)
     version = options.nginx_version or (nginx_version(binary) if binary else "")
-    host = dataclasses.replace(host_facts(given.root, gunicorn, binary), texts=given.texts())
+    host = dataclasses.replace(host_facts(given.root, gunicorn, binary, hangs=given.nginx_hangs), texts=given.texts())
     site = site_of(given.root, version, gunicorn, host)
     return Checked(given, site, check(site), why)
 

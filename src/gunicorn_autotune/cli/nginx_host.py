@@ -25,11 +25,14 @@ LOG_BYTES = 1 << 20
 TIMING_FORMAT = "autotune"
 
 
-def host_facts(config: Directive, gunicorn: Gunicorn | None, nginx_binary: str | None) -> HostFacts:
+def host_facts(
+    config: Directive, gunicorn: Gunicorn | None, nginx_binary: str | None, *, hangs: bool = False
+) -> HostFacts:
     """All that can be read here; `config` is the main block, whose file is the one that nginx is given.
 
-    Takes at most some 3 s for names, and `nginx_binary` is asked with a bound of its own.
+    Takes at most some 1.5 s for names, and `nginx_binary` is asked with a bound of its own; with `hangs` not for `-t`.
     """
+    tests = nginx_binary if Path(config.file).is_file() and not hangs else None
     build = nginx_build(nginx_binary) if nginx_binary else None
     passed_to, bind = peers(config), gunicorn.get("bind", ()) if gunicorn else ()
     somaxconn = read_somaxconn()
@@ -46,7 +49,7 @@ def host_facts(config: Directive, gunicorn: Gunicorn | None, nginx_binary: str |
         worker_open_files=workers.open_files if workers else None,
         nginx_started_unix_seconds=workers.started_unix_seconds if workers else None,
         changed_unix_seconds=dict(_changes(config)),
-        test=nginx_test(nginx_binary, config.file) if nginx_binary and Path(config.file).is_file() else None,
+        test=nginx_test(tests, config.file) if tests else None,
         error_log=_error_log(config, build),
         timing=_timing(config, build),
     )

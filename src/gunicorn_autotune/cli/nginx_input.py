@@ -6,14 +6,18 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from gunicorn_autotune.cli.nginx_binary import nginx_dump
+from gunicorn_autotune.cli.nginx_binary import NO_ANSWER, nginx_dump
 from gunicorn_autotune.cli.nginx_files import Disk
 from gunicorn_autotune.cli.style import CommandError
 from gunicorn_autotune.model.readings import Missing
 from gunicorn_autotune.nginx.dump import Dump
 from gunicorn_autotune.nginx.parse import parse
+from gunicorn_autotune.nginx.reader import MAX_CHARACTERS
 from gunicorn_autotune.nginx.source import NginxSyntaxError, Source, printable
 from gunicorn_autotune.nginx.tree import Directive
+
+MOST_BYTES = 4 * (2 * MAX_CHARACTERS + 1)
+"""Of a dump, with one character more than Dump takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,11 @@ class Input:
     def files(self) -> list[str]:
         """The main file first, then what it includes."""
         return list(dict.fromkeys([self.root.file, *(one.file for one in self.root.walk())]))
+
+    @property
+    def nginx_hangs(self) -> bool:
+        """Whether `nginx -T` was given up, so that `nginx -t` would be too."""
+        return NO_ANSWER in self.remark
 
     def texts(self) -> dict[str, str]:
         """Every file's text by path."""
@@ -51,10 +60,14 @@ def read_input(path: str, dump: str | None, binary: str | None) -> Input:
 
 
 def _text_of(dump: str) -> str:
+    if dump == "-" and sys.stdin is None:
+        raise CommandError("--dump = '-': unreadable: standard input is closed")
     try:
-        raw = sys.stdin.buffer.read() if dump == "-" else Path(dump).read_bytes()
-    except OSError as error:
-        raise CommandError(f"--dump = {dump!r}: unreadable: {error.strerror}") from None
+        # Bounded: it may be a device that never ends. Too long is Dump's to refuse.
+        with sys.stdin.buffer if dump == "-" else open(dump, "rb") as file:
+            raw = file.read(MOST_BYTES)
+    except (OSError, ValueError) as error:
+        raise CommandError(f"--dump = {dump!r}: unreadable: {getattr(error, 'strerror', error)}") from None
     try:
         return raw.decode()
     except UnicodeDecodeError:

@@ -15,7 +15,7 @@ from gunicorn_autotune.nginx.defaults import ASSUMED
 from gunicorn_autotune.nginx.routes import Peer, routes, upstreams
 from gunicorn_autotune.nginx.tree import Directive
 
-RESOLVE_SECONDS = 3.0
+RESOLVE_SECONDS = 1.5
 """For all names together."""
 MOST_NAMES = 64
 _NAME = re.compile(r"[\w.-]+")
@@ -25,7 +25,8 @@ Resolve = Callable[[str], tuple[str, ...]]
 def peers(config: Directive) -> list[Peer]:
     """Every `server` of an upstream, and what `proxy_pass` names beside those."""
     named = [peer for upstream in upstreams(config).values() for peer in upstream.peers]
-    return named + [peer for route in routes(config, ASSUMED) for peer in route.upstream.peers]
+    passed = (route.upstream for route in routes(config, ASSUMED))
+    return named + [peer for upstream in passed if upstream.block is None for peer in upstream.peers]
 
 
 def socket_paths(peers: Iterable[Peer], bind: Iterable[str]) -> set[str]:

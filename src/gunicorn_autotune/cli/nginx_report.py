@@ -35,7 +35,7 @@ def as_text(given: Input, site: Site, report: Report, no_gunicorn: str, least: S
     With None for `least` notes are a line each: there are many, and they need not be acted on.
     """
     full = [one for one in report.findings if _counts(one, least or Severity.WARNING)]
-    notes = [one for one in report.findings if least is None and one not in full]
+    notes = [one for one in report.findings if least is None and not _counts(one, Severity.WARNING)]
     parts = [_sides(given, site), *("\n".join(finding_lines(one, style)) for one in full)]
     parts += ["\n".join(line for one in notes for line in _note_lines(one, style))] if notes else []
     closing = [_sum(report, style), *_unchecked(report, no_gunicorn, style)]

@@ -25,3 +25,28 @@ def test_a_path_with_an_escape_is_spelt_out() -> None:
         read_input("/none/\x1b[31m", None, None)
 
     assert "\x1b" not in str(refused.value)
+
+
+def test_a_dump_that_never_ends_is_refused() -> None:
+    """A device is read as far as a dump may be long, and no further."""
+    with pytest.raises(CommandError, match="/dev/zero:1: longer than 4 MB"):
+        read_input("", "/dev/zero", None)
+
+
+def test_a_closed_standard_input_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has None for it."""
+    monkeypatch.setattr("sys.stdin", None)
+
+    with pytest.raises(CommandError, match="standard input is closed"):
+        read_input("", "-", None)
+
+
+def test_an_nginx_that_hangs_is_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`nginx -t` waits for the same name that `nginx -T` was given up for; the files are read instead."""
+    monkeypatch.setattr("gunicorn_autotune.cli.nginx_binary.TIMEOUT_SECONDS", 0.1)
+    (tmp_path / "nginx.conf").write_text("events {}\n")
+    program = tmp_path / "nginx"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+
+    assert read_input(str(tmp_path / "nginx.conf"), None, str(program)).nginx_hangs
