@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -44,10 +45,10 @@ def check(site: Site, rules: Iterable[Listed] | None = None, *, strict: bool = F
             findings += _answers(listed, site, lines, strict)
     ignored_at = {(one.file, one.line): one.ignored for one in site.root.walk() if one.ignored}
     ordered = sorted(_once(findings), key=lambda one: (_ORDER[one.level], one.file, one.line, one.rule.id))
-    quiet = [one for one in ordered if one.rule.id in ignored_at.get((one.file, one.line), frozenset())]
+    quiet = [one.rule.id in ignored_at.get((one.file, one.line), frozenset()) for one in ordered]
     return Report(
-        findings=tuple(one for one in ordered if one not in quiet),
-        ignored=tuple(quiet),
+        findings=tuple(one for one, ignored in zip(ordered, quiet, strict=True) if not ignored),
+        ignored=tuple(itertools.compress(ordered, quiet)),
         unchecked={need: tuple(rules) for need, rules in lacking.items()},
     )
 

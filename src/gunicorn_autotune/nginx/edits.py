@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import itertools
 import re
 from collections.abc import Iterable, Mapping
@@ -59,9 +60,10 @@ def added_in(block: Directive, text: str) -> Edits:
     """
     if block.line == block.last_line:
         return replaced(block, printed(block, text))
-    crossed = any(
-        child.file == block.file and child.line < block.last_line <= child.last_line for child in block.block or ()
-    )
+    # From the end: a server of thousands of locations is asked for each of them.
+    own = (child for child in reversed(block.block or ()) if child.file == block.file)
+    last = itertools.takewhile(lambda child: child.last_line >= block.last_line, own)
+    crossed = any(child.line < block.last_line for child in last)
     return () if crossed or block.name == "main" else (Edit(block.file, block.last_line, block.last_line - 1, text),)
 
 
@@ -99,6 +101,7 @@ def feasible(lines: Lines, edits: Iterable[Edit]) -> Edits:
     return tuple(edit for edit in edits if not _shares_lines(edit.target, lines) and _is_whole(edit.text))
 
 
+@functools.lru_cache(maxsize=256)
 def _is_whole(text: str) -> bool:
     """Words of an odd configuration may have got into it, with quotes that end in the wrong place."""
     try:

@@ -64,9 +64,9 @@ def gaps(site: Site, missing: Callable[[Route], tuple[str, ...]]) -> Iterator[Ga
         if lines:
             place = _place(site, route, users)
             found.setdefault((place.file, place.line, lines), (place, []))[1].append(route)
-    for (_, _, lines), (place, routes) in found.items():
-        shared = any(_reached(site, other, place) for other in site.every_route if not site.leads_to_gunicorn(other))
-        yield Gap(lines, place, tuple(routes), shared)
+    others = {_taken(site, other) for other in site.every_route if not site.leads_to_gunicorn(other)} if found else ()
+    for (file, line, lines), (place, routes) in found.items():
+        yield Gap(lines, place, tuple(routes), (file, line) in others)
 
 
 def lost(scope: Scope) -> dict[str, Directive]:
@@ -141,9 +141,7 @@ def _bare_place(site: Site, route: Route) -> Directive:
     """For the first headers of a route that sends none yet."""
     location = _location(route)
     server = route.scope.server
-    bare = [other for other in site.beside(server) if _last(other) is None]
-    ours = all(map(site.leads_to_gunicorn, bare))
-    return server.here if server and len(bare) > 1 and ours else location
+    return server.here if server and id(server.here) in site.bare_servers else location
 
 
 def _last(route: Route) -> Directive | None:
@@ -161,7 +159,7 @@ def _location(route: Route) -> Directive:
     return outer.here if outer else route.scope.here
 
 
-def _reached(site: Site, other: Route, place: Directive) -> bool:
-    """Whether a line at this place would count for that route."""
+def _taken(site: Site, other: Route) -> tuple[str, int]:
+    """File and line at which another line would count for that route."""
     at = _last(other) or _bare_place(site, other)
-    return (at.file, at.line) == (place.file, place.line)
+    return at.file, at.line

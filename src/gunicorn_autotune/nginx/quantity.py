@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "M": 2592000.0, "y": 31536000.0}
@@ -22,6 +23,7 @@ def size_bytes(text: str) -> int | None:
     return int(match[1]) * _BYTES[match[2]] if match else None
 
 
+@functools.lru_cache(maxsize=64)
 def version_of(text: str) -> tuple[int, ...]:
     """`1.29.7` and `27.0.1rc1` as numbers; () when there are none."""
     match = re.match(r"\d+(\.\d+)*", text)

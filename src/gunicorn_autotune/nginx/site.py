@@ -36,6 +36,8 @@ class Site:
     """Whether some route leads to one of Gunicorn's addresses."""
     routes_in: Mapping[int, tuple[Route, ...]]
     """Every route by `id` of its server block, for rules that ask it at each finding."""
+    bare_servers: frozenset[int]
+    """By `id` the server blocks with several routes that send no proxy_set_header, all of them Gunicorn's."""
     _ours: frozenset[int]
 
     def leads_to_gunicorn(self, route: Route) -> bool:
@@ -91,10 +93,20 @@ def site_of(root: Directive, version: str, gunicorn: Gunicorn | None, host: Host
     """Sort the routes; an unknown nginx version counts as Debian 12's."""
     version = version or defaults.ASSUMED
     every = tuple(routes(root, version))
-    ours = tuple(route for route in every if leads_to(route, gunicorn, host)) if gunicorn else ()
+    # Once for each upstream: thousands of locations may share one of thousands of servers.
+    known = {id(route.upstream): route for route in every} if gunicorn else {}
+    leading = {key for key, route in known.items() if gunicorn and leads_to(route, gunicorn, host)}
+    ours = tuple(route for route in every if id(route.upstream) in leading)
     chosen = ours or every
+    own = frozenset(map(id, chosen))
     routes_in = {id(server.here): found for server, found in _by_server(every)}
-    return Site(root, version, gunicorn, host, every, chosen, bool(ours), routes_in, frozenset(map(id, chosen)))
+    bare = frozenset(server for server, beside in routes_in.items() if _bare(beside, own))
+    return Site(root, version, gunicorn, host, every, chosen, bool(ours), routes_in, bare, own)
+
+
+def _bare(beside: tuple[Route, ...], own: frozenset[int]) -> bool:
+    bare = [id(route) for route in beside if not route.scope.all("proxy_set_header")]
+    return len(bare) > 1 and own.issuperset(bare)
 
 
 def _by_server(found: tuple[Route, ...]) -> tuple[tuple[Scope, tuple[Route, ...]], ...]:

@@ -42,7 +42,11 @@ def check(site: Site) -> Iterator[Finding]:
             flags.setdefault(cache.directive, scope)
         if remembered.directive is not None and remembered.text == "on":
             errors.setdefault(remembered.directive, scope)
-    yield from (_flag(site, line, scope) for line, scope in flags.items())
+    served = [(one.here, one.value("open_file_cache").directive) for one in file_locations(site)] if flags else ()
+    places: dict[int, list[Directive]] = {}
+    for place, cache_line in served:
+        places.setdefault(id(cache_line), []).append(place)
+    yield from (_flag(line, scope, places.get(id(line), [])) for line, scope in flags.items())
     yield from (_missing(line, scope) for line, scope in errors.items())
 
 
@@ -53,8 +57,7 @@ def _tests_a_flag(block: Directive) -> bool:
     return block.name == "if" and tests and not any(name in words for name in _OF_THE_REQUEST)
 
 
-def _flag(site: Site, line: Directive, scope: Scope) -> Finding:
-    inside = [one.here for one in file_locations(site) if one.value("open_file_cache").directive is line]
+def _flag(line: Directive, scope: Scope, inside: list[Directive]) -> Finding:
     moved = tuple(edit for place in inside for edit in edits.added_in(place, f"{line.text};"))
     return at(
         RULE,
