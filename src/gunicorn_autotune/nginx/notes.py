@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gunicorn_autotune.nginx.fitting import LINGERS, why_not_kept
+from gunicorn_autotune.nginx.fitting import LINGERS, idle_seconds, why_not_kept
 from gunicorn_autotune.nginx.gunicorn import SYNC, THREADED, Gunicorn
 from gunicorn_autotune.nginx.options import Options
 
@@ -34,7 +34,9 @@ def _keepalive(gunicorn: Gunicorn, options: Options) -> str:
     seconds = int(gunicorn.get("keepalive", 2))
     if gunicorn.kind == SYNC or _recycles(gunicorn) or seconds >= GOOD_KEEPALIVE:
         return ""
-    kept = "no connection can be kept" if why_not_kept(gunicorn, options) else "connections are kept for 1 s only"
+    kept = f"connections are kept for {idle_seconds(gunicorn)} s only"
+    if why_not_kept(gunicorn, options):
+        kept = "no connection can be kept"
     return f"{gunicorn.shown('keepalive')}: {kept}; keepalive = {GOOD_KEEPALIVE} in Gunicorn's file, then render anew"
 
 

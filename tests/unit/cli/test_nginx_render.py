@@ -188,6 +188,7 @@ def test_gunicorn_is_not_imported(shop: Path) -> None:
     [
         ({"version": "26.2.0"}, "27.0.1 or later; no connection to it is kept"),
         ({"keepalive": 2}, "connections are kept for 1 s only; keepalive = 10 in Gunicorn's file"),
+        ({"keepalive": 9}, "connections are kept for 3 s only; keepalive = 10 in Gunicorn's file"),
         ({"keepalive": 1}, "no connection can be kept; keepalive = 10"),
         ({"bind": ["0.0.0.0:8000"]}, "Gunicorn can be reached past nginx"),
         ({"timeout": 0}, "a worker that hangs is never replaced"),
@@ -202,3 +203,9 @@ def test_what_an_operator_should_know_is_said(changes: dict[str, object], words:
 def test_where_all_is_well_nothing_is_said(kind: str) -> None:
     """A pair that fits; for sync whatever its keepalive."""
     assert notes(a_gunicorn(kind, keepalive=2 if kind == SYNC else 10), FULL) == []
+
+
+def test_the_pages_keep_their_url(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """nginx refuses a second location of it."""
+    assert render("--stream", "/.shop-pages/") == 2
+    assert "/.shop-pages/: stands for two things" in capsys.readouterr().err
