@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is 2 for bad usage and else the command's own."""
     options = parser().parse_args(arguments)
+    options.words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code, text = options.run(options, style_of(sys.stdout, os.environ))
     except CommandError as error:

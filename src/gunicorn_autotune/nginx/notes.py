@@ -20,6 +20,7 @@ def notes(gunicorn: Gunicorn, options: Options) -> list[str]:
         if not options.domains
         else "",
         _far(options),
+        _upgrades(gunicorn),
     ]
     return [note for note in found if note]
 
@@ -57,3 +58,9 @@ def _far(options: Options) -> str:
     if not any(not one.startswith(("127.", "unix:", "[::1]")) for one in options.servers):
         return ""
     return "Gunicorn on other hosts: its forwarded_allow_ips must name this nginx, else scheme and client are lost"
+
+
+def _upgrades(gunicorn: Gunicorn) -> str:
+    if gunicorn.kind in (SYNC, THREADED):
+        return ""
+    return "WebSockets: proxy.conf passes no Upgrade header; a location for them needs lines of its own"

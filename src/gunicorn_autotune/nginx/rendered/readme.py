@@ -33,6 +33,7 @@ def text(options: Options, files: Collection[str]) -> str:
     return TEXT.format(
         name=options.name, dir=options.nginx_dir, table=table, steps=_steps(options, _url(options)),
         unknown=UNKNOWN.format(name=options.name) if options.domains else KNOWN,
+        again=AGAIN.format(command=options.command) if options.command else SAME,
     )  # fmt: skip
 
 
@@ -99,5 +100,15 @@ $ sudo nginx -t && sudo systemctl reload nginx
 | `conflicting server name` | another file serves this host too |
 | `could not build server_names_hash` | a long name: `server_names_hash_bucket_size 512;` in `http` of `nginx.conf` |
 
+{again}"""
+SAME = """\
 After a change of Gunicorn's settings, render anew with the same options; `--diff` shows what would change.
+"""
+AGAIN = """\
+## After a change of Gunicorn's settings
+
+```console
+$ {command} --diff     # what would change
+$ {command} --force
+```
 """
