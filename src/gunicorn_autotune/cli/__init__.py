@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if sys.stdout is None:
         # `>&-`: nobody is to read it.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    options.words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code, text = options.run(options, style_of(sys.stdout, os.environ))
     except CommandError as error:

@@ -19,6 +19,11 @@ from gunicorn_autotune.runtime.compat import OVERLAPPING
 from gunicorn_autotune.sensors.cgroup import find_cgroup, read_host
 
 ROOT = Path("/")
+_TEXTS = frozenset({"chdir", "group", "user", "worker_class"})
+_LISTS = frozenset({"bind", "forwarded_allow_ips", "forwarder_headers", "http_protocols"})
+_FLAGS = frozenset({"reuse_port", "tls"})
+_WORDS = frozenset({"http2_cleartext"})
+_VERSION = re.compile(r"[0-9]+(\.[0-9]+)*[A-Za-z0-9.+-]*")
 
 
 def from_config(location: str, arguments: Sequence[str] = ()) -> Gunicorn:
@@ -58,7 +63,7 @@ def from_server(address: str, token_file: str | None = None) -> Gunicorn:
 
 def _from_document(document: Mapping[str, Any], told: Mapping[str, Any]) -> Gunicorn:
     bind = _listening(document)
-    values = {name: told["settings"][name] for name in SETTINGS if name in told["settings"]}
+    values = {name: _checked(name, told["settings"][name]) for name in SETTINGS if name in told["settings"]}
     origin = f"running server, pid {document['server']['pid']}"
     changed = set(told["not_default"])
     if bind and not values.get("reuse_port") and bind != values.get("bind"):
@@ -66,13 +71,36 @@ def _from_document(document: Mapping[str, Any], told: Mapping[str, Any]) -> Guni
         values["bind"] = bind
         changed.add("bind")
     return Gunicorn(
-        version=document["server"]["gunicorn"],
+        version=_version(document["server"]["gunicorn"]),
         kind=_kind(told["kind"]),
         values=values,
         origins=dict.fromkeys(sorted(changed), origin),
         policy=document["policy"] | {"max_workers": _most_workers(document)},
         status=document,
     )
+
+
+def _checked(name: str, value: Any) -> Any:
+    """A setting of its own type; whoever answers at an address may write anything, and files are made of it."""
+    if name in _LISTS:
+        fine = isinstance(value, list) and all(isinstance(one, str) for one in value)
+    elif name in _TEXTS:
+        fine = isinstance(value, str)
+    elif name in _FLAGS:
+        fine = isinstance(value, bool)
+    elif name in _WORDS:
+        fine = isinstance(value, (str, bool))
+    else:
+        fine = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if not fine:
+        raise ValueError(f"{name} = {value!r:.60}")
+    return value
+
+
+def _version(value: str) -> str:
+    if not _VERSION.fullmatch(value):
+        raise ValueError(f"gunicorn = {value!r:.60}")
+    return value
 
 
 def _kind(name: str) -> str:

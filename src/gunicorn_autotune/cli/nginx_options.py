@@ -74,7 +74,7 @@ def options_from(given: argparse.Namespace, gunicorn: Gunicorn) -> tuple[Options
         nginx_dir=words.check_plain_path("--nginx-dir", given.nginx_dir),
         log_dir=words.check_plain_path("--log-dir", given.log_dir),
     )
-    words.check_urls_differ([*options.static, *options.media], options.streams)
+    words.check_urls_differ([*options.static, *options.media], [*options.streams, f"/.{options.name}-pages/"])
     return options, remarks + _missing(options)
 
 
@@ -111,7 +111,7 @@ def _exporter(given: argparse.Namespace, gunicorn: Gunicorn) -> str:
         return ""
     place = parse_place(text, "--exporter" if given.exporter else "metrics")
     if place.address.path:
-        return f"http://unix:{words.check_path('--exporter', place.address.path)}"
+        return f"http://unix:{words.check_proxied_path('--exporter', place.address.path)}"
     tls = place.tls or (not given.exporter and bool(policy.get("metrics_cert_file")))
     words.check_server(str(place.address))
     return str(Place(place.address, tls))

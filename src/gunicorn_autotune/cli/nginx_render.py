@@ -8,8 +8,11 @@ Exit codes: 0 written, or nothing to change; 1 files exist already, or --diff sh
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from gunicorn_autotune.cli import nginx_options, nginx_write
@@ -49,6 +52,7 @@ def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:
     """Exit code and text."""
     gunicorn = gunicorn_from(options)
     site, remarks = options_from(options, gunicorn)
+    site = dataclasses.replace(site, command=again(options.words))
     try:
         files = render(gunicorn, site)
     except FittingError as error:
@@ -67,6 +71,19 @@ def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:
     if options.json:
         return 0, as_json(folder, gunicorn, site, changes, remarks)
     return 0, as_text(folder, gunicorn, site, changes, remarks, style)
+
+
+def again(words: Sequence[str]) -> str:
+    """The command line without what says how to tell or to overwrite; empty where it is not one printable line."""
+    kept: list[str] = []
+    waiting = iter(words)
+    for word in waiting:
+        if word == "--print":
+            next(waiting, "")
+        elif word not in ("--force", "--diff", "--json") and not word.startswith("--print="):
+            kept.append(word)
+    text = shlex.join(["gunicorn-autotune", *kept])
+    return text if text.isprintable() and "`" not in text else ""
 
 
 def gunicorn_from(options: argparse.Namespace) -> Gunicorn:

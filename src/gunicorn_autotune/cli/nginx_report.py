@@ -108,9 +108,9 @@ def _sum(report: Report, style: Style) -> str:
 
 def _unchecked(report: Report, no_gunicorn: str, style: Style) -> Iterable[str]:
     for need, rules in report.unchecked.items():
-        count = "1 rule" if len(rules) == 1 else f"{len(rules)} rules"
+        count = "1 rule that needs" if len(rules) == 1 else f"{len(rules)} rules that need"
         why = f": {no_gunicorn}" if need is Need.GUNICORN and no_gunicorn else ""
-        yield style.paint("dim", f"not checked: {count} that need {LACKS[need]}{why}")
+        yield style.paint("dim", f"not checked: {count} {LACKS[need]}{why}")
 
 
 def as_json(given: Input, site: Site, report: Report, code: int, least: Severity = Severity.INFO) -> str:

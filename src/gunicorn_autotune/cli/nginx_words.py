@@ -19,15 +19,18 @@ _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _DOMAIN = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
 _URL = re.compile(r"(/[A-Za-z0-9._~@+-]+)+")
-_VERSION = re.compile(r"\d{1,4}\.\d{1,4}(\.\d{1,4})?")
-_SIZE = re.compile(r"\d{1,9}[kKmMgG]?")
+_VERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}(\.[0-9]{1,4})?")
+_SIZE = re.compile(r"[0-9]{1,9}[kKmMgG]?")
 _PATH = re.compile(r"(/[A-Za-z0-9._@+-]+)+")
-_TAKEN = ("modules-available", "modules-enabled", "sites-available", "sites-enabled", "snippets")
+_TAKEN = (
+    "koi-utf", "koi-win", "modules-available", "modules-enabled", "sites-available", "sites-enabled", "snippets",
+    "win-utf",
+)  # fmt: skip
 LONGEST_DOMAIN = 253
 
 
 def check_name(value: str) -> str:
-    """Usable in names of files, zones and upstreams; no folder that a distribution has below /etc/nginx."""
+    """Usable in names of files, zones and upstreams; no file or folder that a distribution has below /etc/nginx."""
     if value in _TAKEN:
         raise CommandError(f"--name = {value!r}: must be none of {', '.join(_TAKEN)}, which nginx's folder has already")
     return init_rules.check_name(value)
@@ -52,6 +55,8 @@ def _is_address(text: str) -> bool:
     if text in ("", "*"):
         return True
     inner = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if "%" in inner:  # an interface, of any characters; nginx takes none
+        return False
     try:
         return ipaddress.ip_address(inner).version == (4 if inner == text else 6)
     except ValueError:
@@ -104,6 +109,13 @@ def check_path(option: str, value: str) -> str:
     return value
 
 
+def check_proxied_path(option: str, value: str) -> str:
+    """A socket's path in a URL, where nginx takes what follows a colon for the path of the request."""
+    if ":" in value:
+        raise CommandError(f"{option} = {value!r}: must hold no colon, nginx would end the socket's path there")
+    return check_path(option, value)
+
+
 def check_plain_path(option: str, value: str) -> str:
     """A path of ordinary characters; it is part of longer words."""
     if not _PATH.fullmatch(value.rstrip("/")) or "/.." in value:
@@ -114,6 +126,8 @@ def check_plain_path(option: str, value: str) -> str:
 def check_network(value: str) -> str:
     """An address or a network that may see the metrics."""
     try:
+        if "%" in value:
+            raise ValueError
         return str(ipaddress.ip_network(value)) if "/" in value else str(ipaddress.ip_address(value))
     except ValueError:
         rule = "must be an address or a network, as 10.0.0.7 or 10.0.0.0/8"

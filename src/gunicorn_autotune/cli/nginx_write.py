@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -14,6 +15,8 @@ from gunicorn_autotune.nginx.stamp import stamp_of
 
 EXISTS = 1
 KEPT, NEW = ".old", ".new"
+SHARED = "conf.d"
+"""The folder of all sites, whose files begin with the site's name."""
 
 
 class State(str, Enum):
@@ -59,8 +62,12 @@ def _change(path: Path, after: str) -> Change:
 def _left(folder: Path, files: Mapping[str, str]) -> dict[str, Change]:
     """Files of an earlier rendering, in the folders that this one fills."""
     found = {}
-    for below in sorted({str(Path(name).parent) for name in files}):
+    folders = sorted({str(Path(name).parent) for name in files})
+    for below in folders:
         for path in sorted((folder / below).glob("*.conf")):
+            # conf.d holds the files of other sites too; theirs are needed.
+            if below == SHARED and path.name.rpartition("-")[0] not in folders:
+                continue
             name = str(path.relative_to(folder))
             stamp = stamp_of(_read(path) or "") if name not in files else None
             if stamp is not None and not stamp.edited:
@@ -71,8 +78,12 @@ def _left(folder: Path, files: Mapping[str, str]) -> dict[str, Change]:
 def _read(path: Path) -> str | None:
     """The text; None where there is no such file."""
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise CommandError(f"cannot read {path}: no regular file; nothing was written")
         return path.read_text("utf-8", "surrogateescape")
     except FileNotFoundError:
+        if path.is_symlink():
+            raise CommandError(f"{path}: a link that leads nowhere; move away first, nothing was written") from None
         return None
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror}; nothing was written") from None
@@ -111,7 +122,7 @@ def write(changes: Mapping[str, Change]) -> None:
     """All of them or none; what was edited by hand is kept beside it as NAME.old, which must be free."""
     todo = [change for change in changes.values() if change.state is not State.SAME]
     for change in todo:
-        if change.state is State.EDITED and _beside(change.path, KEPT).exists():
+        if change.state is State.EDITED and os.path.lexists(_beside(change.path, KEPT)):
             raise CommandError(f"{_beside(change.path, KEPT)}: exists; move away first, nothing was written", EXISTS)
     written: list[Path] = []
     done: list[Change] = []
@@ -120,8 +131,8 @@ def write(changes: Mapping[str, Change]) -> None:
             if change.state is not State.LEFT:
                 _prepare(_beside(change.path, NEW), change.after, written)
         for change in todo:
-            done.append(change)
             _carry_out(change)
+            done.append(change)
     except OSError as error:
         for change in done:
             _undo(change)
@@ -137,9 +148,14 @@ def _beside(path: Path, suffix: str) -> Path:
 
 def _prepare(path: Path, text: str, written: list[Path]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("x", encoding="utf-8") as file:
-        written.append(path)
-        file.write(text)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            written.append(path)
+            file.write(text)
+    except OSError as error:
+        # A full disk names no file.
+        error.filename = str(path)
+        raise
 
 
 def _carry_out(change: Change) -> None:
@@ -148,7 +164,12 @@ def _carry_out(change: Change) -> None:
         return
     if change.state is State.EDITED:
         change.path.rename(_beside(change.path, KEPT))
-    _beside(change.path, NEW).replace(change.path)
+    try:
+        _beside(change.path, NEW).replace(change.path)
+    except OSError:
+        if change.state is State.EDITED:
+            _beside(change.path, KEPT).rename(change.path)
+        raise
 
 
 def _undo(change: Change) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 from gunicorn_autotune.nginx import defaults
+from gunicorn_autotune.nginx.bind import bind_of
 from gunicorn_autotune.nginx.gunicorn import SYNC, THREADED, UNKNOWN, Gunicorn
 from gunicorn_autotune.nginx.options import Options
 
@@ -20,6 +20,12 @@ LINGERS, CURABLE = (27, 0, 1), (25, 3, 0)
 connection (measured, docs/nginx.md)."""
 LEAST_READ_SECONDS = 5
 NO_LIMIT_READ_SECONDS = 60
+MOST_LIMITED = 65535
+"""The largest `limit_conn` that nginx takes; a listen queue ends there too."""
+MOST_CONNECTIONS = 1 << 17
+"""Of one nginx worker, which sets memory aside for each at its start: some 55 MB."""
+SOCKET_PATH_BYTES = 107
+"""sun_path of sockaddr_un (unix(7)) less its end mark."""
 _BUFFER_MOST_KIB = 64
 _WORD = re.compile(r"[^\s;{}\"'\\#$]+")
 
@@ -45,7 +51,7 @@ def why_not_kept(gunicorn: Gunicorn, options: Options) -> str:
 
 def kept_connections(gunicorn: Gunicorn, options: Options) -> int:
     """`keepalive N`: idle connections of each nginx worker, from the most workers there may ever be."""
-    wanted = math.ceil(2 * capacity(gunicorn, options) / max(1, options.nginx_workers))
+    wanted = -(-2 * capacity(gunicorn, options) // max(1, options.nginx_workers))
     return min(MOST_KEPT, max(LEAST_KEPT, wanted))
 
 
@@ -84,18 +90,28 @@ def most_requests(gunicorn: Gunicorn, options: Options) -> int:
     return capacity(gunicorn, options) + int(gunicorn.get("backlog", 2048)) * hosts(options)
 
 
+def limited_requests(gunicorn: Gunicorn, options: Options) -> int:
+    """`limit_conn` of all clients together: most_requests, where nginx can count so far."""
+    return min(MOST_LIMITED, most_requests(gunicorn, options))
+
+
+def listen_backlog(gunicorn: Gunicorn) -> int:
+    """`backlog` of nginx's own listen queue, as Gunicorn's; 0 is none that nginx takes."""
+    return max(0, min(MOST_LIMITED, int(gunicorn.get("backlog", 2048))))
+
+
 def header_buffer_kib(gunicorn: Gunicorn) -> int:
     """Of one large header line, so that nginx refuses no line that Gunicorn takes (0 there is no limit)."""
     limits = [int(gunicorn.get(name, 8190)) for name in ("limit_request_line", "limit_request_field_size")]
     if min(limits) <= 0:
         return _BUFFER_MOST_KIB
-    return min(_BUFFER_MOST_KIB, max(8, math.ceil((max(limits) + 2) / 1024)))
+    return min(_BUFFER_MOST_KIB, max(8, -(-(max(limits) + 2) // 1024)))
 
 
 def connections_needed(gunicorn: Gunicorn, options: Options) -> int:
     """`worker_connections`: a proxied request takes two, and idle clients take one each."""
-    wanted = 2 * most_requests(gunicorn, options) / max(1, options.nginx_workers)
-    return max(4096, 1 << max(0, math.ceil(math.log2(wanted))))
+    wanted = -(-2 * most_requests(gunicorn, options) // max(1, options.nginx_workers))
+    return min(MOST_CONNECTIONS, max(4096, 1 << (wanted - 1).bit_length()))
 
 
 def addresses(gunicorn: Gunicorn, options: Options) -> tuple[str, ...]:
@@ -111,18 +127,18 @@ def addresses(gunicorn: Gunicorn, options: Options) -> tuple[str, ...]:
 
 
 def _address(bind: str, folder: str) -> str:
-    if bind.startswith("unix:"):
-        path = bind.removeprefix("unix:")
-        path = path[2:] if path.startswith("//") else path
-        if path.startswith(("@", "\0")):
-            raise FittingError(f"bind = {bind!r}: nginx knows no abstract sockets, only files")
-        if not path.startswith("/") and not folder:
-            raise FittingError(f"bind = {bind!r}: relative to a folder that is not known here; use --server-address")
-        return "unix:" + (path if path.startswith("/") else f"{folder.rstrip('/')}/{path}")
-    host, _, port = bind.rpartition(":")
-    if host in ("", "0.0.0.0", "localhost"):
-        host = "127.0.0.1"
-    return f"{'[::1]' if host in ('[::]', '::') else host}:{port}"
+    found = bind_of(bind, folder)
+    if found is None or (not found.path and not 0 < found.port < 65536):
+        raise FittingError(f"bind = {bind!r}: tells no address that nginx could connect to; use --server-address")
+    if found.host == "localhost":
+        return f"127.0.0.1:{found.port}"
+    if found.path.startswith(("@", "\0")):
+        raise FittingError(f"bind = {bind!r}: nginx knows no abstract sockets, only files")
+    if found.path and not found.path.startswith("/"):
+        raise FittingError(f"bind = {bind!r}: relative to a folder that is not known here; use --server-address")
+    if len(found.path.encode()) > SOCKET_PATH_BYTES:
+        raise FittingError(f"bind = {bind!r}: the path of a socket must have at most {SOCKET_PATH_BYTES} bytes")
+    return found.reachable_text
 
 
 def quoted(word: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gunicorn_autotune.nginx.fitting import LINGERS, why_not_kept
+from gunicorn_autotune.nginx.fitting import LINGERS, idle_seconds, why_not_kept
 from gunicorn_autotune.nginx.gunicorn import SYNC, THREADED, Gunicorn
 from gunicorn_autotune.nginx.options import Options
 
@@ -20,6 +20,7 @@ def notes(gunicorn: Gunicorn, options: Options) -> list[str]:
         if not options.domains
         else "",
         _far(options),
+        _upgrades(gunicorn),
     ]
     return [note for note in found if note]
 
@@ -34,7 +35,9 @@ def _keepalive(gunicorn: Gunicorn, options: Options) -> str:
     seconds = int(gunicorn.get("keepalive", 2))
     if gunicorn.kind == SYNC or _recycles(gunicorn) or seconds >= GOOD_KEEPALIVE:
         return ""
-    kept = "no connection can be kept" if why_not_kept(gunicorn, options) else "connections are kept for 1 s only"
+    kept = f"connections are kept for {idle_seconds(gunicorn)} s only"
+    if why_not_kept(gunicorn, options):
+        kept = "no connection can be kept"
     return f"{gunicorn.shown('keepalive')}: {kept}; keepalive = {GOOD_KEEPALIVE} in Gunicorn's file, then render anew"
 
 
@@ -55,3 +58,9 @@ def _far(options: Options) -> str:
     if not any(not one.startswith(("127.", "unix:", "[::1]")) for one in options.servers):
         return ""
     return "Gunicorn on other hosts: its forwarded_allow_ips must name this nginx, else scheme and client are lost"
+
+
+def _upgrades(gunicorn: Gunicorn) -> str:
+    if gunicorn.kind in (SYNC, THREADED):
+        return ""
+    return "WebSockets: proxy.conf passes no Upgrade header; a location for them needs lines of its own"

@@ -48,6 +48,8 @@ class Options:
     rate: int = 20
     """Requests a second of one client; 0: no limits."""
     largest_body: str = "20m"
+    command: str = ""
+    """To render the same again; one line, or empty."""
     nginx_dir: str = "/etc/nginx"
     log_dir: str = "/var/log/nginx"
 

@@ -206,6 +206,25 @@ def test_server_that_does_not_tell_its_settings_is_one_line(document, part):
         told(**document)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("keepalive", None), ("keepalive", "2"), ("backlog", -1), ("threads", True), ("bind", "a:80"), ("tls", "no"),
+     ("worker_class", None)],
+)  # fmt: skip
+def test_setting_of_another_type_is_one_line(name, value):
+    """Whoever answers at the address, files are made of what he says."""
+    with pytest.raises(CommandError, match=f"not as expected .ValueError: {name} = "):
+        told(gunicorn=GUNICORN | {"settings": GUNICORN["settings"] | {name: value}})
+
+
+def test_version_is_one_word():
+    """It stands in comments, which a line feed would end."""
+    server = a_whole_document()["server"] | {"gunicorn": "20.0.0\n} server {"}
+
+    with pytest.raises(CommandError, match=r"not as expected .ValueError: gunicorn = "):
+        told(server=server)
+
+
 def test_server_that_has_not_published_yet_is_one_line():
     """It is just starting."""
     pages = healthy_pages({"missing": "the arbiter has not published anything yet", "healthy": False})

@@ -11,6 +11,7 @@ import pytest
 from gunicorn_autotune.cli import main, parser
 from gunicorn_autotune.cli.nginx_app_child import static_of
 from gunicorn_autotune.cli.nginx_options import options_from
+from gunicorn_autotune.cli.nginx_render import again
 from gunicorn_autotune.cli.style import CommandError
 from gunicorn_autotune.nginx.gunicorn import SYNC
 from gunicorn_autotune.nginx.notes import notes
@@ -61,6 +62,23 @@ def test_it_does_not_write_twice_unless_forced(shop: Path, capsys: pytest.Captur
 
     assert codes == [0, 0, 1, 0]
     assert "keepalive_timeout 1s;" in (shop / "nginx-shop" / "conf.d" / "shop-http.conf").read_text()
+
+
+def test_the_readme_tells_the_command_to_render_anew(shop: Path) -> None:
+    """With the options it was made by, but those that overwrite or only show."""
+    render("--domain", "example.com", "--force")
+
+    text = (shop / "nginx-shop" / "README.md").read_text()
+    assert (
+        "$ gunicorn-autotune nginx render --config gunicorn.conf.py --nginx-version 1.22.1 --nginx-workers 2 "
+        "--domain example.com --diff "
+    ) in text
+
+
+@pytest.mark.parametrize("words", [["--app", "a`b"], ["--config", "a\nb"]], ids=["backtick", "newline"])
+def test_a_command_that_is_no_plain_line_is_not_told(words: list[str]) -> None:
+    """It would end the block of the page it stands in."""
+    assert again(["nginx", "render", *words]) == ""
 
 
 def test_diff_writes_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -188,6 +206,7 @@ def test_gunicorn_is_not_imported(shop: Path) -> None:
     [
         ({"version": "26.2.0"}, "27.0.1 or later; no connection to it is kept"),
         ({"keepalive": 2}, "connections are kept for 1 s only; keepalive = 10 in Gunicorn's file"),
+        ({"keepalive": 9}, "connections are kept for 3 s only; keepalive = 10 in Gunicorn's file"),
         ({"keepalive": 1}, "no connection can be kept; keepalive = 10"),
         ({"bind": ["0.0.0.0:8000"]}, "Gunicorn can be reached past nginx"),
         ({"timeout": 0}, "a worker that hangs is never replaced"),
@@ -202,3 +221,9 @@ def test_what_an_operator_should_know_is_said(changes: dict[str, object], words:
 def test_where_all_is_well_nothing_is_said(kind: str) -> None:
     """A pair that fits; for sync whatever its keepalive."""
     assert notes(a_gunicorn(kind, keepalive=2 if kind == SYNC else 10), FULL) == []
+
+
+def test_the_pages_keep_their_url(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """nginx refuses a second location of it."""
+    assert render("--stream", "/.shop-pages/") == 2
+    assert "/.shop-pages/: stands for two things" in capsys.readouterr().err

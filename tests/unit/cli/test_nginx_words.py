@@ -84,9 +84,11 @@ def test_an_address_to_listen_on_is_taken_as_it_is(value: str) -> None:
     assert words.check_listen("--listen", value) == value
 
 
-@pytest.mark.parametrize("value", ["0", "65536", "::80", "example.com:80", "[1.2.3.4]:80", "80 ssl", "٨٠"])
+@pytest.mark.parametrize(
+    "value", ["0", "65536", "::80", "example.com:80", "[1.2.3.4]:80", "80 ssl", "٨٠", "[::1%x; y]:80"]
+)
 def test_an_address_that_is_none_is_refused(value: str) -> None:
-    """Ports out of range, names, words behind it, other scripts' digits."""
+    """Ports out of range, names, words behind it, other scripts' digits, an interface of any characters."""
     with pytest.raises(CommandError, match=r"^--listen = "):
         words.check_listen("--listen", value)
 
@@ -97,14 +99,14 @@ def test_a_gunicorn_elsewhere_is_taken(value: str) -> None:
     assert words.check_server(value) == value
 
 
-@pytest.mark.parametrize("value", ["web", "web:0", "web:", ":8000", "unix:run/g.sock", "web:80/path"])
+@pytest.mark.parametrize("value", ["web", "web:0", "web:", ":8000", "unix:run/g.sock", "web:80/path", "[::1%x;]:80"])
 def test_what_is_no_address_of_a_gunicorn_is_refused(value: str) -> None:
     """A host and a port, both."""
     with pytest.raises(CommandError, match=r"^--server-address = "):
         words.check_server(value)
 
 
-@pytest.mark.parametrize("name", ["sites-enabled", "snippets", "modules-enabled"])
+@pytest.mark.parametrize("name", ["sites-enabled", "snippets", "modules-enabled", "win-utf"])
 def test_a_name_that_nginxs_folder_has_already_is_refused(name: str) -> None:
     """The site's files would end up among the distribution's."""
     with pytest.raises(CommandError, match=r"^--name = "):
@@ -117,3 +119,25 @@ def test_one_url_stands_for_one_thing() -> None:
 
     with pytest.raises(CommandError, match=r"^/static/: stands for two things"):
         words.check_urls_differ(folders, [])
+
+
+def test_a_network_names_no_interface() -> None:
+    """What follows `%` may be anything, the end of the line too."""
+    with pytest.raises(CommandError, match=r"^--metrics-allow = "):
+        words.check_network("fe80::1%; evil")
+
+
+@pytest.mark.parametrize(
+    ("option", "check", "value"),
+    [("--nginx-version", words.check_version, "٨.٢"), ("--largest-body", words.check_size, "٨m")],
+)
+def test_digits_of_other_scripts_are_none_to_nginx(option: str, check: Callable[[str], str], value: str) -> None:
+    r"""Python's `\d` takes them."""
+    with pytest.raises(CommandError, match=f"^{option} = "):
+        check(value)
+
+
+def test_a_socket_in_a_url_holds_no_colon() -> None:
+    """nginx would take what follows for the path of the request."""
+    with pytest.raises(CommandError, match=r"^--exporter = .*colon"):
+        words.check_proxied_path("--exporter", "/run/a:b.sock")

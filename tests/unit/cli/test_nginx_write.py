@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +87,17 @@ def test_what_is_no_longer_rendered_is_removed(folder: Path) -> None:
     assert texts(folder) == fewer | {"shop/own.conf": "# a file of the operator\n"}
 
 
+def test_another_site_in_the_same_folder_loses_nothing(tmp_path: Path) -> None:
+    """Its files in conf.d are not this site's leftovers, also where one name begins with the other."""
+    blog = render(a_gunicorn(), replace(FULL, name="shop-blog"))
+    write(compared(tmp_path, blog))
+    write(compared(tmp_path, NEW))
+
+    assert {name: text for name, text in texts(tmp_path).items() if "shop-blog" in name} == {
+        name: text for name, text in blog.items() if "shop-blog" in name
+    }
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_is_left_as_it_was(folder: Path) -> None:
     """The pages' folder is closed: the other files stay as they were, too."""
@@ -125,3 +140,36 @@ def test_a_file_that_is_no_text_is_compared_all_the_same(folder: Path) -> None:
     write(compared(folder, NEW))
 
     assert (folder / f"{GZIP}.old").read_bytes() == b"# \xff\xfe mine\n"
+
+
+def test_a_link_that_leads_nowhere_is_not_replaced(tmp_path: Path) -> None:
+    """What it will lead to may come back, as a disk that is not mounted."""
+    (tmp_path / "README.md").symlink_to(tmp_path / "away")
+
+    with pytest.raises(CommandError, match=r"README\.md: a link that leads nowhere.*nothing was written"):
+        compared(tmp_path, NEW)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """Nobody writes into it."""
+    os.mkfifo(tmp_path / "README.md")
+
+    with pytest.raises(CommandError, match=r"README\.md: no regular file"):
+        compared(tmp_path, NEW)
+
+
+@contextmanager
+def files_end_after(size_bytes: int) -> Iterator[None]:
+    """A file system that takes no more of a file, as a full one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_told_by_the_file(tmp_path: Path) -> None:
+    """The error of a write(2) names none itself."""
+    with files_end_after(100), pytest.raises(CommandError, match=r"cannot write .*\.conf\.new: .*nothing was written"):
+        write(compared(tmp_path, NEW))

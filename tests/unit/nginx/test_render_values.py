@@ -115,6 +115,8 @@ def test_the_read_timeout_follows_what_ends_a_request(kind: str, values: dict[st
         (["unix:///run/shop/g.sock"], "unix:/run/shop/g.sock"),
         (["unix:g.sock"], "unix:/srv/shop/g.sock"),
         (["127.0.0.1:8000", "unix:/run/g.sock"], "unix:/run/g.sock"),
+        (["*:8000"], "127.0.0.1:8000"),
+        (["LOCALHOST:8000"], "127.0.0.1:8000"),
     ],
 )
 def test_the_server_is_where_gunicorn_listens(bind: list[str], server: str) -> None:
@@ -122,7 +124,13 @@ def test_the_server_is_where_gunicorn_listens(bind: list[str], server: str) -> N
     assert upstream(a_gunicorn(bind=bind), "server") == [f"{server} fail_timeout=0"]
 
 
-@pytest.mark.parametrize("bind", [[], ["fd://3"], ["unix:@hidden"], ["unix:/run/a$b"], ["unix:/run/a\nb"]])
+@pytest.mark.parametrize(
+    "bind",
+    [
+        [], ["fd://3"], ["unix:@hidden"], ["unix:/run/a$b"], ["unix:/run/a\nb"], ["127.0.0.1:0"], ["a:80; evil"],
+        [f"unix:/run/{'a' * 200}"],
+    ],
+)  # fmt: skip
 def test_an_address_that_nginx_cannot_be_given_is_refused(bind: list[str]) -> None:
     """Nothing is guessed, and nothing of it becomes a directive of its own."""
     with pytest.raises(FittingError):
@@ -152,6 +160,42 @@ def test_all_clients_together_may_fill_gunicorn_and_its_queue() -> None:
     found = said("shop/limits.conf", a_gunicorn(backlog=100), directive="limit_conn")
 
     assert found == ["shop_client 50", "shop_all 132"]
+
+
+@pytest.mark.parametrize("values", [{"backlog": 65535}, {"max_workers": 10**400}], ids=["backlog", "max_workers"])
+def test_no_count_is_larger_than_nginx_takes(values: dict[str, int]) -> None:
+    """`connection limit must be less 65536`, `nginx -t` says; memory of a worker is bounded too."""
+    gunicorn = a_gunicorn(CONCURRENT, **values)
+    counts = [*said("shop/limits.conf", gunicorn, directive="limit_conn"),
+              *said("main.conf.txt", gunicorn, directive="worker_connections")]  # fmt: skip
+
+    assert counts == ["shop_client 50", "shop_all 65535", "131072"]
+
+
+def test_a_backlog_of_none_is_left_to_nginx() -> None:
+    """`backlog=0` is invalid there."""
+    assert said("conf.d/shop-unknown.conf", a_gunicorn(backlog=0), directive="listen") == [
+        "80 default_server", "[::]:80 default_server",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "url"),
+    [
+        ({"domains": ()}, "http://localhost/"),
+        ({"domains": ("*.example.com",), "certificate": "/c", "key": "/k"}, "https://www.example.com/"),
+        ({"listen": ("127.0.0.1:8080",)}, "http://example.com:8080/"),
+    ],
+)
+def test_the_readme_asks_where_the_site_listens(changes: dict[str, Any], url: str) -> None:
+    """A URL that curl can open, with its port."""
+    assert f"$ curl -i {url} " in render(a_gunicorn(), replace(FULL, **changes))["README.md"]
+
+
+@pytest.mark.parametrize("domains", [(), ("example.com",)])
+def test_the_readme_knows_debians_default_site(domains: tuple[str, ...]) -> None:
+    """It is the first thing that `nginx -t` says there."""
+    assert "| `a duplicate default server` |" in render(a_gunicorn(), replace(FULL, domains=domains))["README.md"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gunicorn_autotune.nginx.fitting import capacity, hosts, most_requests
+from gunicorn_autotune.nginx.fitting import MOST_LIMITED, capacity, hosts, limited_requests, most_requests
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
 from gunicorn_autotune.nginx.options import Options
 from gunicorn_autotune.nginx.rendered.lines import rows
@@ -15,6 +15,7 @@ def text(gunicorn: Gunicorn, options: Options) -> str:
     """The whole file."""
     name = options.name
     backlog = int(gunicorn.get("backlog", 2048)) * hosts(options)
+    beyond = "beyond, it overflows" if most_requests(gunicorn, options) <= MOST_LIMITED else "nginx counts no further"
     return rows(
         [
             "# An office behind one address is one client: raise its limits before you lower them.",
@@ -26,8 +27,8 @@ def text(gunicorn: Gunicorn, options: Options) -> str:
             ("limit_conn", f"{name}_client {CLIENT_REQUESTS}", "at once; each HTTP/2 request counts"),
             (
                 "limit_conn",
-                f"{name}_all {most_requests(gunicorn, options)}",
-                f"all clients: at work {capacity(gunicorn, options)} + backlog {backlog}; beyond, it overflows",
+                f"{name}_all {limited_requests(gunicorn, options)}",
+                f"all clients: at work {capacity(gunicorn, options)} + backlog {backlog}; {beyond}",
             ),
             ("limit_req_status", "429"),
             ("limit_conn_status", "429"),

@@ -30,11 +30,19 @@ def text(options: Options, files: Collection[str]) -> str:
     """The page."""
     lines = [(template.format(name=options.name), *row) for template, row in WHAT.items()]
     table = "\n".join(f"| `{file}` | {context} | {what} |" for file, context, what in lines if file in files)
-    url = f"{'https' if options.tls else 'http'}://{(options.domains or ('localhost',))[0]}/"
     return TEXT.format(
-        name=options.name, dir=options.nginx_dir, table=table, steps=_steps(options, url),
-        unknown=UNKNOWN.format(name=options.name) if options.domains else "",
+        name=options.name, dir=options.nginx_dir, table=table, steps=_steps(options, _url(options)),
+        unknown=UNKNOWN.format(name=options.name) if options.domains else KNOWN,
+        again=AGAIN.format(command=options.command) if options.command else SAME,
     )  # fmt: skip
+
+
+def _url(options: Options) -> str:
+    """Of the site's first page; any name stands for `*`."""
+    host = (options.domains or ("localhost",))[0].replace("*", "www")
+    scheme, usual = ("https", "443") if options.tls else ("http", "80")
+    port = options.listening[0].rpartition(":")[2]
+    return f"{scheme}://{host}/" if port == usual else f"{scheme}://{host}:{port}/"
 
 
 def _steps(options: Options, url: str) -> str:
@@ -42,6 +50,7 @@ def _steps(options: Options, url: str) -> str:
     steps = {
         f"sudo cp -a {folder} {folder}.before": "the way back; the name must be free",
         f"sudo cp -r conf.d {name} {folder}/": "in this folder",
+        f"sudo chmod -R a+rX {folder}/{name}": "nginx's user shows the pages",
         "sudo nginx -t": 'nothing is in force yet; it must say "test is successful"',
         "sudo systemctl reload nginx": "requests under way are finished by the old nginx workers",
         f"curl -i {url}": "the site",
@@ -54,6 +63,9 @@ def _steps(options: Options, url: str) -> str:
 
 UNKNOWN = """\
 | `a duplicate default server` | delete `conf.d/{name}-unknown.conf`, or the other: on Debian `sites-enabled/default` |
+"""
+KNOWN = """\
+| `a duplicate default server` | delete the other, on Debian `sites-enabled/default`; or render with `--domain` |
 """
 TEXT = """\
 # nginx for {name}
@@ -86,6 +98,17 @@ $ sudo nginx -t && sudo systemctl reload nginx
 | `cannot load certificate` | the paths in `{name}/tls.conf`; nginx reads them as root |
 | `unknown directive` | another nginx than the one named in the header: render with `--nginx-version` |
 | `conflicting server name` | another file serves this host too |
+| `could not build server_names_hash` | a long name: `server_names_hash_bucket_size 512;` in `http` of `nginx.conf` |
 
+{again}"""
+SAME = """\
 After a change of Gunicorn's settings, render anew with the same options; `--diff` shows what would change.
+"""
+AGAIN = """\
+## After a change of Gunicorn's settings
+
+```console
+$ {command} --diff     # what would change
+$ {command} --force
+```
 """

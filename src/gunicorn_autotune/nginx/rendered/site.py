@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gunicorn_autotune.nginx import defaults
-from gunicorn_autotune.nginx.fitting import quoted
+from gunicorn_autotune.nginx.fitting import listen_backlog, quoted
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
 from gunicorn_autotune.nginx.options import Options
 from gunicorn_autotune.nginx.rendered.lines import Row, block
@@ -64,7 +64,9 @@ def _tls_stranger(gunicorn: Gunicorn, options: Options, addresses: list[str]) ->
 
 def _listen(addresses: list[str], gunicorn: Gunicorn) -> list[Row]:
     """`backlog` may stand at one `listen` of an address only: the default server's."""
-    backlog = int(gunicorn.get("backlog", 2048))
+    backlog = listen_backlog(gunicorn)
+    if not backlog:
+        return [("listen", address) for address in addresses]
     first, *more = (f"{address} backlog={backlog}" for address in addresses)
     return [("listen", first, "as Gunicorn's backlog; nginx's own is 511"), *(("listen", one) for one in more)]
 
