@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gunicorn_autotune.cli.nginx_input import Input
@@ -27,6 +28,8 @@ LACKS = {
 }
 INDENT = 11
 PLAIN_WIDTH = 120
+PLACES = 20
+"""Of one rule that are told in text: who has a thousand servers mends the first and looks again."""
 
 
 def as_text(given: Input, site: Site, report: Report, no_gunicorn: str, least: Severity | None, style: Style) -> str:
@@ -34,11 +37,13 @@ def as_text(given: Input, site: Site, report: Report, no_gunicorn: str, least: S
 
     With None for `least` notes are a line each: there are many, and they need not be acted on.
     """
-    full = [one for one in report.findings if _counts(one, least or Severity.WARNING)]
-    notes = [one for one in report.findings if least is None and not _counts(one, Severity.WARNING)]
+    full, more = _first_of_each([one for one in report.findings if _counts(one, least or Severity.WARNING)])
+    notes, more_notes = _first_of_each(
+        [one for one in report.findings if least is None and not _counts(one, Severity.WARNING)]
+    )
     parts = [_sides(given, site), *("\n".join(finding_lines(one, style)) for one in full)]
     parts += ["\n".join(line for one in notes for line in _note_lines(one, style))] if notes else []
-    closing = [_sum(report, style), *_unchecked(report, no_gunicorn, style)]
+    closing = [_sum(report, style), *_left_out(more + more_notes), *_unchecked(report, no_gunicorn, style)]
     if notes:
         closing.append("`--level info` prints the notes with both sides and their fixes.")
     if any(one.edits for one in full):
@@ -46,6 +51,23 @@ def as_text(given: Input, site: Site, report: Report, no_gunicorn: str, least: S
     if full or notes:
         closing.append(f"`--explain {(full or notes)[0].rule.id}` says why a rule is one.")
     return "\n\n".join([*parts, "\n".join(closing)])
+
+
+def _first_of_each(findings: Sequence[Finding]) -> tuple[list[Finding], Counter[str]]:
+    """At most PLACES findings of each rule, and how many more there are by rule."""
+    seen: Counter[str] = Counter()
+    first = []
+    for one in findings:
+        seen[one.rule.id] += 1
+        if seen[one.rule.id] <= PLACES:
+            first.append(one)
+    return first, Counter({name: count - PLACES for name, count in seen.items() if count > PLACES})
+
+
+def _left_out(more: Counter[str]) -> Iterable[str]:
+    if more:
+        told = ", ".join(f"{name} {count}" for name, count in sorted(more.items()))
+        yield f"the same in more places: {told}; `--json` names them all"
 
 
 def _note_lines(one: Finding, style: Style) -> list[str]:

@@ -94,3 +94,20 @@ def test_a_patch_tells_what_it_leaves_out() -> None:
     text = printed(None, patch=True)
 
     assert ("# Not in it, " in text, "# Left out, " in text) == (True, True)
+
+
+def test_a_rule_that_speaks_of_many_places_is_told_of_the_first_twenty() -> None:
+    """The others are counted by rule, and the sum counts all."""
+    servers = "".join(
+        f"server {{ listen 80; server_name s{n}; location / {{ proxy_pass http://a; }} }}\n" for n in range(50)
+    )
+    source = Files({MAIN: f"events {{}}\nhttp {{\nupstream a {{ server 127.0.0.1:8000; }}\n{servers}}}\n"})
+    root = parse(source, MAIN)
+    site = site_beside(root, "gunicorn.timeout = 30")
+    report = check(site, strict=True)
+
+    text = as_text(Input(root, source, "files"), site, report, "", Severity.INFO, Style())
+
+    many = sum(one.rule.id == "NGX301" for one in report.findings)
+    assert (many, text.count("NGX301\n")) == (50, 20)
+    assert "the same in more places: " in text and "NGX301 30" in text
