@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from tests.server import wait_for
 MOUNT = Path("/sys/fs/cgroup")
 PERIOD_US = 100_000
 MIB = 1 << 20
+SETTLED_LOOKS = 20
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,16 @@ class Group:
 
     def limit_pids(self, more: int | None) -> None:
         """As many tasks as there are now, threads included, and `more`, or fewer where that is negative; None: any."""
-        limit = "max" if more is None else int((self.path / "pids.current").read_text()) + more
+        limit = "max" if more is None else self._settled_pids() + more
         (self.path / "pids.max").write_text(str(limit))
+
+    def _settled_pids(self) -> int:
+        """Tasks as they mostly are: a thread that answers a request, or is just being replaced, must not count."""
+        seen: Counter[int] = Counter()
+        while max(seen.values(), default=0) < SETTLED_LOOKS:
+            seen[int((self.path / "pids.current").read_text())] += 1
+            time.sleep(0.01)
+        return seen.most_common(1)[0][0]
 
 
 @contextmanager
