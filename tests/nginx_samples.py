@@ -24,6 +24,7 @@ from gunicorn_autotune.nginx.host import HostFacts, NginxTest, SocketFile, Timin
 from gunicorn_autotune.nginx.parse import parse
 from gunicorn_autotune.nginx.site import Site, site_of
 from gunicorn_autotune.nginx.tree import Directive
+from tests.nginx_words import Texts
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -41,25 +42,6 @@ DEFAULTS: dict[str, Any] = {
     "workers": 1,
 }  # fmt: skip
 """Gunicorn's own, as Gunicorn.values holds them."""
-
-
-class Files:
-    """A Source over one folder, or over a single file; paths are shown as `/etc/nginx/...`."""
-
-    def __init__(self, texts: dict[str, str]) -> None:
-        self.texts = texts
-
-    def read(self, path: str) -> str:
-        """The text; FileNotFoundError as on a disk."""
-        if path not in self.texts:
-            raise FileNotFoundError(2, "No such file or directory", path)
-        return self.texts[path]
-
-    def matches(self, pattern: str) -> list[str]:
-        """By fnmatch, sorted."""
-        import fnmatch
-
-        return sorted(path for path in self.texts if fnmatch.fnmatchcase(path, pattern))
 
 
 MAIN = "/etc/nginx/nginx.conf"
@@ -81,7 +63,7 @@ def sample(place: Path) -> Site:
 def site_from(texts: dict[str, str]) -> Site:
     """The site of these files; `#: ` lines stand in the main one."""
     lines = [line[3:] for line in texts[MAIN].splitlines() if line.startswith("#: ")]
-    return site_beside(parse(Files(texts), MAIN), "\n".join(lines), texts)
+    return site_beside(parse(Texts(texts), MAIN), "\n".join(lines), texts)
 
 
 def site_beside(root: Directive, toml: str, texts: Mapping[str, str] = MappingProxyType({})) -> Site:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxy import NGINX
+from tests.proxy import installed_nginx
 
 TEMPORARY = "".join(f"{kind}_temp_path temp;" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
 """For http: the paths built into Debian's nginx are root's."""
@@ -19,11 +19,7 @@ TEMPORARY = "".join(f"{kind}_temp_path temp;" for kind in ("client_body", "proxy
 
 def nginx_says(config: Path, *, dump: bool = False) -> subprocess.CompletedProcess[str]:
     """nginx's verdict about a configuration file; with `dump` the configuration too, on stdout."""
-    if NGINX is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("nginx is not installed")
-        pytest.skip("nginx is not installed")
-    command = [NGINX, "-T" if dump else "-t", "-c", str(config), "-p", str(config.parent), "-e", "stderr"]
+    command = [installed_nginx(), "-T" if dump else "-t", "-c", str(config), "-p", str(config.parent), "-e", "stderr"]
     return subprocess.run(command, capture_output=True, text=True, errors="surrogateescape", timeout=30, check=False)
 
 
@@ -36,6 +32,8 @@ def self_made_keys(folder: Path) -> Path:
     """`folder` with certificate.pem, key.pem and dhparam.pem in it."""
     openssl = shutil.which("openssl")
     if openssl is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("openssl is not installed")
         pytest.skip("openssl is not installed")
     for command in (
         "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out certificate.pem -days 2 -subj /CN=example.com",

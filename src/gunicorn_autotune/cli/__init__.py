@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from gunicorn_autotune import __version__
 from gunicorn_autotune.cli import doctor, init, nginx, plan, recycle, replay, status
 from gunicorn_autotune.cli.style import CommandError, style_of
+from gunicorn_autotune.cli.subcommand import add_command
 
 COMMANDS = {
     "status": status, "recycle": recycle, "doctor": doctor, "init": init, "replay": replay, "plan": plan,
@@ -28,12 +29,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"gunicorn-autotune {__version__}")
     commands = root.add_subparsers(dest="command", required=True, metavar=" | ".join(COMMANDS))
     for name, module in COMMANDS.items():
-        text = (module.__doc__ or "").strip()
-        sub = commands.add_parser(
-            name, help=module.HELP, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        module.add_options(sub)
-        sub.set_defaults(run=module.run)
+        add_command(commands, name, module).set_defaults(run=module.run)
     return root
 
 

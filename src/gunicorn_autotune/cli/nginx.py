@@ -6,6 +6,7 @@ import argparse
 
 from gunicorn_autotune.cli import nginx_check, nginx_render
 from gunicorn_autotune.cli.style import Style
+from gunicorn_autotune.cli.subcommand import add_command
 
 HELP = "nginx files that fit Gunicorn, and a check of yours beside it"
 COMMANDS = {"render": nginx_render, "check": nginx_check}
@@ -15,11 +16,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """One parser for each sub-command."""
     commands = parser.add_subparsers(dest="nginx_command", required=True, metavar=" | ".join(COMMANDS))
     for name, module in COMMANDS.items():
-        text = (module.__doc__ or "").strip()
-        sub = commands.add_parser(
-            name, help=module.HELP, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        module.add_options(sub)
+        add_command(commands, name, module)
 
 
 def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:

@@ -10,7 +10,8 @@ from gunicorn_autotune.cli.style import Style
 from gunicorn_autotune.nginx.check import check
 from gunicorn_autotune.nginx.finding import Severity
 from gunicorn_autotune.nginx.parse import parse
-from tests.nginx_samples import MAIN, Files, site_beside
+from tests.nginx_samples import MAIN, site_beside
+from tests.nginx_words import Texts
 
 ESCAPE = "\x1b]0;x\x07"
 SITE = """\
@@ -37,7 +38,7 @@ http {
 
 def printed(least: Severity | None, place: str = "/static/", *, patch: bool = False, style: Style | None = None) -> str:
     """The report of a site with a location at `place`, as text or as a patch."""
-    source = Files({MAIN: SITE % place})
+    source = Texts({MAIN: SITE % place})
     root = parse(source, MAIN)
     site = site_beside(root, 'gunicorn.worker_class = "gthread"')
     given, report = Input(root, source, "files"), check(site, strict=True)
@@ -101,7 +102,7 @@ def test_a_rule_that_speaks_of_many_places_is_told_of_the_first_twenty() -> None
     servers = "".join(
         f"server {{ listen 80; server_name s{n}; location / {{ proxy_pass http://a; }} }}\n" for n in range(50)
     )
-    source = Files({MAIN: f"events {{}}\nhttp {{\nupstream a {{ server 127.0.0.1:8000; }}\n{servers}}}\n"})
+    source = Texts({MAIN: f"events {{}}\nhttp {{\nupstream a {{ server 127.0.0.1:8000; }}\n{servers}}}\n"})
     root = parse(source, MAIN)
     site = site_beside(root, "gunicorn.timeout = 30")
     report = check(site, strict=True)

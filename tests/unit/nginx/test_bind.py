@@ -9,7 +9,8 @@ from gunicorn_autotune.nginx.host import HostFacts
 from gunicorn_autotune.nginx.parse import parse
 from gunicorn_autotune.nginx.routes import upstreams
 from gunicorn_autotune.nginx.site import same
-from tests.nginx_samples import MAIN, Files
+from tests.nginx_samples import MAIN
+from tests.nginx_words import Texts
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_bind_is_read_as_gunicorn_reads_it(written: str, read: Bind | None) -> N
 )
 def test_a_server_leads_to_gunicorn_where_it_listens(server: str, bind: str, leads: bool) -> None:
     """By address and port, whatever the spelling; 0.0.0.0 hears no IPv6."""
-    root = parse(Files({MAIN: f"http {{ upstream shop {{ server {server}; }} }}"}), MAIN)
+    root = parse(Texts({MAIN: f"http {{ upstream shop {{ server {server}; }} }}"}), MAIN)
     read = bind_of(bind)
     assert read is not None
 

@@ -17,7 +17,8 @@ from gunicorn_autotune.nginx.edits import (
 )
 from gunicorn_autotune.nginx.parse import parse
 from gunicorn_autotune.nginx.tree import Directive
-from tests.nginx_samples import MAIN, Files
+from tests.nginx_samples import MAIN
+from tests.nginx_words import Texts
 
 TEXT = """\
 events {}
@@ -33,7 +34,7 @@ ONE_LINE = "events {}\nhttp { upstream shop { server 127.0.0.1:8000; keepalive 3
 
 def tree(text: str) -> Directive:
     """Parsed as /etc/nginx/nginx.conf."""
-    return parse(Files({MAIN: text}), MAIN)
+    return parse(Texts({MAIN: text}), MAIN)
 
 
 def named(root: Directive, name: str) -> Directive:

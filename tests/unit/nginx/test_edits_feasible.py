@@ -6,7 +6,8 @@ import pytest
 
 from gunicorn_autotune.nginx.edits import added_after, added_before, added_in, changed, feasible, lines_of, replaced
 from gunicorn_autotune.nginx.parse import parse
-from tests.nginx_samples import MAIN, Files
+from tests.nginx_samples import MAIN
+from tests.nginx_words import Texts
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ from tests.nginx_samples import MAIN, Files
 )
 def test_a_directive_is_replaced_only_where_it_has_its_lines_for_itself(text: str, proposed: bool) -> None:
     """Whatever else begins or ends on the same line would be lost."""
-    root = parse(Files({MAIN: text}), MAIN)
+    root = parse(Texts({MAIN: text}), MAIN)
     line = next(one for one in root.walk() if one.name == "gzip")
 
     assert proposed == bool(feasible(lines_of(root), replaced(line, "gzip off;")))
@@ -31,7 +32,7 @@ def test_a_directive_is_replaced_only_where_it_has_its_lines_for_itself(text: st
 
 def test_a_block_on_one_line_is_replaced_with_all_that_it_holds() -> None:
     """Its own children are no neighbours."""
-    root = parse(Files({MAIN: "http {\n    server { listen 80; }\n}"}), MAIN)
+    root = parse(Texts({MAIN: "http {\n    server { listen 80; }\n}"}), MAIN)
     server = next(one for one in root.walk() if one.name == "server")
 
     assert feasible(lines_of(root), replaced(server, "server { }"))
@@ -43,7 +44,7 @@ def test_a_file_included_twice_does_not_stand_in_its_own_way() -> None:
         MAIN: "http {\n    include /a.conf;\n    server {\n        include /a.conf;\n    }\n}",
         "/a.conf": "gzip on;\n",
     }
-    root = parse(Files(texts), MAIN)
+    root = parse(Texts(texts), MAIN)
     line = next(one for one in root.walk() if one.name == "gzip")
 
     assert feasible(lines_of(root), replaced(line, "gzip off;"))
@@ -54,7 +55,7 @@ BLOCK = "http {\n    location /s {\n        alias /s;\n    }\n    gzip on;\n}\n"
 
 def test_nothing_is_put_into_the_midst_of_a_block_that_is_replaced() -> None:
     """Two rules about one block: the first one's block stays whole."""
-    block = next(one for one in parse(Files({MAIN: BLOCK}), MAIN).walk() if one.name == "location")
+    block = next(one for one in parse(Texts({MAIN: BLOCK}), MAIN).walk() if one.name == "location")
     both = replaced(block, "location /s/ {\n    alias /s/;\n}") + added_in(block, "expires 1d;")
 
     assert "http {\n    location /s/ {\n        alias /s/;\n    }\n    gzip on;\n}\n" == changed(BLOCK, both)
@@ -62,7 +63,7 @@ def test_nothing_is_put_into_the_midst_of_a_block_that_is_replaced() -> None:
 
 def test_lines_before_and_after_a_replaced_directive_are_kept() -> None:
     """They touch it, but do not lie in it."""
-    line = next(one for one in parse(Files({MAIN: BLOCK}), MAIN).walk() if one.name == "gzip")
+    line = next(one for one in parse(Texts({MAIN: BLOCK}), MAIN).walk() if one.name == "gzip")
     all_three = replaced(line, "gzip off;") + added_before(line, "etag on;") + added_after(line, "sendfile on;")
 
     assert "    etag on;\n    gzip off;\n    sendfile on;\n}\n" in changed(BLOCK, all_three)

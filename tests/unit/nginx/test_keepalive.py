@@ -7,7 +7,8 @@ import pytest
 from gunicorn_autotune.nginx.keepalive import Kept, kept
 from gunicorn_autotune.nginx.parse import parse
 from gunicorn_autotune.nginx.routes import routes
-from tests.nginx_samples import MAIN, Files
+from tests.nginx_samples import MAIN
+from tests.nginx_words import Texts
 
 HEADERS = 'proxy_http_version 1.1; proxy_set_header Connection "";'
 UPGRADE = "map $http_upgrade $connection_upgrade {{ default upgrade; '' {plain}; }}"
@@ -17,7 +18,7 @@ def of(upstream: str, location: str, version: str = "1.22.1", http: str = "") ->
     """What is kept for one location."""
     text = f"""events {{}} http {{ {http} upstream shop {{ server 127.0.0.1:8000; {upstream} }}
         server {{ location / {{ proxy_pass http://shop; {location} }} }} }}"""
-    return kept(next(iter(routes(parse(Files({MAIN: text}), MAIN), version))))
+    return kept(next(iter(routes(parse(Texts({MAIN: text}), MAIN), version))))
 
 
 def test_old_nginx_keeps_nothing_unless_asked() -> None:
@@ -69,7 +70,7 @@ def test_a_mapped_connection_header_counts_as_an_ordinary_request_gets_it(plain:
 def test_an_address_in_proxy_pass_is_never_kept() -> None:
     """Not even by 1.30: there is no upstream to keep connections for."""
     text = f"events {{}} http {{ server {{ location / {{ proxy_pass http://unix:/run/a.sock:/; {HEADERS} }} }} }}"
-    route = next(iter(routes(parse(Files({MAIN: text}), MAIN), "1.30.4")))
+    route = next(iter(routes(parse(Texts({MAIN: text}), MAIN), "1.30.4")))
 
     assert not kept(route).in_force
     assert route.upstream.peers[0].path == "/run/a.sock"

@@ -14,7 +14,8 @@ from gunicorn_autotune.nginx.options import Options
 from gunicorn_autotune.nginx.parse import parse
 from gunicorn_autotune.nginx.render import render
 from gunicorn_autotune.nginx.site import site_of
-from tests.nginx_samples import DEFAULTS, MAIN, Files
+from tests.nginx_samples import DEFAULTS, MAIN
+from tests.nginx_words import Texts
 from tests.proxy import STOCK
 from tests.rendering import FULL, a_gunicorn
 
@@ -24,7 +25,7 @@ TLS = replace(FULL, certificate="/etc/ssl/c.pem", key="/etc/ssl/k.pem")
 def findings(gunicorn: Gunicorn, options: Options = TLS) -> list[str]:
     """Rule and place of whatever is found in the rendered files."""
     texts = {f"/etc/nginx/{name}": text for name, text in render(gunicorn, options).items()}
-    root = parse(Files(texts | {MAIN: STOCK.read_text(), "/etc/nginx/mime.types": "types {}"}), MAIN)
+    root = parse(Texts(texts | {MAIN: STOCK.read_text(), "/etc/nginx/mime.types": "types {}"}), MAIN)
     site = site_of(root, options.nginx_version, gunicorn, HostFacts(cpus=2, somaxconn=4096))
     found = check(site, strict=True).findings
     return [f"{one.rule.id} {one.file}:{one.line}: {one.message}" for one in found if one.file != MAIN]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from gunicorn_autotune.nginx.parse import parse
 from gunicorn_autotune.nginx.scope import Scope, scopes
-from tests.nginx_samples import MAIN, Files
+from tests.nginx_samples import MAIN
+from tests.nginx_words import Texts
 
 TEXT = """\
 events {}
@@ -28,7 +29,7 @@ http {
 
 def location(uri: str, version: str = "1.22.1") -> Scope:
     """The scope of a location of TEXT."""
-    root = parse(Files({MAIN: TEXT}), MAIN)
+    root = parse(Texts({MAIN: TEXT}), MAIN)
     return next(one for one in scopes(root, version, frozenset({"location"})) if one.here.args == (uri,))
 
 
