@@ -1,0 +1,94 @@
+"""The prose of docs/benchmarks.md. Every figure in it is a constant of the method, none is a result."""
+
+from __future__ import annotations
+
+from benchmarks.contest.contenders import GUIDE_THREADS, GUIDE_WORKERS, RESERVE_SHARE, WORKER_BYTES
+from benchmarks.contest.workloads import POOL_SIZE
+
+HEAD = """# Benchmarks: is it better than static tuning and its peers, on real servers?
+
+<!-- Written by `python -m benchmarks.contest --page` from benchmarks/results/contest.json; a test holds it fresh. -->
+"""
+NOTHING = """**Not run yet.** There are no results to render: `make bench` takes them.
+"""
+METHOD = f"""## Method
+
+- **Same everything.** All contenders serve the same app, with the same cores and the same memory limit (real cgroups
+  where the host has them), on loopback. Runs of one workload and seed stand next to each other in time, in an order
+  drawn from the seed. All get the very same requests at the very same moments.
+- **Open loop.** Requests leave by a schedule drawn in advance (Poisson), whatever the answers do. Times count from the
+  scheduled moment, so a queue counts. A failed request is endlessly slow and late.
+- **Adaptive** is this project with all its defaults, 2 workers at the start, the same for every workload.
+- **Static oracle:** the best count of sync workers for that workload, found by a sweep. You only know it afterwards.
+- **2K + 1:** what Gunicorn's documentation advises for K cores. **{GUIDE_WORKERS} x {GUIDE_THREADS} threads:** gthread
+  as guides set it. **Static maximum:** as many sync workers as the memory limit holds, at {WORKER_BYTES >> 20} MiB each
+  and {RESERVE_SHARE:.0%} left free.
+- **uWSGI** with `cheaper-algo=busyness`; *fast* is the same told to look more often. Other peers where they install.
+- **Late:** answered more than 50 ms (250 ms) over the time that the request would have taken on an idle server.
+  **Time to capacity:** from the step in load until the p95 of that excess stays under 150 ms.
+- **Memory** is PSS of the whole server: master, workers, and our exporter. **CPU** is of the whole server, per
+  answered request. An **action** is a change of the worker count; a **reversal** is one against the last within 60 s.
+- **±** is half of a 95 % Student t interval over seeds. Adaptive is compared **paired by seed**: *better* or *worse*
+  only when the whole interval of the paired difference says so, else *tie*. That interval is what we call noise.
+  One pair has no interval and is never judged.
+- **Never** is no number: no mean is taken over runs of which some never got there.
+- A run in which the generator was late, or in which others used the machine, is **invalid**: counted, never averaged.
+"""
+LIMITS = f"""## Limits, before any figure
+
+- **One small machine.** The server has one part of its cores and the generator another. Ratios count, not absolute
+  figures. What many cores, a network or a real database would change is not shown.
+- **Our workloads, our app.** Most last seconds, not hours: what a worker costs that is kept for minutes hardly shows.
+  The law was tuned on simulated servers, with steps, bursts and days among their loads. These shapes are no surprise
+  to it.
+- **Few seeds** where runs are long. With 2 or 3 of them only a large difference can be told from noise: a tie there
+  says little.
+- **Many comparisons.** Each is at 95 %: of a hundred between equals, about five say better or worse by chance.
+- **The oracle is a sweep** over a few counts, ranked by late requests. A count between them may be better.
+- **The rivals' other settings** are those of their documentation. Someone who tunes them for a workload may get more.
+- **Sync workers** everywhere but in the guide's gthread and in the peers. Async workers are not in it.
+- The pool is a small stand-in for a database with {POOL_SIZE} connections; queries take the same time at any load.
+"""
+GOALS = """## Goals
+
+They were set before anything was measured. Within 5 % is judged by the means, noise or not: a miss within noise is a
+miss, and says so.
+"""
+SCORE = """## Better, tie, worse
+
+Adaptive beside each rival, paired by seed: by requests late > 50 ms / by p95. Less is better.
+"""
+COLUMNS = """Late and failed in % of requests; p50, p95, p99 in ms; *to capacity* in s; CPU in ms a request; *moves* are
+actions / reversals a run; *runs* are valid of all. ± is half of the 95 % interval. The plots show one seed; a cross is
+a second whose p95 is endless, as requests failed.
+"""
+LOSSES = """## Where adaptive loses
+
+Every measure of what users feel in which the whole interval of the paired difference lies on the wrong side: adaptive
+against the rival, and in brackets that interval. Ties and wins are left empty.
+"""
+SPENT = """### What it spends
+
+GB-seconds / CPU a request, adaptive's over the rival's, ratios of means. **Bold:** adaptive spends more by more than
+noise.
+"""
+NGINX = """## Behind nginx
+
+The same, through a real nginx with kept connections. Those hide a new worker from the proxy until they are opened
+anew, so time to capacity is the figure to look at. [nginx, measured](nginx-measured.md) tells more.
+"""
+CLOSED = """## Closed loop, by Locust
+
+**A closed loop hides queueing:** its users wait for an answer before they ask again, so a slow server is asked less.
+Nothing is judged by these figures; they are here because Locust is the tool that people know.
+"""
+INVALID = """## Invalid runs
+
+Counted here, in no figure above.
+"""
+AGAIN = """## Do it again
+
+`make bench` runs everything and goes on where it was cut short; `make bench-quick` shows that it works in ten minutes.
+"""
+PARETO = """Memory against late requests, a panel for each workload: nearer to the lower left is better.
+"""
