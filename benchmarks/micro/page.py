@@ -1,4 +1,4 @@
-"""docs/benchmarks.md, rendered from benchmarks/results/micro.json: figures are never typed by hand.
+"""docs/cost.md, rendered from benchmarks/results/micro.json: figures are never typed by hand.
 
 python -m benchmarks.micro.page --take     copy the last run's figures into results/, then write the page
 """
@@ -15,7 +15,7 @@ from benchmarks.micro.report import figure
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "micro.json"
-PAGE = ROOT / "docs" / "benchmarks.md"
+PAGE = ROOT / "docs" / "cost.md"
 HEAD = """# What it costs, and what a step in load does
 
 <!-- Written by `python -m benchmarks.micro.page` from benchmarks/results/micro.json; a test holds it fresh. -->

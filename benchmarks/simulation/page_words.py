@@ -15,7 +15,8 @@ HEAD = """# Evidence: the law beside what others do
 **The question.** Does a server sized by this law keep requests from waiting as well as the best that is known, with
 less memory and fewer changes? And where does it not? Every controller below serves the same arrivals on the same
 simulated server. Wins and losses are shown with the same care. What the law does is told in
-[how it decides](how-it-decides.md); what real servers did is in [benchmarks](benchmarks.md).
+[how it decides](how-it-decides.md); what real servers did is in [benchmarks](benchmarks.md), and what it costs in
+[cost](cost.md).
 """
 
 METHOD = f"""## Method

@@ -78,7 +78,7 @@ def test_the_repo_speaks_of_the_project_alone() -> None:
     assert found == []
 
 
-def test_the_benchmarks_page_is_fresh() -> None:
+def test_the_cost_page_is_fresh() -> None:
     """Its figures are the ones in benchmarks/results, not typed by hand."""
     import json
 
@@ -103,3 +103,21 @@ def test_the_page_of_nginx_figures_is_fresh() -> None:
     from benchmarks.nginx import kept, page
 
     assert page.PAGE.read_text() == page.page(kept.read())
+
+
+def test_the_benchmarks_page_is_fresh() -> None:
+    """Its figures are the ones in benchmarks/results/contest.json; before the first it says that there are none."""
+    from benchmarks.contest import page
+
+    assert page.PAGE.read_text() == page.page(page.load())
+
+
+def test_every_plot_of_the_benchmarks_page_is_there_and_small() -> None:
+    """Under 150 KB each, and none that nobody sees."""
+    from benchmarks.contest import page
+
+    shown = set(re.findall(r"\(benchmarks/([^)]+)\)", page.PAGE.read_text()))
+    sizes = {path.name: path.stat().st_size for path in page.PLOTS.glob("*.svg")}
+
+    assert shown == set(sizes)
+    assert all(size < 150_000 for size in sizes.values())
