@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from benchmarks.contest.workloads import Workload
@@ -76,6 +77,7 @@ def gunicorn(workload: Workload, place: Place, lines: Sequence[str], autotune: b
     return [sys.executable, "-m", "gunicorn", "-c", str(config), "site_app:app"]
 
 
+@cache
 def static(count: int) -> Contender:
     """So many sync workers."""
     return Contender(f"static-{count}", f"Gunicorn, {count} sync workers",

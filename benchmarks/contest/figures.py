@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from benchmarks.openloop import Request, time_back_under
@@ -118,12 +119,12 @@ def moves(counts: Sequence[tuple[float, int]]) -> tuple[int, int]:
     """
     found: list[tuple[float, int]] = []
     still = True
-    for (_, before), (at, now) in zip(counts, counts[1:], strict=False):
+    for (_, before), (at, now) in pairwise(counts):
         way = (now > before) - (now < before)
         if way and (still or found[-1][1] != way):
             found.append((at, way))
         still = not way
-    turns = zip(found, found[1:], strict=False)
+    turns = pairwise(found)
     return len(found), sum(a[1] != b[1] and b[0] - a[0] <= REVERSAL_SECONDS for a, b in turns)
 
 

@@ -1,4 +1,4 @@
-"""What is run, and in which order: the sweeps first, then seed by seed, so that all contenders of a seed stand together."""
+"""What is run, and in which order: the sweeps first, then seed by seed, all contenders of a seed together."""
 
 from __future__ import annotations
 

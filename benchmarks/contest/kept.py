@@ -37,7 +37,9 @@ def digest(workload: Workload, contender: Contender, layout: Layout) -> str:
     files = sorted(APPS.glob("*.py"))
     if contender.name.startswith(ADAPTIVE):
         files += sorted((ROOT / "src").rglob("*.py"))
-    return hashlib.sha256(b"\0".join([*(one.encode() for one in text), *(one.read_bytes() for one in files)])).hexdigest()[:12]
+    return hashlib.sha256(
+        b"\0".join([*(one.encode() for one in text), *(one.read_bytes() for one in files)])
+    ).hexdigest()[:12]
 
 
 def key_of(record: Mapping[str, Any]) -> Key:

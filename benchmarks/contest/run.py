@@ -103,4 +103,3 @@ def foreign_seconds(group: Groups, pid: int, mine: list[int]) -> float:
     """CPU time of the machine used by neither the server, nor this process, nor what it has started."""
     own = time.process_time() + group.cpu_seconds(pid) + sum(tree_seconds(one) for one in mine)
     return machine_seconds(_STAT.read_text()) - own
-

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-
 from benchmarks.demo_server import Server, started
 from benchmarks.faults.options import ROOT
 from benchmarks.micro import proc

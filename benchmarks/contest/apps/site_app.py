@@ -1,8 +1,8 @@
 """The app that all contenders serve: `/?c=0.02&w=0.1` uses 20 ms of CPU, then waits for 100 ms.
 
 A worker's memory grows with its first requests, by BALLAST_PIECES of a MiB, as copy-on-write and caches make it in a
-small Django site. More by environment: SITE_IMPORT_CPU_SECONDS at import, SITE_LEAK_BYTES kept by each request, SITE_POOL_PORT of a database
-whose queries are the waiting.
+small Django site. More by environment: SITE_IMPORT_CPU_SECONDS at import, SITE_LEAK_BYTES kept by each request,
+SITE_POOL_PORT of a database whose queries are the waiting.
 """
 
 from __future__ import annotations
