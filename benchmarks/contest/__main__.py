@@ -94,13 +94,8 @@ def asked(told: argparse.Namespace, line: argparse.ArgumentParser) -> Bench:
     cores = layout(sorted(os.sched_getaffinity(0)))
     wanted = frozenset(told.contenders.split(",")) if told.contenders else frozenset()
     if told.quick:
-        wanted = (
-            frozenset(told.contenders.split(","))
-            if told.contenders
-            else quick_names(workloads, len(cores.server_cores))
-        )
+        wanted = wanted or quick_names(workloads, len(cores.server_cores))
         return Bench(kept.OUT / "contest-quick.jsonl", cores, [shortened(one) for one in workloads], [1], wanted)
-    wanted = frozenset(told.contenders.split(",")) if told.contenders else frozenset()
     return Bench(kept.OUT / "contest.jsonl", cores, workloads, seeds, wanted)
 
 
