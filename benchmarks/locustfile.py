@@ -18,16 +18,14 @@ from math import isfinite
 from random import Random
 from typing import Any
 
-from locust import FastHttpUser, LoadTestShape, events, task
-from locust.env import Environment
-
 from benchmarks.contest.traces import DEFAULT_TRACE, THINK_SECONDS, Trace, varies, workload_of
 from benchmarks.contest.workloads import WORKLOADS, Workload, plan
 from benchmarks.openloop import RefusedError
+from locust import FastHttpUser, LoadTestShape, events, task
+from locust.env import Environment
 
 PATIENCE_SECONDS = 30.0
-STOP_SECONDS = 10
-"""For the requests still on their way when users leave: cut off, the slowest would be missing from the figures."""
+"""With an answer, also when its user is to leave: cut off, the slowest would be missing from the figures."""
 
 
 class TraceShape(LoadTestShape):
@@ -112,7 +110,7 @@ def add_options(parser: ArgumentParser) -> None:
     """Beside Locust's own."""
     for option, settings in {
         "--trace": {"choices": list(WORKLOADS), "default": DEFAULT_TRACE, "help": f"default: {DEFAULT_TRACE}"},
-        "--path": {"type": a_path, "help": "what to ask for, such as /shop; default: /?c=..&w=.. for the contest's app"},
+        "--path": {"type": a_path, "help": "such as /shop; default: /?c=..&w=.., work for the contest's app"},
         "--peak": {"type": positive, "metavar": "RATE", "help": "highest rate in requests/s; default: the trace's own"},
         "--think": {"type": positive, "default": THINK_SECONDS, "metavar": "SECONDS", "help": "mean (default: 1)"},
         "--cores": {"type": whole, "default": 1, "help": "of the server, for CPU-bound traces (default: 1)"},
@@ -120,7 +118,7 @@ def add_options(parser: ArgumentParser) -> None:
         "--short": {"action": "store_true", "help": "cut every phase to 4 s, to see that it runs"},
     }.items():
         parser.add_argument(option, include_in_web_ui=False, **settings)
-    parser.set_defaults(stop_timeout=str(STOP_SECONDS))
+    parser.set_defaults(stop_timeout=f"{PATIENCE_SECONDS:.0f}")
 
 
 def a_path(text: str) -> str:
