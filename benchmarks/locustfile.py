@@ -2,7 +2,7 @@
 
     locust -f benchmarks/locustfile.py --headless --host http://127.0.0.1:8000 --trace step
     locust -f benchmarks/locustfile.py --headless --host http://127.0.0.1:8000 --trace day --peak 20 --path /shop
-    locust -f benchmarks/locustfile.py --class-picker        choose the shape in the browser
+    locust -f benchmarks/locustfile.py --class-picker --web-host 127.0.0.1        choose the shape in the browser
 
 It ends by itself at the end of the trace. Users are a closed loop: each waits for its answer and thinks before it asks
 again, so a slow server is asked less often and its queue stays hidden. For a verdict use the open loop
