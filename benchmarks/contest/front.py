@@ -1,8 +1,11 @@
 """A real nginx in front of one contender, on cores of its own, with the configuration that belongs to the contender.
 
-    with started(fronted.contender.command(workload, place), APPS, log, place.port), \
-            behind(fronted, folder, place, cores) as front:     # place = fronted.place(place)
-        ...                                                     # front.target, front.server.port, front.errors()
+    place = fronted.place(Place(port, metrics_port, folder))
+    with (
+        started(fronted.contender.command(STEP, place), APPS, log, place.port),
+        behind(fronted, folder, place, generator_cores) as front,
+    ):
+        ...  # clients go to front.target, 127.0.0.1:front.server.port; front.errors() counts what nginx said
 
 Rendered files are the very ones that `gunicorn-autotune nginx render` writes for the contender's gunicorn.conf.py, but
 for `--rate 0`: all the load comes from one address, which limits for one client would refuse.
@@ -17,7 +20,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.contest.contenders import Place
+from benchmarks.contest.contenders import MissingError, Place
 from benchmarks.contest.fronted import Fronted
 from benchmarks.demo_server import NotStartedError, environment, free_port, started, wait_for_answer
 from benchmarks.faults.options import NotRunError
@@ -45,21 +48,30 @@ def behind(fronted: Fronted, folder: Path, place: Place, cores: Collection[int])
     """nginx in `folder`/nginx, pinned to `cores`; the contender, started before, answers through it by the time this
     yields, and nginx's error log holds nothing of the time before that.
 
-    NotRunError with the reason when there is no nginx, it refuses its files, or no 200 comes within START_SECONDS.
+    MissingError when nginx is not installed; NotStartedError with the reason when its files cannot be written, it
+    refuses them, or no 200 comes within START_SECONDS.
     """
     home, port = folder / "nginx", free_port()
     home.mkdir()
     config = home / "nginx.conf"
     config.write_text(head(home) + http_of(fronted, home, place, port))
-    pinned = ["taskset", "-c", ",".join(map(str, sorted(cores)))]
-    with started([*pinned, binary(), "-c", str(config), "-p", str(home)], home, home / "log.txt", port) as server:
+    command = ["taskset", "-c", ",".join(map(str, sorted(cores))), nginx(), "-c", str(config), "-p", str(home)]
+    with started(command, home, home / "log.txt", port) as server:
         front = Proxy(server, home)
         try:
             wait_for_answer(server, port, "/")
         except NotStartedError as error:
-            raise NotRunError(f"{fronted.contender.name} behind nginx: {error}\n{list(front.errors())}") from None
+            raise NotStartedError(f"behind nginx: {error}\n    nginx's errors: {front.errors()}") from None
         (home / "error.log").write_text("")  # nginx appends
         yield front
+
+
+def nginx() -> str:
+    """The nginx of this host; MissingError when there is none."""
+    try:
+        return binary()
+    except NotRunError as error:
+        raise MissingError(str(error)) from None
 
 
 def head(home: Path) -> str:
@@ -82,7 +94,11 @@ def by_hand(pair: Pair, address: str, port: int) -> str:
 
 
 def render_command(place: Place, home: Path, port: int) -> list[str]:
-    """For the gunicorn.conf.py in the place's folder; `home` stands for /etc/nginx and for /var/log/nginx."""
+    """For the gunicorn.conf.py in the place's folder; `home` stands for /etc/nginx and for /var/log/nginx.
+
+    `keepalive N` follows the max_workers that this process's own limits allow, not those of the contender's cgroup; it
+    is 128 at most.
+    """
     return [
         sys.executable, "-m", "gunicorn_autotune", "nginx", "render", "--config",
         str(place.folder / "gunicorn.conf.py"), "--name", NAME, "--listen", f"127.0.0.1:{port}",
@@ -92,9 +108,9 @@ def render_command(place: Place, home: Path, port: int) -> list[str]:
 
 
 def rendered(command: list[str]) -> None:
-    """Run it; NotRunError with what it said when it writes nothing."""
+    """Run it; NotStartedError with what it said when it writes nothing."""
     ended = subprocess.run(
         command, env=environment(), capture_output=True, text=True, timeout=RENDER_SECONDS, check=False
     )
     if ended.returncode:
-        raise NotRunError(f"nginx render: {ended.stderr.strip()}")
+        raise NotStartedError(f"nginx render: {ended.stderr.strip()}")

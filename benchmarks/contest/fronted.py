@@ -6,24 +6,22 @@ uWSGI behind a plain proxy_pass. `adaptive-gthread-kept` is ours behind nginx's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from benchmarks.contest.contenders import (
     ADAPTIVE,
-    GUIDE_THREADS,
-    GUIDE_WORKERS,
+    GUNICORNS,
     THREADED,
+    THREADED_LINES,
     UWSGI,
     Contender,
-    MissingError,
     Place,
     gunicorn,
     rule_of_thumb,
 )
+from benchmarks.contest.peers import PEERS
 from benchmarks.contest.workloads import Workload
-from benchmarks.micro import uwsgi
 from benchmarks.nginx.front import DEFAULTS, GUIDE, Pair
 
 UNIX, TCP = "unix", "tcp"
@@ -58,66 +56,46 @@ class Fronted:
         return f"unix:{self.place(place).unix}" if self.way == UNIX else f"127.0.0.1:{place.port}"
 
 
-def _threaded(threads: int, keepalive: int) -> list[str]:
-    return ["worker_class = 'gthread'", f"threads = {threads}", f"keepalive = {keepalive}"]
-
-
-def adaptive_sync(workload: Workload, place: Place) -> Sequence[str]:
-    """As installed."""
-    return gunicorn(workload, place, [], autotune=True)
+def _ours(keepalive: int) -> list[str]:
+    return ["worker_class = 'gthread'", f"threads = {OURS_THREADS}", f"keepalive = {keepalive}"]
 
 
 def adaptive_threads(workload: Workload, place: Place) -> Sequence[str]:
     """gthread with conf.py's keepalive."""
-    return gunicorn(workload, place, _threaded(OURS_THREADS, OURS_KEEPALIVE_SECONDS), autotune=True)
+    return gunicorn(workload, place, _ours(OURS_KEEPALIVE_SECONDS), autotune=True)
 
 
 def adaptive_kept(workload: Workload, place: Place) -> Sequence[str]:
     """gthread that keeps connections longer than nginx's defaults do."""
-    return gunicorn(workload, place, _threaded(OURS_THREADS, DEFAULTS.gunicorn_keepalive), autotune=True)
+    return gunicorn(workload, place, _ours(DEFAULTS.gunicorn_keepalive), autotune=True)
 
 
 def thumb_sync(workload: Workload, place: Place) -> Sequence[str]:
     """2 x cores + 1 sync workers."""
-    lines = [f"workers = {rule_of_thumb(place.cores)}", f"keepalive = {GUIDE.gunicorn_keepalive}"]
-    return gunicorn(workload, place, lines)
+    return gunicorn(workload, place, [f"workers = {rule_of_thumb(place.cores)}", _GUIDE_KEEPALIVE])
 
 
 def guide_threads(workload: Workload, place: Place) -> Sequence[str]:
     """The guide's 3 workers of 4 threads."""
-    lines = [f"workers = {GUIDE_WORKERS}", *_threaded(GUIDE_THREADS, GUIDE.gunicorn_keepalive)]
-    return gunicorn(workload, place, lines)
+    return gunicorn(workload, place, [*THREADED_LINES, _GUIDE_KEEPALIVE])
 
 
-def uwsgi_busyness(workload: Workload, place: Place) -> Sequence[str]:
-    """uWSGI's own autoscaling on its http-socket."""
-    listen = min(uwsgi.LISTEN, int(Path("/proc/sys/net/core/somaxconn").read_text()))
-    own = ["--lazy-apps"] if workload.import_cpu_seconds else []
-    return [
-        str(uwsgi.BINARY), "--http-socket", place.unix or f"127.0.0.1:{place.port}", "--home", str(uwsgi.HOME),
-        "--module", "site_app:app", "--master", "--die-on-term", "--need-app", "--single-interpreter",
-        "--disable-logging", "--listen", str(listen), *uwsgi.BUSYNESS, *own,
-    ]  # fmt: skip
-
-
-def _built(tell: Callable[[str], None]) -> str:
-    try:
-        uwsgi.build(tell)
-    except uwsgi.NotBuiltError as error:
-        raise MissingError(f"uWSGI: {error}") from None
-    return uwsgi.VERSION
-
-
-_THREADS = f"{OURS_THREADS} threads"
-SERVED = (
-    (Contender(ADAPTIVE, "adaptive, sync", adaptive_sync, metrics=True), None),
-    (Contender(f"{ADAPTIVE}-gthread", f"adaptive, gthread, {_THREADS}", adaptive_threads, metrics=True), None),
-    (Contender(f"{ADAPTIVE}-gthread-kept", f"adaptive, gthread, {_THREADS}, nginx's default kept connections",
-               adaptive_kept, metrics=True), DEFAULTS),
+_GUIDE_KEEPALIVE = f"keepalive = {GUIDE.gunicorn_keepalive}"
+_DIRECT = {one.name: one for one in (*GUNICORNS, *PEERS)}
+_TITLE = f"Gunicorn with autotune, gthread, {OURS_THREADS} threads"
+SERVED: tuple[tuple[Contender, Pair | None], ...] = (
+    (_DIRECT[ADAPTIVE], None),
+    (replace(_DIRECT[ADAPTIVE], name=f"{ADAPTIVE}-gthread", title=_TITLE, command=adaptive_threads), None),
+    (replace(_DIRECT[ADAPTIVE], name=f"{ADAPTIVE}-gthread-kept", title=f"{_TITLE}, nginx's default kept connections",
+             command=adaptive_kept), DEFAULTS),
     (Contender("static-2k+1-guide", "Gunicorn, 2 x cores + 1 sync workers, the guides' keepalive", thumb_sync), GUIDE),
-    (Contender(f"{THREADED}-guide", "Gunicorn, 3 gthread workers of 4 threads, the guides' keepalive",
-               guide_threads), GUIDE),
-    (Contender(UWSGI, "uWSGI, cheaper busyness", uwsgi_busyness, prepare=_built), PLAIN),
+    (Contender(f"{THREADED}-guide", f"{_DIRECT[THREADED].title}, the guides' keepalive", guide_threads), GUIDE),
+    (_DIRECT[UWSGI], PLAIN),
 )  # fmt: skip
-"""Each contender and nginx's side for it."""
+"""Each contender and nginx's side for it. Those that need no other settings behind nginx keep the names they have."""
 FRONTED = tuple(Fronted(way, contender, pair) for way in WAYS for contender, pair in SERVED)
+
+
+def fronted(way: str, name: str) -> Fronted:
+    """By the way and the contender's name; KeyError when there is none."""
+    return {(one.way, one.contender.name): one for one in FRONTED}[way, name]

@@ -12,23 +12,21 @@ import psutil
 import pytest
 from benchmarks.contest.contenders import APPS, Place
 from benchmarks.contest.front import behind, http_of
-from benchmarks.contest.fronted import FRONTED, TCP, UNIX, Fronted
+from benchmarks.contest.fronted import TCP, UNIX, Fronted, fronted
 from benchmarks.contest.workloads import WORKLOADS
-from benchmarks.demo_server import free_port, started, status_of
-from benchmarks.faults.options import NotRunError
+from benchmarks.demo_server import NotStartedError, free_port, started, status_of
 from benchmarks.faults.proxy import Proxy
 
 from tests.proxy import installed_nginx
 
 pytestmark = pytest.mark.real
-BY_NAME = {(one.way, one.contender.name): one for one in FRONTED}
-ADAPTIVE = BY_NAME[UNIX, "adaptive"]
+ADAPTIVE = fronted(UNIX, "adaptive")
 STEP = WORKLOADS["step"]
 
 
-def place_in(folder: Path, fronted: Fronted) -> Place:
+def place_in(folder: Path, one: Fronted) -> Place:
     """Free ports, or the socket in the folder."""
-    return fronted.place(Place(free_port(), free_port(), folder))
+    return one.place(Place(free_port(), free_port(), folder))
 
 
 @contextmanager
@@ -70,13 +68,13 @@ def test_nginx_is_pinned_and_ends_with_its_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "kept"), [("adaptive", False), ("adaptive-gthread", True)])
 def test_rendered_files_keep_connections_of_gthread_only(way: str, name: str, kept: bool, tmp_path: Path) -> None:
     """sync closes every connection."""
-    fronted, home = BY_NAME[way, name], tmp_path / "nginx"
-    place = place_in(tmp_path, fronted)
-    fronted.contender.command(STEP, place)
-    http_of(fronted, home, place, free_port())
+    one, home = fronted(way, name), tmp_path / "nginx"
+    place = place_in(tmp_path, one)
+    one.contender.command(STEP, place)
+    http_of(one, home, place, free_port())
     upstream = (home / "conf.d" / "site-http.conf").read_text()
 
-    assert f"server {fronted.address(place)} fail_timeout=0;" in upstream
+    assert f"server {one.address(place)} fail_timeout=0;" in upstream
     assert ("keepalive_time    2s;" in upstream) == kept
 
 
@@ -84,5 +82,5 @@ def test_files_that_cannot_be_rendered_are_named(tmp_path: Path) -> None:
     """The run says what is wrong, instead of failing on nginx's complaint about missing files."""
     place = replace(place_in(tmp_path, ADAPTIVE), folder=tmp_path / "nowhere")
 
-    with pytest.raises(NotRunError, match=r"nginx render: .*nowhere"):
+    with pytest.raises(NotStartedError, match=r"nginx render: .*nowhere"):
         http_of(ADAPTIVE, tmp_path / "nginx", place, 8080)

@@ -6,14 +6,13 @@ from pathlib import Path
 import pytest
 from benchmarks.contest.contenders import Place
 from benchmarks.contest.front import by_hand, head, render_command
-from benchmarks.contest.fronted import FRONTED, PLAIN, TCP, UNIX, WAYS, Fronted
+from benchmarks.contest.fronted import FRONTED, PLAIN, TCP, UNIX, WAYS, Fronted, fronted
 from benchmarks.contest.workloads import WORKLOADS
 from benchmarks.nginx.front import DEFAULTS, GUIDE
 
 from gunicorn_autotune import conf
 
 STEP = WORKLOADS["step"]
-BY_NAME = {(one.way, one.contender.name): one for one in FRONTED}
 
 
 def place_in(folder: Path) -> Place:
@@ -21,29 +20,29 @@ def place_in(folder: Path) -> Place:
     return Place(8000, 9877, folder, cores=2)
 
 
-def config_of(fronted: Fronted, folder: Path) -> str:
+def config_of(one: Fronted, folder: Path) -> str:
     """The gunicorn.conf.py of a contender in its place."""
-    fronted.contender.command(STEP, fronted.place(place_in(folder)))
+    one.contender.command(STEP, one.place(place_in(folder)))
     return (folder / "gunicorn.conf.py").read_text()
 
 
 def test_every_contender_stands_behind_nginx_in_both_ways_once():
     """A way that one of them lacks could not be compared."""
     names = {one.contender.name for one in FRONTED}
+    found = sorted((one.way, one.contender.name) for one in FRONTED)
 
-    assert sorted(BY_NAME) == sorted((way, name) for way in WAYS for name in names)
-    assert len(FRONTED) == len(BY_NAME)
+    assert found == sorted((way, name) for way in WAYS for name in names)
 
 
-@pytest.mark.parametrize("fronted", FRONTED, ids=lambda one: f"{one.way}-{one.contender.name}")
-def test_the_server_listens_where_nginx_looks(fronted: Fronted, tmp_path: Path):
+@pytest.mark.parametrize("one", FRONTED, ids=lambda one: f"{one.way}-{one.contender.name}")
+def test_the_server_listens_where_nginx_looks(one: Fronted, tmp_path: Path):
     """The socket in its folder, or its port: the word in its command or file is the address without its scheme."""
     place = place_in(tmp_path)
-    words = " ".join(fronted.contender.command(STEP, fronted.place(place)))
+    words = " ".join(one.contender.command(STEP, one.place(place)))
     config = tmp_path / "gunicorn.conf.py"
     told = config.read_text() if config.exists() else words
 
-    assert fronted.address(place).removeprefix("unix:") in told
+    assert one.address(place).removeprefix("unix:") in told
 
 
 def test_the_socket_lies_in_the_folder_of_the_place(tmp_path: Path):
@@ -62,25 +61,25 @@ def test_by_tcp_no_socket_is_left_over(tmp_path: Path):
 
 def test_ours_keeps_idle_connections_as_its_configuration_module_does(tmp_path: Path):
     """The figures are of what a user gets."""
-    assert f"keepalive = {conf.keepalive}\n" in config_of(BY_NAME[TCP, "adaptive-gthread"], tmp_path)
+    assert f"keepalive = {conf.keepalive}\n" in config_of(fronted(TCP, "adaptive-gthread"), tmp_path)
 
 
 def test_ours_with_kept_connections_outlasts_nginx(tmp_path: Path):
     """Else the run would show lost requests, not hidden workers."""
-    assert f"keepalive = {DEFAULTS.gunicorn_keepalive}\n" in config_of(BY_NAME[UNIX, "adaptive-gthread-kept"], tmp_path)
+    assert f"keepalive = {DEFAULTS.gunicorn_keepalive}\n" in config_of(fronted(UNIX, "adaptive-gthread-kept"), tmp_path)
 
 
 @pytest.mark.parametrize("name", ["static-2k+1-guide", "gthread-3x4-guide"])
 def test_the_guides_servers_have_the_guides_keepalive_and_no_autotune(name: str, tmp_path: Path):
     """They stand for what people run today."""
-    text = config_of(BY_NAME[TCP, name], tmp_path)
+    text = config_of(fronted(TCP, name), tmp_path)
 
     assert (f"keepalive = {GUIDE.gunicorn_keepalive}\n" in text, "autotune" in text) == (True, False)
 
 
 def test_the_rule_of_thumb_counts_the_cores_of_the_place(tmp_path: Path):
     """2 x 2 + 1."""
-    assert "workers = 5\n" in config_of(BY_NAME[UNIX, "static-2k+1-guide"], tmp_path)
+    assert "workers = 5\n" in config_of(fronted(UNIX, "static-2k+1-guide"), tmp_path)
 
 
 def test_the_guides_pair_is_written_as_in_the_guides():
