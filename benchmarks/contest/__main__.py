@@ -95,7 +95,7 @@ def asked(told: argparse.Namespace, line: argparse.ArgumentParser) -> Bench:
     wanted = frozenset(told.contenders.split(",")) if told.contenders else frozenset()
     if told.quick:
         wanted = wanted or quick_names(workloads, len(cores.server_cores))
-        return Bench(kept.OUT / "contest-quick.jsonl", cores, [shortened(one) for one in workloads], [1], wanted)
+        return Bench(kept.OUT / "contest-quick.jsonl", cores, [shortened(one) for one in workloads], [1], wanted, True)
     return Bench(kept.OUT / "contest.jsonl", cores, workloads, seeds, wanted)
 
 

@@ -7,16 +7,30 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from benchmarks.contest.contenders import GUNICORNS, Contender, rule_of_thumb, static, static_max
+from benchmarks.contest.contenders import (
+    ADAPTIVE,
+    GUNICORNS,
+    THREADED,
+    UWSGI,
+    Contender,
+    rule_of_thumb,
+    static,
+    static_max,
+)
+from benchmarks.contest.fronted import FRONTED, Fronted
 from benchmarks.contest.kept import SWEEP_SEED
 from benchmarks.contest.peers import PEERS
-from benchmarks.contest.workloads import Workload
+from benchmarks.contest.workloads import Workload, for_sweep
 
 START_AND_STOP_SECONDS = 4.0
 TIE_SHARE = 0.005
 """Counts whose late shares differ by less are equal; the fewer workers win."""
-ONE_SEED = ("granian", "passenger", "uwsgi-fast")
-"""Peers shown beside the rest, no part of any goal: one seed each."""
+LOCUST = "locust"
+FRONTED_WORKLOADS, FRONTED_SEEDS = ("step",), 5
+CLOSED_WORKLOADS = ("step", "flash", "io")
+BESIDE = ("granian", "passenger", "uwsgi-fast")
+BESIDE_WORKLOADS = ("step", "io", "cpu", "mixed", "pool")
+"""Peers shown beside the rest, no part of any goal: one seed of these."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +40,14 @@ class Job:
     workload: Workload
     contender: Contender
     seed: int
-    front: str = ""
+    fronted: Fronted | None = None
+    closed: bool = False
+    """By Locust, instead of the open loop."""
+
+    @property
+    def front(self) -> str:
+        """What stands between the generator and the server, or LOCUST, which takes the generator's place."""
+        return LOCUST if self.closed else self.fronted.way if self.fronted else ""
 
     @property
     def seconds(self) -> float:
@@ -36,14 +57,15 @@ class Job:
 
 def sweep_counts(workload: Workload, cores: int) -> list[int]:
     """Static counts that are tried, ascending."""
-    return sorted({*workload.counts, rule_of_thumb(cores), static_max(workload)})
+    factor = cores if workload.per_core else 1
+    return sorted({*(count * factor for count in workload.counts), static_max(workload)})
 
 
 def sweep(workloads: Sequence[Workload], cores: int) -> Iterator[Job]:
     """The runs that find each workload's static oracle."""
     for workload in workloads:
         for count in sweep_counts(workload, cores):
-            yield Job(workload, static(count), SWEEP_SEED)
+            yield Job(for_sweep(workload), static(count), SWEEP_SEED)
 
 
 def oracle(figures: Mapping[int, Mapping[str, Any]]) -> int:
@@ -64,15 +86,24 @@ def contenders(workload: Workload, cores: int, best: int | None, seed: int) -> l
     counts = {rule_of_thumb(cores), *([best] if best else [])}
     if seed == 1 or workload.name == "day":
         counts.add(static_max(workload))
-    peers = [one for one in PEERS if seed == 1 or one.name not in ONE_SEED]
+    beside = seed == 1 and workload.name in BESIDE_WORKLOADS
+    peers = [one for one in PEERS if beside or one.name not in BESIDE]
     found = [*GUNICORNS, *(static(count) for count in sorted(counts)), *peers]
     Random(f"{workload.name} {seed} order").shuffle(found)
     return found
 
 
-def rounds(workloads: Sequence[Workload], seeds: Sequence[int]) -> Iterator[tuple[int, Workload]]:
-    """Seed by seed; a workload with fewer seeds sits the later ones out."""
-    for seed in seeds:
-        for workload in workloads:
-            if seed <= workload.seeds:
-                yield seed, workload
+def behind_nginx(workloads: Sequence[Workload], seed: int) -> Iterator[Job]:
+    """Where it matters most: kept connections hide new workers after a step."""
+    for workload in workloads:
+        if workload.name in FRONTED_WORKLOADS and seed <= FRONTED_SEEDS:
+            yield from (Job(workload, one.contender, seed, one) for one in FRONTED)
+
+
+def by_locust(workloads: Sequence[Workload], cores: int, seed: int) -> Iterator[Job]:
+    """The closed loop of a few, one seed."""
+    names = (ADAPTIVE, THREADED, UWSGI)
+    found = [*(one for one in (*GUNICORNS, *PEERS) if one.name in names), static(rule_of_thumb(cores))]
+    for workload in workloads:
+        if workload.name in CLOSED_WORKLOADS and seed == 1:
+            yield from (Job(workload, one, seed, closed=True) for one in found)

@@ -56,13 +56,15 @@ def left(seconds: float) -> str:
 
 def named(job: Job) -> str:
     """The run in words."""
-    front = f", nginx over {job.front}" if job.front else ""
+    front = ", by Locust" if job.closed else f", nginx over {job.front}" if job.front else ""
     return f"{job.workload.name}, {job.contender.name}{front}, " + (f"seed {job.seed}" if job.seed else "sweep")
 
 
 def in_a_line(found: dict[str, Any]) -> str:
     """What a person wants to see go by."""
     figures = found["figures"]
+    if "label" in figures:
+        return f"{figures['label']}: {figures['requests_per_second']:.0f} requests/s, p95 {figures['p95_seconds']} s"
     p95 = figures["p95_seconds"]
     text = (
         f"late {figures['late_50_share']:.1%} / {figures['late_250_share']:.1%}, failed {figures['failed']}, p95 "

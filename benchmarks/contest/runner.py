@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contest import kept
+from benchmarks.contest.closed import NotMeasuredError
 from benchmarks.contest.contenders import Contender, MissingError
 from benchmarks.contest.host import Layout
-from benchmarks.contest.jobs import Job, contenders, oracle, rounds, sweep
+from benchmarks.contest.jobs import LOCUST, Job, behind_nginx, by_locust, contenders, oracle, sweep
 from benchmarks.contest.kept import SWEEP_SEED, Key
 from benchmarks.contest.progress import Progress
-from benchmarks.contest.run import one_run
+from benchmarks.contest.run import closed_run, one_run
 from benchmarks.contest.workloads import Workload
 from benchmarks.demo_server import NotStartedError
 
 TRIES = 3
 """Of a run that others spoilt; all are kept and told, the first valid one counts."""
-SERIES_SEED = 1
 Tell = Callable[[str], None]
 
 
@@ -37,8 +37,8 @@ class Bench:
     seeds: list[int]
     wanted: frozenset[str] = frozenset()
     """Names of contenders; empty: all. The sweep is left out when only some are wanted."""
-    fronted: tuple[Job, ...] = ()
-    """Runs behind nginx, beside the rest."""
+    quick: bool = False
+    """Neither nginx nor Locust."""
     records: list[dict[str, Any]] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     not_run: dict[str, str] = field(default_factory=dict)
@@ -54,16 +54,20 @@ def planned(bench: Bench) -> Iterator[Job]:
     """Every run, made or not; a workload's oracle once its sweep has been made."""
     if not bench.wanted:
         yield from sweep(bench.workloads, bench.cores)
-    yield from _of_seeds(bench, [seed for seed in bench.seeds if seed == 1])
-    yield from (job for job in bench.fronted if job.seed in bench.seeds)
-    yield from _of_seeds(bench, [seed for seed in bench.seeds if seed != 1])
+    for seed in bench.seeds:
+        for job in _of_seed(bench, seed):
+            if not bench.wanted or job.contender.name in bench.wanted:
+                yield job
 
 
-def _of_seeds(bench: Bench, seeds: list[int]) -> Iterator[Job]:
-    for seed, workload in rounds(bench.workloads, seeds):
-        for contender in contenders(workload, bench.cores, best_static(bench, workload), seed):
-            if not bench.wanted or contender.name in bench.wanted:
-                yield Job(workload, contender, seed)
+def _of_seed(bench: Bench, seed: int) -> Iterator[Job]:
+    for workload in bench.workloads:
+        if seed <= workload.seeds:
+            best = best_static(bench, workload)
+            yield from (Job(workload, one, seed) for one in contenders(workload, bench.cores, best, seed))
+    if not bench.quick:
+        yield from behind_nginx(bench.workloads, seed)
+        yield from by_locust(bench.workloads, bench.cores, seed)
 
 
 def best_static(bench: Bench, workload: Workload) -> int | None:
@@ -123,13 +127,15 @@ def perform(bench: Bench, job: Job, progress: Progress) -> None:
     try:
         if name not in bench.versions:
             bench.versions[name] = job.contender.prepare(progress.tell)
-        keep_series = job.seed == SERIES_SEED or job.front != ""
-        found = one_run(job.contender, job.workload, job.seed, bench.layout, keep_series)
+        if job.closed:
+            found = closed_run(job.contender, job.workload, job.seed, bench.layout)
+        else:
+            found = one_run(job.contender, job.workload, job.seed, bench.layout, job.fronted)
     except MissingError as error:
         bench.not_run[name] = str(error)
         progress.tell(f"{name} left out: {error}")
         return
-    except NotStartedError as error:
+    except (NotStartedError, NotMeasuredError) as error:
         bench.not_run[f"{name} {job.workload.name}"] = str(error)
         progress.tell(f"{name} left out of {job.workload.name}: {error}")
         return
@@ -146,7 +152,10 @@ def document(bench: Bench, command: str, machine: dict[str, str]) -> dict[str, A
     """For results/contest.json: the runs that count, and of those that do not how many and why."""
     made = kept.latest(bench.records)
     keys = {key(bench, job): job for job in planned(bench)}
-    runs = [_without(made[one], "digest", "at") for one in keys if one in made and one.seed != SWEEP_SEED]
+    counted = [made[one] for one in keys if one in made and one.seed != SWEEP_SEED]
+    runs = [_without(one, "digest", "at") for one in counted if one["front"] != LOCUST]
+    closed = [{"workload": one["workload"], "contender": one["contender"], "seed": one["seed"], **one["figures"]}
+              for one in counted if one["front"] == LOCUST]  # fmt: skip
     found = {one.name: best_static(bench, one) for one in bench.workloads}
     tables = {one.name: _sweep_table(bench, one, made) for one in bench.workloads}
     spoilt = [_without(one, "digest", "series", "figures") for one in bench.records
@@ -158,7 +167,7 @@ def document(bench: Bench, command: str, machine: dict[str, str]) -> dict[str, A
         "taken": max((one["at"] for one in bench.records), default=""),
         "not_run": bench.not_run,
         "sweep": {name: {"best": f"static-{best}", "counts": tables[name]} for name, best in found.items() if best},
-        "runs": runs, "spoilt": spoilt,
+        "runs": runs, "closed": closed, "spoilt": spoilt,
     }  # fmt: skip
 
 
