@@ -13,19 +13,23 @@ PATIENCE_SECONDS = 30.0
 
 
 class Sender(Generator):
-    """Sends a plan. The stamp says when the request left, so the server's queue times hold every request."""
+    """Sends a plan. The stamp, if any, says when the request left, so the server's queue times hold every request."""
 
-    def __init__(self, port: int, plan: Plan) -> None:
+    def __init__(
+        self, port: int, plan: Plan, patience_seconds: float = PATIENCE_SECONDS, *, stamped: bool = True
+    ) -> None:
         target = Target(("127.0.0.1", port), "/", f"127.0.0.1:{port}")
-        super().__init__(target, b"", list(plan.moments), 0, PATIENCE_SECONDS, MAX_OPEN)
+        super().__init__(target, b"", list(plan.moments), 0, patience_seconds, MAX_OPEN)
         self.work = plan.work
+        self.stamped = stamped
 
     def message_of(self, index: int) -> bytes:
         """The request line tells the app what to do."""
         cpu, wait = self.work[index]
+        stamp = f"X-Request-Start: t={time.time():.6f}\r\n" if self.stamped else ""
         return (
             f"GET /?c={cpu:.6f}&w={wait:.6f} HTTP/1.1\r\nHost: {self.target.host_header}\r\n"
-            f"X-Request-Start: t={time.time():.6f}\r\nConnection: close\r\n\r\n"
+            f"{stamp}Connection: close\r\n\r\n"
         ).encode()
 
     async def drive(self) -> tuple[Request, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from benchmarks.contest.workloads import Workload
@@ -16,6 +17,7 @@ RESERVE_SHARE = 0.1
 """Of the memory limit, left free."""
 ADAPTIVE, UWSGI, THREADED = "adaptive", "uwsgi", "gthread-3x4"
 GUIDE_WORKERS, GUIDE_THREADS = 3, 4
+THREADED_LINES = (f"workers = {GUIDE_WORKERS}", "worker_class = 'gthread'", f"threads = {GUIDE_THREADS}")
 
 
 class MissingError(Exception):
@@ -75,7 +77,17 @@ def gunicorn(workload: Workload, place: Place, lines: Sequence[str], autotune: b
     return [sys.executable, "-m", "gunicorn", "-c", str(config), "site_app:app"]
 
 
+@cache
 def static(count: int) -> Contender:
     """So many sync workers."""
     return Contender(f"static-{count}", f"Gunicorn, {count} sync workers",
                      lambda workload, place: gunicorn(workload, place, [f"workers = {count}"]))  # fmt: skip
+
+
+GUNICORNS = (
+    Contender(ADAPTIVE, "Gunicorn with autotune, all defaults",
+              lambda workload, place: gunicorn(workload, place, [], autotune=True),
+              metrics=True, not_workers=("exporter_main",)),
+    Contender(THREADED, f"Gunicorn, {GUIDE_WORKERS} gthread workers of {GUIDE_THREADS} threads",
+              lambda workload, place: gunicorn(workload, place, THREADED_LINES)),
+)  # fmt: skip

@@ -52,8 +52,10 @@ class Workload:
     """The wait is a query to a database with POOL_SIZE connections."""
     memory_limit_bytes: int = GIB
     seeds: int = 10
-    counts: tuple[int, ...] = (2, 5, 8, 12, 20)
-    """Of the oracle's sweep, beside 2K + 1 and the most that memory holds."""
+    counts: tuple[int, ...] = (5, 8, 12, 20)
+    """Of the oracle's sweep, for each core where the load is; beside the most that memory holds."""
+    sweep_factor: float = 1.0
+    """The sweep lasts this much of the load."""
 
     @property
     def seconds(self) -> float:
@@ -78,6 +80,14 @@ def _work(workload: Workload, random: Random) -> tuple[float, float]:
     scale = random.expovariate(1.0) if workload.exponential else 1.0
     # To the microsecond, as the query string tells the app.
     return round(part.cpu_seconds * scale, 6), round(part.wait_seconds * scale, 6)
+
+
+def for_sweep(workload: Workload) -> Workload:
+    """The same load in less time, where it is a long one."""
+    if workload.sweep_factor == 1.0:
+        return workload
+    cut = tuple(replace(phase, seconds=phase.seconds * workload.sweep_factor) for phase in workload.phases)
+    return replace(workload, phases=cut)
 
 
 def shortened(workload: Workload) -> Workload:
@@ -106,27 +116,28 @@ WORKLOADS = {
     one.name: one
     for one in (
         Workload("cpu", "CPU-bound: 20 ms of CPU (exponential), 60 % of the cores", rising(30, 9), CPU,
-                 exponential=True, per_core=True, counts=(1, 2, 5, 8)),
+                 exponential=True, per_core=True, counts=(1, 2, 3, 5, 8)),
         Workload("full", "CPU-bound at 100 %: 20 ms of CPU (exponential), 140 % of the cores", (Phase(70, 10),), CPU,
-                 exponential=True, per_core=True, counts=(1, 2, 5, 8)),
-        Workload("io", "I/O-bound: 100 ms of waiting, 60 requests/s", rising(60, 9), IO),
+                 exponential=True, per_core=True, counts=(1, 2, 3, 5, 8)),
+        Workload("io", "I/O-bound: 100 ms of waiting, 60 requests/s", rising(60, 9), IO, counts=(8, 10, 14, 20)),
         Workload("mixed", "mixed: 90 % of 22 ms, 10 % of 410 ms, 60 requests/s", rising(60, 9),
                  (Part(0.9, 0.002, 0.02), Part(0.1, 0.01, 0.4))),
         Workload("tail", "heavy tail: 1 % of the requests take 4 s, the others 40 ms, 40 requests/s", rising(40, 11),
                  (Part(0.99, 0.002, 0.038), Part(0.01, 0.002, 3.998))),
         Workload("step", "step: 100 ms of waiting, 10 then 150 requests/s", (Phase(10, 3), Phase(150, 9)), IO,
-                 step_at=3.0, counts=(8, 12, 16, 20)),
+                 step_at=3.0, counts=(16, 20, 24)),
         Workload("flash", "flash crowd: 80 ms of waiting, 15, then 120 for 6 s, then 15 requests/s",
-                 (Phase(15, 3), Phase(120, 6), Phase(15, 5)), (Part(1, 0.002, 0.078),), step_at=3.0),
+                 (Phase(15, 3), Phase(120, 6), Phase(15, 5)), (Part(1, 0.002, 0.078),), step_at=3.0,
+                 counts=(12, 16, 20)),
         Workload("import", "slow import: 1 s of CPU for each worker's boot, 100 ms of waiting, 5 then 40 requests/s",
-                 (Phase(5, 3), Phase(40, 15)), IO, step_at=3.0, import_cpu_seconds=1.0, counts=(2, 5, 8, 12)),
+                 (Phase(5, 3), Phase(40, 15)), IO, step_at=3.0, import_cpu_seconds=1.0, counts=(3, 5, 8, 12)),
         Workload("bursts", "bursts every 30 s: 100 ms of waiting, 10 and 90 requests/s, 15 s each",
-                 (Phase(10, 15), Phase(90, 15)) * 2, IO, seeds=3, counts=(8, 12, 20)),
-        Workload("pool", "database pool of 10: queries of 100 ms, 20 then 130 requests/s", (Phase(20, 5), Phase(130, 25)),
-                 IO, pooled=True, seeds=3, counts=(8, 10, 12, 20)),
+                 (Phase(10, 15), Phase(90, 15)) * 2, IO, seeds=3, counts=(12, 16, 20), sweep_factor=0.5),
+        Workload("pool", "database pool of 10: queries of 100 ms, 20 then 130 requests/s",
+                 (Phase(20, 5), Phase(130, 20)), IO, pooled=True, seeds=3, counts=(8, 10, 12, 20)),
         Workload("leak", "leak: 200 KiB a request, 60 requests/s of 20 ms, in 384 MiB", (Phase(60, 35),),
-                 (Part(1, 0.001, 0.02),), leak_bytes=200 << 10, memory_limit_bytes=384 * MIB, seeds=3, counts=(2, 5)),
-        Workload("day", "day: NASA-HTTP's hours, 10 s each, up to 100 requests/s of 100 ms", _day(100, 10), IO,
-                 seeds=2, counts=(12, 16, 20)),
+                 (Part(1, 0.001, 0.02),), leak_bytes=200 << 10, memory_limit_bytes=384 * MIB, seeds=3, counts=(2, 3, 5)),
+        Workload("day", "day: NASA-HTTP's hours, 6 s each, up to 100 requests/s of 100 ms", _day(100, 6), IO,
+                 seeds=2, counts=(12, 16, 20), sweep_factor=0.4),
     )
 }  # fmt: skip

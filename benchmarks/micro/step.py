@@ -18,6 +18,7 @@ from benchmarks.demo_server import NotStartedError, Server, gunicorn
 from benchmarks.micro import proc, uwsgi
 from benchmarks.micro.options import Options, Tell
 from benchmarks.micro.report import CaseResult, Goal, Measured, figure
+from benchmarks.micro.venv import NotBuiltError
 from benchmarks.openloop import Phase, parse_target, run, summarise, time_back_under
 
 PATH = "/io?ms=100"
@@ -64,7 +65,7 @@ def measure(options: Options, tell: Tell) -> CaseResult:
     try:
         uwsgi.build(tell)
         servers |= {name: lambda told=told: uwsgi.serving(told) for name, told in UWSGIS.items()}
-    except uwsgi.NotBuiltError as error:
+    except NotBuiltError as error:
         skipped.append(f"uWSGI could not be built here: {error}")
     outcomes = {name: Outcome() for name in servers}
     repeats = options.some(options.repeats, 1)
@@ -81,7 +82,7 @@ def measure(options: Options, tell: Tell) -> CaseResult:
         tuple(row for name, outcome in outcomes.items() for row in rows(name, outcome, outcomes)),
         (
             *(f"{name}: gunicorn, {'; '.join(lines)}, autotune {told}" for name, (lines, told) in GUNICORNS.items()),
-            *(f"{name}: {' '.join(uwsgi.command(0, told))}" for name, told in UWSGIS.items()),
+            *(f"{name}: {' '.join(uwsgi.command('127.0.0.1:0', told))}" for name, told in UWSGIS.items()),
             f"python -m benchmarks.openloop http://127.0.0.1:PORT{PATH} --rate 10:10,150:30"
             f" --timeout {PATIENCE_SECONDS:g} --back-under {GOOD_SECONDS}",
         ),

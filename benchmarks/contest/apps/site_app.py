@@ -1,8 +1,8 @@
 """The app that all contenders serve: `/?c=0.02&w=0.1` uses 20 ms of CPU, then waits for 100 ms.
 
-Every process that serves it has BALLAST_BYTES of its own, as a small Django site has after its first requests. More
-by environment: SITE_IMPORT_CPU_SECONDS at import, SITE_LEAK_BYTES kept by each request, SITE_POOL_PORT of a database
-whose queries are the waiting.
+A worker's memory grows with its first requests, by BALLAST_PIECES of a MiB, as copy-on-write and caches make it in a
+small Django site. More by environment: SITE_IMPORT_CPU_SECONDS at import, SITE_LEAK_BYTES kept by each request,
+SITE_POOL_PORT of a database whose queries are the waiting.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
-BALLAST_BYTES = 20 << 20
+PIECE_BYTES = 1 << 20
+BALLAST_PIECES = 20
 LEAK_BYTES = int(os.environ.get("SITE_LEAK_BYTES", "0"))
 POOL_PORT = int(os.environ.get("SITE_POOL_PORT", "0"))
-_own = b""
+_ballast: list[bytes] = []
 _leaked: list[bytes] = []
 _local = threading.local()
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Compute, then wait; what is not given is 0."""
+    if len(_ballast) < BALLAST_PIECES:
+        _ballast.append(filled(PIECE_BYTES))
     told = parse_qs(environ.get("QUERY_STRING", ""))
     burn(float(told.get("c", ["0"])[0]))
     wait(float(told.get("w", ["0"])[0]))
@@ -63,12 +66,4 @@ def filled(size: int) -> bytes:
     return b"x" * size
 
 
-def grow() -> None:
-    """Take the ballast anew: what was inherited is shared with the parent."""
-    global _own
-    _own = filled(BALLAST_BYTES)
-
-
 burn(float(os.environ.get("SITE_IMPORT_CPU_SECONDS", "0")))
-grow()
-os.register_at_fork(after_in_child=grow)

@@ -1,0 +1,159 @@
+"""What a run is worth: from its answers and from what was seen of the server. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+from benchmarks.openloop import Request, time_back_under
+from benchmarks.openloop.results import per_second, percentile
+
+LATE_SECONDS = (0.05, 0.25)
+"""Over what the request would have taken on an unloaded server."""
+GOOD_SECONDS = 0.15
+"""Of a p95, beyond the request's own work: 250 ms for a request of 100 ms."""
+REVERSAL_SECONDS = 60.0
+MAX_LATENESS_SECONDS = 0.01
+"""Of the generator, p99: a run with more is not valid, as the bound for late is only five times that."""
+MAX_OTHERS_CORES = 0.1
+Look = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One run as it came from the machine; moments are on the clock of the looks."""
+
+    answers: Sequence[Request]
+    own_seconds: Sequence[float]
+    """What each request would have taken alone."""
+    looks: Sequence[Look]
+    began: float
+    seconds: float
+    """Of the load."""
+    step_at: float | None
+    cpu_seconds: float
+    oom_kills: int | None
+    others_cores: float
+    """Used by processes that have no part in this, on average."""
+
+
+def figures(seen: Seen) -> dict[str, Any]:
+    """Shares run 0..1; None for what was never reached, as a failed request is endlessly slow."""
+    latencies = sorted(math.inf if one.failure else one.latency_seconds for one in seen.answers)
+    failed = Counter(one.failure for one in seen.answers if one.failure is not None)
+    found: dict[str, Any] = {
+        "requests": len(seen.answers),
+        "failed": failed.total(),
+        "failed_by_kind": dict(failed.most_common()),
+        **{f"late_{bound * 1e3:.0f}_share": late_share(seen, bound) for bound in LATE_SECONDS},
+        **{f"p{rank}_seconds": percentile(latencies, rank / 100) for rank in (50, 95, 99)},
+        "throughput": throughput(seen),
+        "cpu_seconds_per_request": seen.cpu_seconds / max(1, len(seen.answers) - failed.total()),
+        "oom_kills": seen.oom_kills,
+        "lateness_p99_seconds": percentile(sorted(one.lateness_seconds for one in seen.answers), 0.99),
+        "others_cores": seen.others_cores,
+    }
+    if seen.step_at is not None:
+        back = time_back_under(excesses(seen), GOOD_SECONDS, seen.step_at)
+        found["back_seconds"] = None if back is None else back - seen.step_at
+    return {name: _plain(value) for name, value in (found | of_workers(seen)).items()}
+
+
+def why_invalid(found: Mapping[str, Any]) -> str:
+    """What spoilt the run; empty when nothing did."""
+    if (found["lateness_p99_seconds"] or 0.0) > MAX_LATENESS_SECONDS:
+        return f"the generator was {found['lateness_p99_seconds'] * 1e3:.0f} ms late (p99)"
+    if found["others_cores"] > MAX_OTHERS_CORES:
+        return f"others used {found['others_cores']:.2f} cores"
+    return ""
+
+
+def excesses(seen: Seen) -> list[Request]:
+    """Every answer with what it took beyond its own work as its latency."""
+    return [
+        replace(answer, latency_seconds=answer.latency_seconds - own)
+        for answer, own in zip(seen.answers, seen.own_seconds, strict=True)
+    ]
+
+
+def late_share(seen: Seen, bound_seconds: float) -> float:
+    """Of all requests; one that failed is late."""
+    late = sum(one.failure is not None or one.latency_seconds > bound_seconds for one in excesses(seen))
+    return late / max(1, len(seen.answers))
+
+
+def throughput(seen: Seen) -> float:
+    """Good answers a second until the load ended."""
+    good = (one.scheduled_seconds + one.latency_seconds for one in seen.answers if one.failure is None)
+    return sum(moment <= seen.seconds for moment in good) / seen.seconds
+
+
+def of_workers(seen: Seen) -> dict[str, Any]:
+    """While the load lasted."""
+    looks = [one for one in seen.looks if 0 <= one["at"] - seen.began <= seen.seconds]
+    if not looks:
+        raise ValueError("nobody looked at the server during the run")
+    end = seen.began + seen.seconds
+    counts = [one["workers"] for one in looks]
+    worker_seconds = _integral([(one["at"], one["workers"]) for one in looks], seen.began, end)
+    memory = [(one["at"], one["pss_bytes"]) for one in looks if "pss_bytes" in one]
+    actions, reversals = moves([(one["at"], one["workers"]) for one in looks])
+    return {
+        "worker_seconds": worker_seconds,
+        "mean_workers": worker_seconds / seen.seconds,
+        "most_workers": max(counts),
+        "gb_seconds": _integral(memory, seen.began, end) / 1e9 if memory else None,
+        "actions": actions,
+        "reversals": reversals,
+    }
+
+
+def moves(counts: Sequence[tuple[float, int]]) -> tuple[int, int]:
+    """Actions and reversals of (moment, workers): looks in a row that change it one way are one action.
+
+    A reversal is an action against the one before it within REVERSAL_SECONDS.
+    """
+    found: list[tuple[float, int]] = []
+    still = True
+    for (_, before), (at, now) in pairwise(counts):
+        way = (now > before) - (now < before)
+        if way and (still or found[-1][1] != way):
+            found.append((at, way))
+        still = not way
+    turns = pairwise(found)
+    return len(found), sum(a[1] != b[1] and b[0] - a[0] <= REVERSAL_SECONDS for a, b in turns)
+
+
+def _integral(points: Sequence[tuple[float, float]], began: float, end: float) -> float:
+    # Each value holds until the next; the first also before it.
+    begins = [began, *(at for at, _ in points[1:])]
+    spans = zip(points, begins, [*begins[1:], end], strict=True)
+    return sum(value * (until - at) for (_, value), at, until in spans)
+
+
+def series(seen: Seen, offered: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    """The run over time, for a plot: second by second, and the count of workers whenever it changed."""
+    inside = [(one["at"] - seen.began, one["workers"]) for one in seen.looks]
+    inside = [(max(0.0, at), count) for at, count in inside if at <= seen.seconds]
+    changes = [one for one, before in zip(inside, [None, *inside], strict=False) if not before or before[1] != one[1]]
+    return {
+        "seconds": seen.seconds,
+        "offered": [list(one) for one in offered],
+        "per_second": [
+            {"second": row["second"], "arrivals": row["count"], "p95_seconds": _plain(row["p95_seconds"]),
+             "failed": row["failed"]}
+            for row in per_second(seen.answers)
+        ],
+        "workers": [[round(at, 2), count] for at, count in changes],
+    }  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """For JSON: five significant digits, None for never."""
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.5g}") if math.isfinite(value) else None

@@ -1,0 +1,109 @@
+"""What is run, and in which order: the sweeps first, then seed by seed, all contenders of a seed together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from benchmarks.contest.contenders import (
+    ADAPTIVE,
+    GUNICORNS,
+    THREADED,
+    UWSGI,
+    Contender,
+    rule_of_thumb,
+    static,
+    static_max,
+)
+from benchmarks.contest.fronted import FRONTED, Fronted
+from benchmarks.contest.kept import SWEEP_SEED
+from benchmarks.contest.peers import PEERS
+from benchmarks.contest.workloads import Workload, for_sweep
+
+START_AND_STOP_SECONDS = 4.0
+TIE_SHARE = 0.005
+"""Counts whose late shares differ by less are equal; the fewer workers win."""
+LOCUST = "locust"
+FRONTED_WORKLOADS, FRONTED_SEEDS = ("step",), 5
+CLOSED_WORKLOADS = ("step", "flash", "io")
+BESIDE = ("granian", "passenger", "uwsgi-fast")
+BESIDE_WORKLOADS = ("step", "io", "cpu", "mixed", "pool")
+"""Peers shown beside the rest, no part of any goal: one seed of these."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to be made."""
+
+    workload: Workload
+    contender: Contender
+    seed: int
+    fronted: Fronted | None = None
+    closed: bool = False
+    """By Locust, instead of the open loop."""
+
+    @property
+    def front(self) -> str:
+        """What stands between the generator and the server, or LOCUST, which takes the generator's place."""
+        return LOCUST if self.closed else self.fronted.way if self.fronted else ""
+
+    @property
+    def seconds(self) -> float:
+        """What it takes, about."""
+        return self.workload.seconds + START_AND_STOP_SECONDS
+
+
+def sweep_counts(workload: Workload, cores: int) -> list[int]:
+    """Static counts that are tried, ascending."""
+    factor = cores if workload.per_core else 1
+    return sorted({*(count * factor for count in workload.counts), static_max(workload)})
+
+
+def sweep(workloads: Sequence[Workload], cores: int) -> Iterator[Job]:
+    """The runs that find each workload's static oracle."""
+    for workload in workloads:
+        for count in sweep_counts(workload, cores):
+            yield Job(for_sweep(workload), static(count), SWEEP_SEED)
+
+
+def oracle(figures: Mapping[int, Mapping[str, Any]]) -> int:
+    """The best static count by figures of the sweep: fewest late, then the lowest p95 by half, then fewest workers."""
+    fewest_late = min(one["late_50_share"] for one in figures.values())
+    good = [count for count, one in figures.items() if one["late_50_share"] <= fewest_late + TIE_SHARE]
+    quickest = min(_p95(figures[count]) for count in good)
+    return min(count for count in good if _p95(figures[count]) <= quickest * (1 + TIE_SHARE))
+
+
+def _p95(figures: Mapping[str, Any]) -> float:
+    found = figures["p95_seconds"]
+    return float("inf") if found is None else float(found)
+
+
+def contenders(workload: Workload, cores: int, best: int | None, seed: int) -> list[Contender]:
+    """Who runs this workload with this seed, in an order drawn from it; the oracle once the sweep has found it."""
+    counts = {rule_of_thumb(cores), *([best] if best else [])}
+    if seed == 1 or workload.name == "day":
+        counts.add(static_max(workload))
+    beside = seed == 1 and workload.name in BESIDE_WORKLOADS
+    peers = [one for one in PEERS if beside or one.name not in BESIDE]
+    found = [*GUNICORNS, *(static(count) for count in sorted(counts)), *peers]
+    Random(f"{workload.name} {seed} order").shuffle(found)
+    return found
+
+
+def behind_nginx(workloads: Sequence[Workload], seed: int) -> Iterator[Job]:
+    """Where it matters most: kept connections hide new workers after a step."""
+    for workload in workloads:
+        if workload.name in FRONTED_WORKLOADS and seed <= FRONTED_SEEDS:
+            yield from (Job(workload, one.contender, seed, one) for one in FRONTED)
+
+
+def by_locust(workloads: Sequence[Workload], cores: int, seed: int) -> Iterator[Job]:
+    """The closed loop of a few, one seed."""
+    names = (ADAPTIVE, THREADED, UWSGI)
+    found = [*(one for one in (*GUNICORNS, *PEERS) if one.name in names), static(rule_of_thumb(cores))]
+    for workload in workloads:
+        if workload.name in CLOSED_WORKLOADS and seed == 1:
+            yield from (Job(workload, one, seed, closed=True) for one in found)
