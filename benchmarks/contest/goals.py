@@ -49,7 +49,7 @@ def of_oracle(found: Found, measure: Measure) -> Judged:
     """Within 5 % of the best static count on every workload."""
     seen = list(all_beside(found, ORACLE, [measure]))
     over = [one for one in seen if one.within is False]
-    figure = f"within on {len(seen) - len(over)} of {count(len(seen), 'workload')} measured"
+    figure = f"within on {len(seen) - len(over)} of {count(len(seen), 'workload')} measured" if seen else NONE
     beyond = "; ".join(f"{one.workload} {_apart(one)}" for one in over)
     return Judged(
         f"{measure.words}, beside the static oracle", f"<= {TOLERANCE:g} x on every workload", figure,
@@ -77,7 +77,7 @@ def of_rival(found: Found, part: str) -> Judged:
     seen = [one for one in all_beside(found, part, JUDGED) if one.word != UNKNOWN]
     worse = [one for one in seen if one.word == WORSE]
     of = len({one.workload for one in seen})
-    figure = f"worse on {len({one.workload for one in worse})} of {count(of, 'workload')} measured"
+    figure = f"worse on {len({one.workload for one in worse})} of {count(of, 'workload')} measured" if seen else NONE
     lost = "; ".join(f"{one.workload}, {one.measure.words}: {_apart(one)}" for one in worse)
     what = f"p95 and late shares, beside {roles.NAMES[part]}"
     return Judged(what, "nowhere worse by more than noise", figure, _every(seen, worse), note=lost)
@@ -125,23 +125,23 @@ def of_pool(found: Found) -> list[Judged]:
     most = max((run["figures"]["most_workers"] for run in runs), default=0)
     return [
         Judged(f"`downstream` is said of the database pool ({POOL})", "in every run",
-                f"in {sum(map(bool, said))} of {count(len(said), 'run')}", all(said) if said else None),
+               _in(said), all(said) if said else None),
         Judged(f"stops growing ({POOL})", "no new height in the last third",
-                f"in {sum(still)} of {count(len(still), 'run')} with a record over time", all(still) if still else None,
-                f"at most {most} workers"),
+               f"{_in(still)} (with a record over time)", all(still) if still else None,
+               f"at most {most} workers" if runs else NONE),
         Judged(f"throughput, beside the best static ({POOL})", f">= {POOL_SHARE:g} x",
-                f"{times(one.ratio)}, {_n(one.difference.pairs)}", _at_least(one, POOL_SHARE), _more(one)),
+               f"{times(one.ratio)}, {_n(one.difference.pairs)}", _at_least(one, POOL_SHARE), _more(one)),
     ]  # fmt: skip
 
 
 def best_static(found: Found, workload: str) -> str:
-    """The static count with the highest mean throughput in the runs; the oracle was chosen by late requests."""
-    means = {}
-    for name in roles.rows_of(found, workload):
-        one = mean_of(list(roles.values(found, workload, name, "throughput").values()))
-        if name.startswith("static-") and one.value is not None:
-            means[name] = one.value
-    return max(means, key=lambda name: means[name]) if means else ORACLE
+    """The static count with the highest mean throughput of those with the most runs; the oracle has the fewest late."""
+    names = [name for name in roles.rows_of(found, workload) if name.startswith("static-")]
+    means = {name: mean_of(list(roles.values(found, workload, name, "throughput").values())) for name in names}
+    # A count that ran with few seeds had other requests: its mean is no match for the others'.
+    most = max((one.runs for one in means.values()), default=0)
+    reached = {name: one.value for name, one in means.items() if one.runs == most and one.value is not None}
+    return max(reached, key=lambda name: reached[name]) if reached else ORACLE
 
 
 def stopped(series: Found) -> bool:
@@ -161,6 +161,10 @@ def _more(one: Beside) -> str:
         return NONE
     away = change(one.difference, plain, one.measure.change_unit)
     return f"{plain(one.mine.value)} against {plain(one.theirs.value)}, {away}"
+
+
+def _in(held: Sequence[object]) -> str:
+    return f"in {sum(map(bool, held))} of {count(len(held), 'run')}" if held else NONE
 
 
 def _n(runs: int) -> str:

@@ -9,12 +9,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contest import goals, page_tables, page_text, page_words, roles
+from benchmarks.contest import goals, page_side, page_tables, page_text, page_words, roles
 from benchmarks.contest.cells import count
+from benchmarks.contest.kept import RESULTS
 from benchmarks.contest.roles import Found, Run
 
 ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "benchmarks" / "results" / "contest.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
 PLOTS = ROOT / "docs" / "benchmarks"
 PARETO = "late-memory.svg"
@@ -34,6 +34,8 @@ def page(found: Found) -> str:
     lines = [page_words.HEAD, *page_text.answer(found), page_words.METHOD, page_words.LIMITS]
     lines += [page_words.GOALS, *page_tables.goals(goals.verdicts(found))]
     lines += [page_words.SCORE, *page_tables.score(found), page_words.LOSSES, *page_tables.losses(found)]
+    once = page_side.once(found)
+    lines += [page_words.ONCE, *once] if once else []
     lines += [page_words.SPENT, *page_tables.spent(found)]
     if pareto_shown(found):
         lines += [page_words.PARETO, f"![Late requests against memory](benchmarks/{PARETO})", ""]
@@ -65,7 +67,7 @@ def _workload(found: Found, workload: str) -> list[str]:
         lines += ["Not run: " + "; ".join(f"{roles.NAMES[part]} ({why})" for part, why in missing.items()) + ".", ""]
     swept = found.get("sweep", {}).get(workload, {}).get("counts")
     if swept:
-        lines += [f"Counts of the oracle's sweep: {', '.join(str(one) for one in swept)}.", ""]
+        lines += [f"The oracle's sweep (late > 50, p95): {page_side.swept(swept)}.", ""]
     lines += _words(roles.runs_of(found, workload))
     if workload in with_series(found):
         lines += [f"![{workload}: load, workers and p95 over time](benchmarks/{SERIES.format(workload=workload)})", ""]
@@ -89,7 +91,7 @@ def _nginx(found: Found) -> list[str]:
         why = found.get("not_run", {}).get("nginx", roles.NO_RUN)
         return [*lines, f"Not run: {why}.", ""]
     for workload in ran:
-        lines += [f"{_sentence(roles.workload_title(workload))}", "", *page_tables.fronted(found, workload)]
+        lines += [f"{_sentence(roles.workload_title(workload))}", "", *page_side.fronted(found, workload)]
     return lines
 
 
@@ -97,13 +99,16 @@ def _closed(found: Found) -> list[str]:
     if not found.get("closed"):
         why = found.get("not_run", {}).get("locust", roles.NO_RUN)
         return [page_words.CLOSED, f"Not run: {why}.", ""]
-    return [page_words.CLOSED, *page_tables.closed(found)]
+    return [page_words.CLOSED, *page_side.closed(found)]
 
 
 def _invalid(found: Found) -> list[str]:
-    kinds = page_text.kinds_of_invalid(found["runs"])
-    total = f"{len(kinds)} of {count(len(found['runs']), 'run')}."
-    return [page_words.INVALID, total, "", *(page_tables.invalid(kinds) if kinds else [])]
+    tries, left = page_side.spoilt(found), [run for run in found["runs"] if not run["valid"]]
+    total = (
+        f"{len(tries) or 'No'} spoilt {'try' if len(tries) == 1 else 'tries'}; of {count(len(found['runs']), 'run')}"
+    )
+    open_ = f"{len(left) or 'none'} {'is' if len(left) == 1 else 'are'} without a valid one."
+    return [page_words.INVALID, f"{total}, {open_}", "", *(page_side.invalid(tries) if tries else [])]
 
 
 def _reproduce(found: Found) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from statistics import mean
 
@@ -32,6 +31,8 @@ from benchmarks.simulation.page_tables import table
 FELT_OR_DONE = (*FELT, THROUGHPUT)
 """Throughput where the server is asked for more than it can give."""
 NO_LOSS = "No measure of any workload is worse by more than noise in these runs."
+NO_PAIR = "Adaptive and a rival have no valid run of the same seed."
+NOT_JUDGED = "Nothing could be judged: no rival has two pairs on a workload."
 WORDS = {BETTER: "better", EVEN: "tie", WORSE: "**worse**", UNKNOWN: "1 pair"}
 HEADS = ("contender", "late > 50", "late > 250", "failed", "p50", "p95", "p99", "to capacity", "worker-s", "GB-s",
          "CPU", "moves", "OOM kills", "runs")  # fmt: skip
@@ -55,7 +56,7 @@ def _matrix(found: Found, cell: Callable[[Found, str, str], str]) -> list[str]:
     rows = {name: {part: cell(found, name, part) for part in RIVALS} for name in roles.workloads_of(found)}
     parts = [part for part in RIVALS if any(row[part] != NONE for row in rows.values())]
     shown = [(name, *(row[part] for part in parts)) for name, row in rows.items() if set(row.values()) != {NONE}]
-    return table(("workload", *(roles.NAMES[part] for part in parts)), shown)
+    return table(("workload", *(roles.NAMES[part] for part in parts)), shown) if shown else [NO_PAIR, ""]
 
 
 def _score(found: Found, workload: str, part: str) -> str:
@@ -86,9 +87,9 @@ def row(found: Found, workload: str, name: str, front: str) -> tuple[str, ...]:
         return told(mean_of(list(values(found, workload, name, measure, front).values())), measure.form, interval)
 
     return (
-        roles.title(found, workload, name), cell(LATE), cell(VERY_LATE), _failed(good),
+        roles.title(found, workload, name), cell(LATE), cell(VERY_LATE), failed(good),
         _plain(good, "p50_seconds"), cell(P95), cell(P99, False), cell(BACK), _plain(good, "worker_seconds"),
-        cell(MEMORY), cell(CPU, False), _moves(good), _kills(good), _counted(good, runs),
+        cell(MEMORY), cell(CPU, False), _moves(good), _kills(good), counted(good, runs),
     )  # fmt: skip
 
 
@@ -97,12 +98,13 @@ def _plain(runs: Sequence[Run], figure: str) -> str:
     return told(mean_of([run["figures"].get(figure) for run in runs]), form, interval=False)
 
 
-def _failed(runs: Sequence[Run]) -> str:
-    failed = sum(run["figures"]["failed"] for run in runs)
+def failed(runs: Sequence[Run]) -> str:
+    """`1.20 (34)`: % of all requests of these runs, and how many; `0`."""
+    lost = sum(run["figures"]["failed"] for run in runs)
     asked = sum(run["figures"]["requests"] for run in runs)
     if not asked:
         return NONE
-    return f"{per_cent(failed / asked)} ({failed:,})" if failed else "0"
+    return f"{per_cent(lost / asked)} ({lost:,})" if lost else "0"
 
 
 def _moves(runs: Sequence[Run]) -> str:
@@ -118,22 +120,24 @@ def _kills(runs: Sequence[Run]) -> str:
     return f"{sum(seen)}" if seen else NONE
 
 
-def _counted(good: Sequence[Run], runs: Sequence[Run]) -> str:
+def counted(good: Sequence[Run], runs: Sequence[Run]) -> str:
+    """`9 of 10`: valid of all."""
     return f"{len(good)} of {len(runs)}"
 
 
 def losses(found: Found) -> list[str]:
     """A row for each workload and rival that beats adaptive in anything users feel; won or tied measures are empty."""
-    rows = []
+    rows, judged = [], False
     for workload in roles.workloads_of(found):
         measures = FELT_OR_DONE if workload in (FULL, POOL) else FELT
         for part in RIVALS:
             ones = {one: beside(found, workload, part, one) for one in measures}
+            judged = judged or ones[LATE].word != UNKNOWN
             if any(one.word == WORSE for one in ones.values()):
                 cells = (_lost(ones[one]) if one in ones else "" for one in FELT_OR_DONE)
                 rows.append((workload, _who(found, workload, part), *cells))
     if not rows:
-        return [NO_LOSS, ""]
+        return [NO_LOSS if judged else NOT_JUDGED, ""]
     return table(("workload", "beside", *(f"{one.words}, {one.unit}" for one in FELT_OR_DONE)), rows)
 
 
@@ -163,56 +167,3 @@ def _spent(found: Found, workload: str, part: str) -> str:
         text = times(one.ratio)
         cells.append(f"**{text}**" if one.word == WORSE else text)
     return NONE if set(cells) == {NONE} else " / ".join(cells)
-
-
-def closed(found: Found) -> list[str]:
-    """Locust's figures, means over seeds."""
-    groups: dict[tuple[str, str], list[Run]] = {}
-    for run in found["closed"]:
-        groups.setdefault((run["workload"], run["contender"]), []).append(run)
-    rows = []
-    for (workload, name), runs in groups.items():
-        tails = [told(mean_of([run.get(f"p{rank}_seconds") for run in runs]), milliseconds) for rank in (50, 95, 99)]
-        failed, asked = (sum(run[key] for run in runs) for key in ("failed", "requests"))
-        rate = told(mean_of([run["requests_per_second"] for run in runs]), plain)
-        users = max(run["users_most"] for run in runs)
-        rows.append((workload, roles.title(found, workload, name), str(users), rate, *tails,
-                     f"{failed:,} of {asked:,}", str(len(runs))))  # fmt: skip
-    heads = ("workload", "contender", "users at most", "requests/s", "p50, ms", "p95, ms", "p99, ms", "failed", "runs")
-    return table(heads, rows)
-
-
-def _everyone(found: Found, workload: str) -> list[str]:
-    fronts = (DIRECT, roles.UNIX, roles.TCP)
-    return list(dict.fromkeys(name for front in fronts for name in roles.rows_of(found, workload, front)))
-
-
-def invalid(kinds: Sequence[tuple[Run, str]]) -> list[str]:
-    """How many, of whom, and why."""
-    counts = Counter((_where(run), run["contender"], kind) for run, kind in kinds)
-    rows = ((where, name, kind, str(count)) for (where, name, kind), count in sorted(counts.items()))
-    return table(("workload", "contender", "why", "runs"), rows)
-
-
-def _where(run: Run) -> str:
-    front = run.get("front", DIRECT)
-    return f"{run['workload']} ({front} nginx)" if front else str(run["workload"])
-
-
-def fronted(found: Found, workload: str) -> list[str]:
-    """Both kinds of upstream beside the direct runs: who, over what, and how soon it is back."""
-    rows = []
-    behind = {name for front in (roles.UNIX, roles.TCP) for name in roles.rows_of(found, workload, front)}
-    for name in (name for name in _everyone(found, workload) if name in behind):
-        for front, words in ((DIRECT, "direct"), (roles.UNIX, "UNIX socket"), (roles.TCP, "TCP, kept alive")):
-            runs = roles.runs_of(found, workload, name, front)
-            if not runs:
-                rows.append((roles.title(found, workload, name), words, *[NONE] * 5, "not run"))
-                continue
-            good = roles.valid(runs)
-            cells = [told(mean_of(list(values(found, workload, name, one, front).values())), one.form)
-                     for one in (BACK, LATE, VERY_LATE)]  # fmt: skip
-            p95 = told(mean_of(list(values(found, workload, name, P95, front).values())), milliseconds)
-            rows.append((roles.title(found, workload, name), words, *cells, _failed(good), p95, _counted(good, runs)))
-    heads = ("contender", "front", "to capacity, s", "late > 50, %", "late > 250, %", "failed, %", "p95, ms", "runs")
-    return table(heads, rows)

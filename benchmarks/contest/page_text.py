@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable
 from math import exp, log
 
 from benchmarks.contest import goals
 from benchmarks.contest.beside import LATE, MEMORY, all_beside
 from benchmarks.contest.cells import count
 from benchmarks.contest.intervals import BETTER, EVEN, UNKNOWN, WORSE
-from benchmarks.contest.roles import MOST, NAMES, RIVALS, Found, Run
+from benchmarks.contest.roles import MOST, NAMES, RIVALS, Found
 
 IN_SHORT = """**In short.** Adaptive, with nothing tuned, by the share of requests answered more than 50 ms late:"""
 NAMED_LOSSES = 4
@@ -23,7 +21,7 @@ def answer(found: Found) -> list[str]:
     counted = [one for one in (_against(found, part) for part in RIVALS) if one]
     if not counted:
         return ["**No rival has two paired runs yet, so nothing is judged.** " + _goals(found), ""]
-    return [f"{IN_SHORT} {'; '.join(counted)}. {_memory(found)}{_goals(found)}", ""]
+    return [f"{IN_SHORT} {'; '.join(counted)}. {_once(found)}{_memory(found)}{_goals(found)}", ""]
 
 
 def _against(found: Found, part: str) -> str:
@@ -38,6 +36,13 @@ def _against(found: Found, part: str) -> str:
         f"beside **{NAMES[part]}** better on {words[BETTER]}, tied on {words[EVEN]}, worse on {words[WORSE]} of "
         f"{count(len(seen), 'workload')}{which}"
     )
+
+
+def _once(found: Found) -> str:
+    """Who ran, but nowhere twice."""
+    pairs = {part: [one.word for one in all_beside(found, part, [LATE])] for part in RIVALS}
+    names = [NAMES[part] for part, words in pairs.items() if words and set(words) == {UNKNOWN}]
+    return f"Not judged, as they have one run a workload: {', '.join(names)}. " if names else ""
 
 
 def _memory(found: Found) -> str:
@@ -58,8 +63,3 @@ def _memory(found: Found) -> str:
 def _goals(found: Found) -> str:
     words = Counter(one.met for one in goals.verdicts(found))
     return f"Of {words.total()} goals {words[True]} are met, {words[False]} missed, {words[None]} not measured."
-
-
-def kinds_of_invalid(runs: Iterable[Run]) -> list[tuple[Run, str]]:
-    """Each invalid run with its reason, numbers taken out of it so that like ones count together."""
-    return [(run, re.sub(r"\d+(\.\d+)?", "N", run["why"], count=1)) for run in runs if not run["valid"]]

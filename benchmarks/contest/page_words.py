@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.contest.contenders import GUIDE_THREADS, GUIDE_WORKERS, RESERVE_SHARE, WORKER_BYTES
+from benchmarks.contest.peers import PEERS
 from benchmarks.contest.workloads import POOL_SIZE
 
 HEAD = """# Benchmarks: is it better than static tuning and its peers, on real servers?
@@ -11,6 +12,7 @@ HEAD = """# Benchmarks: is it better than static tuning and its peers, on real s
 """
 NOTHING = """**Not run yet.** There are no results to render: `make bench` takes them.
 """
+_PEERS = "\n".join(f"  - {one.title}" for one in PEERS)
 METHOD = f"""## Method
 
 - **Same everything.** All contenders serve the same app, with the same cores and the same memory limit (real cgroups
@@ -19,11 +21,13 @@ METHOD = f"""## Method
 - **Open loop.** Requests leave by a schedule drawn in advance (Poisson), whatever the answers do. Times count from the
   scheduled moment, so a queue counts. A failed request is endlessly slow and late.
 - **Adaptive** is this project with all its defaults, 2 workers at the start, the same for every workload.
-- **Static oracle:** the best count of sync workers for that workload, found by a sweep. You only know it afterwards.
+- **Static oracle:** the best count of sync workers for that workload, found by a sweep with a seed of its own: the
+  fewest late requests, then the lowest p95, then the fewest workers. You only know it afterwards.
 - **2K + 1:** what Gunicorn's documentation advises for K cores. **{GUIDE_WORKERS} x {GUIDE_THREADS} threads:** gthread
   as guides set it. **Static maximum:** as many sync workers as the memory limit holds, at {WORKER_BYTES >> 20} MiB each
-  and {RESERVE_SHARE:.0%} left free.
-- **uWSGI** with `cheaper-algo=busyness`; *fast* is the same told to look more often. Other peers where they install.
+  and {RESERVE_SHARE:.0%} left free; with one seed only, but on the day.
+- **Peers** are set as their documentation says. Some ran with one seed only: beside the rest, no part of any goal.
+{_PEERS}
 - **Late:** answered more than 50 ms (250 ms) over the time that the request would have taken on an idle server.
   **Time to capacity:** from the step in load until the p95 of that excess stays under 150 ms.
 - **Memory** is PSS of the whole server: master, workers, and our exporter. **CPU** is of the whole server, per
@@ -44,7 +48,7 @@ LIMITS = f"""## Limits, before any figure
 - **Few seeds** where runs are long. With 2 or 3 of them only a large difference can be told from noise: a tie there
   says little.
 - **Many comparisons.** Each is at 95 %: of a hundred between equals, about five say better or worse by chance.
-- **The oracle is a sweep** over a few counts, ranked by late requests. A count between them may be better.
+- **The oracle is a sweep** over a few counts, one short run each. A count between them may be better.
 - **The rivals' other settings** are those of their documentation. Someone who tunes them for a workload may get more.
 - **Sync workers** everywhere but in the guide's gthread and in the peers. Async workers are not in it.
 - The pool is a small stand-in for a database with {POOL_SIZE} connections; queries take the same time at any load.
@@ -67,6 +71,10 @@ LOSSES = """## Where adaptive loses
 Every measure of what users feel in which the whole interval of the paired difference lies on the wrong side: adaptive
 against the rival, and in brackets that interval. Ties and wins are left empty.
 """
+ONCE = """### One pair only
+
+Adaptive / rival, no verdict: one pair says nothing about chance.
+"""
 SPENT = """### What it spends
 
 GB-seconds / CPU a request, adaptive's over the rival's, ratios of means. **Bold:** adaptive spends more by more than
@@ -74,17 +82,19 @@ noise.
 """
 NGINX = """## Behind nginx
 
-The same, through a real nginx with kept connections. Those hide a new worker from the proxy until they are opened
-anew, so time to capacity is the figure to look at. [nginx, measured](nginx-measured.md) tells more.
+The same through a real nginx: ours behind what `nginx render` writes, the guides' servers behind the guides' lines,
+uWSGI behind a plain `proxy_pass`. Kept connections hide a new worker from the proxy until they are opened anew, so time
+to capacity is the figure to look at. [nginx, measured](nginx-measured.md) tells more.
 """
 CLOSED = """## Closed loop, by Locust
 
 **A closed loop hides queueing:** its users wait for an answer before they ask again, so a slow server is asked less.
-Nothing is judged by these figures; they are here because Locust is the tool that people know.
+Nothing is judged by these figures; they are here because Locust is the tool that people know. Percentiles are of all
+answers, failed ones included.
 """
 INVALID = """## Invalid runs
 
-Counted here, in no figure above.
+A run that was spoilt is tried again. Spoilt tries are counted here, and in no figure above.
 """
 AGAIN = """## Do it again
 

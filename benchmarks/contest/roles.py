@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.contest.contenders import ADAPTIVE, THREADED, UWSGI, rule_of_thumb, static_max
+from benchmarks.contest.fronted import SERVED, TCP, UNIX
 from benchmarks.contest.intervals import Value
+from benchmarks.contest.jobs import BESIDE, BESIDE_WORKLOADS
+from benchmarks.contest.peers import GRANIAN, PASSENGER, UWSGI_FAST
 from benchmarks.contest.workloads import WORKLOADS
 
 ORACLE, RULE, MOST = "oracle", "rule", "most"
-UWSGI_FAST, GRANIAN, PASSENGER = "uwsgi-fast", "granian", "passenger"
 PARTS = (ADAPTIVE, ORACLE, RULE, THREADED, MOST, UWSGI, UWSGI_FAST, GRANIAN, PASSENGER)
 """In the order of every table and legend."""
 RIVALS = PARTS[1:]
@@ -25,7 +27,9 @@ NAMES = {
     GRANIAN: "Granian",
     PASSENGER: "Passenger",
 }
-DIRECT, UNIX, TCP = "", "unix", "tcp"
+DIRECT = ""
+FRONTS = {UNIX: "UNIX socket", TCP: "TCP, kept alive"}
+_FRONTED = {contender.name: contender.title for contender, _ in SERVED}
 NO_RUN = "no run in these results"
 UNKNOWABLE = ("gb_seconds", "oom_kills", "downstream")
 """Figures whose null says that nobody could look, not that they were never reached."""
@@ -59,9 +63,11 @@ def title(found: Found, workload: str, contender: str) -> str:
     """`static-3: static oracle, 2K + 1`, `adaptive`."""
     parts = parts_of(found, workload, contender)
     names = ", ".join(NAMES[part] for part in parts)
-    if contender.startswith("static-"):
-        return f"{contender}: {names}" if names else f"{contender} (sweep)"
-    return f"**{names}**" if contender == ADAPTIVE else names or contender
+    if contender == ADAPTIVE:
+        return f"**{names}**"
+    if contender.startswith("static-") and names:
+        return f"{contender}: {names}"
+    return names or _FRONTED.get(contender, contender)
 
 
 def rows_of(found: Found, workload: str, front: str = DIRECT) -> list[str]:
@@ -69,12 +75,8 @@ def rows_of(found: Found, workload: str, front: str = DIRECT) -> list[str]:
     ran = dict.fromkeys(run["contender"] for run in runs_of(found, workload, front=front))
     named = [name_of(found, workload, part) for part in PARTS]
     first = [name for name in dict.fromkeys(named) if name in ran]
-    return [name for name in first if name is not None] + sorted((name for name in ran if name not in first), key=_rank)
-
-
-def _rank(contender: str) -> tuple[str, int]:
-    head, _, count = contender.rpartition("-")
-    return (head, int(count)) if count.isdigit() else (contender, 0)
+    others = dict.fromkeys([*_FRONTED, *sorted(ran)])
+    return [name for name in first if name is not None] + [name for name in others if name in ran and name not in first]
 
 
 def lacking(found: Found, workload: str, front: str = DIRECT) -> dict[str, str]:
@@ -87,10 +89,13 @@ def lacking(found: Found, workload: str, front: str = DIRECT) -> dict[str, str]:
 def why_not(found: Found, workload: str, part: str) -> str:
     """The reason given for the contender, else for the workload."""
     told: Mapping[str, str] = found.get("not_run", {})
-    for key in (name_of(found, workload, part), part, workload):
+    name = name_of(found, workload, part)
+    for key in (name, f"{name} {workload}", part, workload):
         if key in told:
             return told[key]
-    return "no sweep" if part == ORACLE and name_of(found, workload, part) is None else NO_RUN
+    if part in BESIDE and workload not in BESIDE_WORKLOADS:
+        return f"only asked for on {', '.join(BESIDE_WORKLOADS)}"
+    return "no sweep" if part == ORACLE and name is None else NO_RUN
 
 
 def workloads_of(found: Found) -> list[str]:

@@ -100,6 +100,15 @@ def test_the_pool_is_judged_beside_the_best_static_by_throughput():
     assert goals.of_pool(document)[-1].met is False
 
 
+def test_a_static_with_fewer_runs_is_no_best_static():
+    """Its mean is of other requests."""
+    document = a_document(("pool",))
+    document["runs"] = [run for run in document["runs"] if run["contender"] != MOST_NAME or run["seed"] == 1]
+    with_figures(document, "pool", MOST_NAME, throughput=99.0)
+
+    assert goals.best_static(document, "pool") != MOST_NAME
+
+
 def test_growth_in_the_last_third_has_not_stopped():
     """A new height at 25 of 30 s."""
     assert not goals.stopped({"seconds": 30, "workers": [[0, 2], [5, 12], [25, 13]]})

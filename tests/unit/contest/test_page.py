@@ -44,6 +44,13 @@ def test_a_contender_that_did_not_run_is_named_with_its_reason():
     assert "Passenger (not in this system's packages)" in section(page.page(a_document()), "### io")
 
 
+def test_a_contender_that_could_not_start_on_a_workload_is_named_there():
+    """The reason is kept for both together."""
+    document = a_document(("io",), (ADAPTIVE,)) | {"not_run": {"uwsgi io": "it ended at once"}}
+
+    assert "uWSGI busyness (it ended at once)" in section(page.page(document), "### io")
+
+
 def test_an_oracle_that_was_not_sought_is_named():
     """Without a sweep nobody plays it."""
     document = a_document() | {"sweep": {}}
@@ -65,20 +72,32 @@ def test_results_of_nothing_but_invalid_runs_make_a_page():
     document = a_document(("io",))
     for run in document["runs"]:
         run |= {"valid": False, "why": "others used 0.40 cores"}
-    text = page.page(document)
+    total = len(document["runs"])
 
-    assert f"{len(document['runs'])} of {len(document['runs'])} runs." in section(text, "## Invalid runs")
+    assert f"of {total} runs, {total} are without a valid one." in section(page.page(document), "## Invalid runs")
     assert {} == page.drawings(document)
 
 
-def test_invalid_runs_are_counted_by_reason():
-    """Reasons that differ by a number only are one."""
+def test_spoilt_tries_are_counted_by_reason():
+    """Reasons that differ by a number only are one, and a try that a later one replaced counts too."""
     document = a_document(("io",))
-    for seed in (7, 8):
-        late = {"valid": False, "why": f"the generator was {seed + 10} ms late (p99)"}
-        document["runs"].append(a_run("io", "granian", seed) | late)
+    for lateness in (17, 18):
+        why = f"the generator was {lateness} ms late (p99)"
+        document["spoilt"].append({"workload": "io", "contender": "granian", "front": "", "seed": 2, "why": why})
+    text = section(page.page(document), "## Invalid runs")
 
-    assert "| io | granian | the generator was N ms late (p99) | 2 |" in page.page(document)
+    assert "2 spoilt tries; of 24 runs, none are without a valid one." in text
+    assert "| io | granian | the generator was N ms late (p99) | 2 |" in text
+
+
+def test_rivals_with_one_pair_are_shown_without_a_verdict():
+    """Not judged is not left out."""
+    document = a_document(("io",))
+    document["runs"] = [run for run in document["runs"] if run["contender"] != "granian" or run["seed"] == 1]
+    text = page.page(document)
+
+    assert "| io | Granian |" in section(text, "### One pair only")
+    assert "| io | Granian |" not in section(text, "## Where adaptive loses").partition("###")[0]
 
 
 def test_a_static_count_shows_all_its_parts():
@@ -97,6 +116,29 @@ def test_a_loss_is_listed_with_both_figures():
 
     assert "| io | uWSGI busyness |" in losses
     assert "300 against 100" in losses
+
+
+def test_nothing_judged_is_not_no_loss():
+    """One pair each: silence would look like victory."""
+    losses = section(page.page(a_document(("io",), seeds=1)), "## Where adaptive loses").partition("###")[0]
+
+    assert "Nothing could be judged" in losses
+
+
+def test_a_rival_with_one_run_is_named_in_the_answer():
+    """As not judged."""
+    document = a_document(("io",))
+    document["runs"] = [run for run in document["runs"] if run["contender"] != "granian" or run["seed"] == 1]
+
+    assert "Not judged, as they have one run a workload: Granian." in page.page(document)
+
+
+def test_a_contender_of_nginx_alone_has_its_own_title():
+    """It has no part in the direct tables."""
+    document = a_document(("step",))
+    document["runs"].append(a_run("step", "adaptive-gthread", 1, roles.UNIX))
+
+    assert "| Gunicorn with autotune, gthread, 4 threads | UNIX socket |" in page.page(document)
 
 
 def test_no_loss_is_said():
