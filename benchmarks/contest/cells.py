@@ -34,13 +34,13 @@ def told(one: Mean, form: Form, interval: bool = True) -> str:
     return form(one.value) + (f" ± {form(one.half, one.value)}" if interval and one.half else "")
 
 
-def change(one: Difference, form: Form, unit: str) -> str:
+def change(one: Difference, form: Form, unit: str = "") -> str:
     """`+3.10 points (+2.80 to +3.40)`, or who never got there."""
     if one.value is None:
         return never(one)
     if one.half is None:
-        return f"{signed(one.value, form)} {unit} (one pair, no interval)"
-    return f"{signed(one.value, form)} {unit} ({interval(one, form)})"
+        return f"{signed(one.value, form)}{unit and ' '}{unit} (one pair, no interval)"
+    return f"{signed(one.value, form)}{unit and ' '}{unit} ({interval(one, form)})"
 
 
 def interval(one: Difference, form: Form) -> str:

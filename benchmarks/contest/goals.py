@@ -10,7 +10,6 @@ from benchmarks.contest.beside import (
     JUDGED,
     LATE,
     MEMORY,
-    P95,
     THROUGHPUT,
     TOLERANCE,
     Beside,
@@ -50,19 +49,16 @@ def of_oracle(found: Found, measure: Measure) -> Judged:
     seen = list(all_beside(found, ORACLE, [measure]))
     over = [one for one in seen if one.within is False]
     figure = f"within on {len(seen) - len(over)} of {count(len(seen), 'workload')} measured" if seen else NONE
-    beyond = "; ".join(f"{one.workload} {_apart(one)}" for one in over)
+    noise = [one for one in over if one.noise]
     return Judged(
         f"{measure.words}, beside the static oracle", f"<= {TOLERANCE:g} x on every workload", figure,
-        _every(seen, over), note=f"over on {beyond}" if over else "",
+        _every(seen, over), f"{len(over)} over, {len(noise)} of them within noise" if over else NONE,
     )  # fmt: skip
 
 
 def _apart(one: Beside) -> str:
-    """By how much, and whether chance alone may be to blame."""
-    away = change(one.difference, one.measure.form, one.measure.change_unit)
-    if one.measure is P95 and one.ratio is not None:
-        away = f"{times(one.ratio)}, {away}"
-    return away + (", within noise" if one.noise else "")
+    """By how much, of how many pairs."""
+    return f"{change(one.difference, one.measure.form, one.measure.change_unit)}, {_n(one.difference.pairs)}"
 
 
 def _every(seen: Sequence[Beside], bad: Sequence[Beside]) -> bool | None:

@@ -33,6 +33,8 @@ def page(found: Found) -> str:
         return "\n".join([page_words.HEAD, page_words.NOTHING, page_words.METHOD, page_words.LIMITS]).rstrip() + "\n"
     lines = [page_words.HEAD, *page_text.answer(found), page_words.METHOD, page_words.LIMITS]
     lines += [page_words.GOALS, *page_tables.goals(goals.verdicts(found))]
+    oracle = page_side.beside_oracle(found)
+    lines += [page_words.ORACLE, *oracle] if oracle else []
     lines += [page_words.SCORE, *page_tables.score(found), page_words.LOSSES, *page_tables.losses(found)]
     once = page_side.once(found)
     lines += [page_words.ONCE, *once] if once else []

@@ -7,14 +7,31 @@ from collections import Counter
 from collections.abc import Sequence
 
 from benchmarks.contest import roles
-from benchmarks.contest.beside import BACK, LATE, MEMORY, P95, VERY_LATE, beside, values
-from benchmarks.contest.cells import milliseconds, plain, told
+from benchmarks.contest.beside import BACK, JUDGED, LATE, MEMORY, P95, VERY_LATE, Beside, beside, values
+from benchmarks.contest.cells import change, milliseconds, plain, times, told
 from benchmarks.contest.intervals import mean_of
 from benchmarks.contest.page_tables import counted, failed
-from benchmarks.contest.roles import DIRECT, RIVALS, Found, Run
+from benchmarks.contest.roles import DIRECT, ORACLE, RIVALS, Found, Run
 from benchmarks.simulation.page_tables import table
 
 ONCE = (LATE, VERY_LATE, P95, BACK, MEMORY)
+
+
+def beside_oracle(found: Found) -> list[str]:
+    """The first goals, workload by workload: how much above the oracle, with the interval; bold is over."""
+    rows = []
+    for workload in roles.workloads_of(found):
+        ones = [beside(found, workload, ORACLE, measure) for measure in JUDGED]
+        if ones[0].difference.pairs:
+            name = roles.name_of(found, workload, ORACLE) or ""
+            rows.append((workload, name, str(ones[0].difference.pairs), times(ones[0].ratio), *map(_above, ones)))
+    heads = (f"{one.words}, {one.change_unit}" for one in JUDGED)
+    return table(("workload", "oracle", "n", "p95 ratio", *heads), rows) if rows else []
+
+
+def _above(one: Beside) -> str:
+    text = change(one.difference, one.measure.form)
+    return text if one.within is not False else f"**{text}**" + (" noise" if one.noise else "")
 
 
 def once(found: Found) -> list[str]:

@@ -58,6 +58,11 @@ GOALS = """## Goals
 They were set before anything was measured. Within 5 % is judged by the means, noise or not: a miss within noise is a
 miss, and says so.
 """
+ORACLE = """### Beside the static oracle
+
+Adaptive less the oracle, mean and interval of the paired differences. **Bold:** more than 5 % above; *noise*: so little
+above these 5 % that the interval includes them.
+"""
 SCORE = """## Better, tie, worse
 
 Adaptive beside each rival, paired by seed: by requests late > 50 ms / by p95. Less is better.

@@ -107,6 +107,13 @@ def test_a_static_count_shows_all_its_parts():
     assert "| static-3: static oracle, 2K + 1 |" in page.page(document)
 
 
+def test_every_workload_stands_beside_the_oracle_with_its_interval():
+    """In bold where it is over the goal."""
+    table = section(page.page(a_document(("io", "step"))), "### Beside the static oracle")
+
+    assert ["io", "step"] == re.findall(rf"^\| (\w+) \| {ORACLE_NAME} \| 3 \| 1\.\d\d x \| \*\*\+", table, re.M)
+
+
 def test_a_loss_is_listed_with_both_figures():
     """As plainly as a win."""
     document = a_document(("io",), (ADAPTIVE, "uwsgi"))
