@@ -33,7 +33,8 @@ FELT_OR_DONE = (*FELT, THROUGHPUT)
 NO_LOSS = "No measure of any workload is worse by more than noise in these runs."
 NO_PAIR = "Adaptive and a rival have no valid run of the same seed."
 NOT_JUDGED = "Nothing could be judged: no rival has two pairs on a workload."
-WORDS = {BETTER: "better", EVEN: "tie", WORSE: "**worse**", UNKNOWN: "1 pair"}
+WORDS = {BETTER: "better", EVEN: "tie", WORSE: "**worse**"}
+ONE_PAIR = "1 pair"
 HEADS = ("contender", "late > 50", "late > 250", "failed", "p50", "p95", "p99", "to capacity", "worker-s", "GB-s",
          "CPU", "moves", "OOM kills", "runs")  # fmt: skip
 
@@ -63,6 +64,8 @@ def _score(found: Found, workload: str, part: str) -> str:
     late, p95 = (beside(found, workload, part, measure) for measure in (LATE, P95))
     if not late.difference.pairs:
         return NONE
+    if late.word == UNKNOWN:
+        return ONE_PAIR
     return f"{WORDS[late.word]} / {WORDS[p95.word]}"
 
 
