@@ -127,9 +127,9 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def wait_for_answer(server: Server, port: int, path: str) -> None:
-    """Return with the first 200; NotStartedError when the server ends or START_SECONDS pass."""
-    deadline = time.monotonic() + START_SECONDS
+def wait_for_answer(server: Server, port: int, path: str, seconds: float = START_SECONDS) -> None:
+    """Return with the first 200; NotStartedError when the server ends or `seconds` pass."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if server.process.poll() is not None:
             raise NotStartedError(f"it ended with exit code {server.process.returncode}:\n{server.log_tail()}")
@@ -137,7 +137,7 @@ def wait_for_answer(server: Server, port: int, path: str) -> None:
             if status_of(port, path) == 200:
                 return
         time.sleep(0.02)
-    raise NotStartedError(f"no answer from port {port}{path} in {START_SECONDS:g} s:\n{server.log_tail()}")
+    raise NotStartedError(f"no answer from port {port}{path} in {seconds:g} s:\n{server.log_tail()}")
 
 
 def status_of(port: int, path: str) -> int:

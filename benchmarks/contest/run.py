@@ -25,6 +25,8 @@ from benchmarks.contest.watch import Looks, looks_in, watching
 from benchmarks.contest.workloads import Workload, plan
 from benchmarks.demo_server import Server, free_port, started, wait_for_answer
 
+START_SECONDS = 90.0
+"""For as many slow imports at once as memory holds."""
 PATIENCE_SECONDS = 10.0
 """Of a client: a request without an answer by then has failed."""
 SERIES_SEED = 1
@@ -96,7 +98,7 @@ def serving(
             front = stack.enter_context(behind(fronted, folder, place, layout.generator_cores))
             helpers.append(front.server)
         else:
-            wait_for_answer(server, place.port, "/")
+            wait_for_answer(server, place.port, "/", START_SECONDS)
         if place.metrics_port:
             wait_for_answer(server, place.metrics_port, "/-/ready")
         port = front.server.port if fronted else place.port

@@ -42,7 +42,7 @@ class Bench:
     records: list[dict[str, Any]] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     not_run: dict[str, str] = field(default_factory=dict)
-    """By contender, or by `contender workload`: why."""
+    """By contender, or by contender, workload and front: why."""
 
     @property
     def cores(self) -> int:
@@ -101,7 +101,7 @@ def pending(bench: Bench) -> list[Job]:
         one = key(bench, job)
         record = made.get(one)
         over = record is not None and (record["valid"] or tried[one] >= TRIES)
-        names = (job.contender.name, f"{job.contender.name} {job.workload.name}")
+        names = (job.contender.name, place_of(job))
         if not over and not any(name in bench.not_run for name in names):
             found.append(job)
     return found
@@ -121,6 +121,11 @@ def run(bench: Bench, tell: Tell, deadline: float | None = None) -> None:
     progress.end()
 
 
+def place_of(job: Job) -> str:
+    """Where a contender may fail to start though it runs elsewhere."""
+    return " ".join(filter(None, (job.contender.name, job.workload.name, job.front)))
+
+
 def perform(bench: Bench, job: Job, progress: Progress) -> None:
     """One try of one run; what could not start is named and not asked again."""
     name = job.contender.name
@@ -132,11 +137,11 @@ def perform(bench: Bench, job: Job, progress: Progress) -> None:
         else:
             found = one_run(job.contender, job.workload, job.seed, bench.layout, job.fronted)
     except MissingError as error:
-        bench.not_run[name] = str(error)
+        bench.not_run[place_of(job) if job.front else name] = str(error)
         progress.tell(f"{name} left out: {error}")
         return
     except (NotStartedError, NotMeasuredError) as error:
-        bench.not_run[f"{name} {job.workload.name}"] = str(error)
+        bench.not_run[place_of(job)] = str(error)
         progress.tell(f"{name} left out of {job.workload.name}: {error}")
         return
     record = {

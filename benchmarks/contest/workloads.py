@@ -136,7 +136,8 @@ WORKLOADS = {
         Workload("pool", "database pool of 10: queries of 100 ms, 20 then 130 requests/s",
                  (Phase(20, 5), Phase(130, 20)), IO, pooled=True, seeds=3, counts=(8, 10, 12, 20)),
         Workload("leak", "leak: 200 KiB a request, 60 requests/s of 20 ms, in 384 MiB", (Phase(60, 35),),
-                 (Part(1, 0.001, 0.02),), leak_bytes=200 << 10, memory_limit_bytes=384 * MIB, seeds=3, counts=(2, 3, 5)),
+                 (Part(1, 0.001, 0.02),), leak_bytes=200 << 10, memory_limit_bytes=384 * MIB, seeds=3,
+                 counts=(2, 3, 5)),
         Workload("day", "day: NASA-HTTP's hours, 6 s each, up to 100 requests/s of 100 ms", _day(100, 6), IO,
                  seeds=2, counts=(12, 16, 20), sweep_factor=0.4),
     )
