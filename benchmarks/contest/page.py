@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.contest import goals, page_side, page_tables, page_text, page_words, roles
 from benchmarks.contest.cells import count
+from benchmarks.contest.drawn import drawn_runs, points
 from benchmarks.contest.kept import RESULTS
 from benchmarks.contest.roles import Found, Run
 
@@ -49,14 +50,13 @@ def page(found: Found) -> str:
 
 
 def pareto_shown(found: Found) -> bool:
-    """There is a valid direct run."""
-    return any(run["valid"] and not run.get("front") for run in found["runs"])
+    """Somebody's memory and late requests are known."""
+    return any(points(found, workload) for workload in roles.workloads_of(found))
 
 
 def with_series(found: Found) -> list[str]:
     """Workloads that have a record over time to draw."""
-    kept = {run["workload"] for run in found["runs"] if run.get("series") and run["valid"] and not run.get("front")}
-    return [name for name in roles.workloads_of(found) if name in kept]
+    return [workload for workload in roles.workloads_of(found) if drawn_runs(found, workload)]
 
 
 def _workload(found: Found, workload: str) -> list[str]:

@@ -7,11 +7,10 @@ from math import ceil
 from typing import Any
 
 from benchmarks.contest import roles
-from benchmarks.contest.beside import LATE, MEMORY, values
 from benchmarks.contest.contenders import ADAPTIVE
-from benchmarks.contest.intervals import mean_of
+from benchmarks.contest.drawn import drawn_runs, points
 from benchmarks.contest.looks import LOOKS
-from benchmarks.contest.roles import NAMES, PARTS, Found, Run
+from benchmarks.contest.roles import NAMES, PARTS, Found
 from benchmarks.simulation.palette import GREY, INK, WIDTH_INCHES
 from benchmarks.simulation.plots import svg
 from matplotlib import pyplot
@@ -45,20 +44,6 @@ def _over_time(found: Found, workload: str) -> Any:
     figure.align_ylabels()
     _legend(figure, [(part, _label(found, workload, part)) for part, _ in runs], lines=True)
     return figure
-
-
-def drawn_runs(found: Found, workload: str) -> list[tuple[str, Run]]:
-    """The first part of each contender, with its run of the first seed that most of them have over time."""
-    kept = [run for run in roles.valid(roles.runs_of(found, workload)) if run.get("series")]
-    seeds = [run["seed"] for run in kept]
-    seed = max(sorted(set(seeds)), key=seeds.count)
-    by_name = {run["contender"]: run for run in kept if run["seed"] == seed}
-    chosen: list[tuple[str, Run]] = []
-    for part in PARTS:
-        run = by_name.pop(roles.name_of(found, workload, part) or "", None)
-        if run is not None:
-            chosen.append((part, run))
-    return chosen
 
 
 def _label(found: Found, workload: str, part: str) -> str:
@@ -115,21 +100,13 @@ def _pareto(found: Found) -> Any:
         _panel(axis, workload, points(found, workload))
     for axis in panels[len(shown):]:  # fmt: skip
         axis.set_visible(False)
-    figure.supxlabel("memory, GB-seconds", fontsize=9.5)
+    # A label of the whole figure would lie under the legend.
+    for axis in panels[:len(shown)][-across:]:  # fmt: skip
+        axis.set_xlabel("GB-seconds")
     figure.supylabel("late > 50 ms, % of requests", fontsize=9.5)
     drawn = {part for workload in shown for part, *_ in points(found, workload)}
     _legend(figure, [(part, NAMES[part]) for part in PARTS if part in drawn])
     return figure
-
-
-def points(found: Found, workload: str) -> list[tuple[str, float, float]]:
-    """Part, GB-seconds, late share in %; those of which both are known."""
-    chosen = []
-    for part in PARTS:
-        memory, late = (mean_of(list(values(found, workload, part, one).values())).value for one in (MEMORY, LATE))
-        if memory is not None and late is not None:
-            chosen.append((part, memory, 100 * late))
-    return chosen
 
 
 def _panel(axis: Axes, workload: str, those: Sequence[tuple[str, float, float]]) -> None:

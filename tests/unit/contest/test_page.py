@@ -227,6 +227,16 @@ def test_every_plot_of_the_page_is_drawn_and_small():
     assert all(ElementTree.fromstring(text).tag.endswith("svg") for text in drawn.values())
 
 
+def test_runs_that_nothing_can_be_drawn_of_make_a_page():
+    """A static count without a part, and nobody could read memory."""
+    document = a_document(("step",), ("static-7",))
+    for run in document["runs"]:
+        run["figures"]["gb_seconds"] = None
+
+    assert "| static-7 |" in page.page(document)
+    assert {} == page.drawings(document)
+
+
 def test_a_second_without_answers_is_drawn():
     """Its p95 is null."""
     document = a_document(("step",))
