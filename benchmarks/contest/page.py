@@ -6,12 +6,14 @@ python -m benchmarks.contest.page     write both again (plots need matplotlib, t
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks.contest import goals, page_side, page_tables, page_text, page_words, roles
 from benchmarks.contest.cells import count
 from benchmarks.contest.drawn import drawn_runs, points
+from benchmarks.contest.jobs import LOCUST
 from benchmarks.contest.kept import RESULTS
 from benchmarks.contest.roles import Found, Run
 
@@ -89,19 +91,22 @@ def _words(runs: list[Run]) -> list[str]:
 def _nginx(found: Found) -> list[str]:
     ran = dict.fromkeys(run["workload"] for run in found["runs"] if run.get("front"))
     lines = [page_words.NGINX]
-    if not ran:
-        why = found.get("not_run", {}).get("nginx", roles.NO_RUN)
-        return [*lines, f"Not run: {why}.", ""]
     for workload in ran:
         lines += [f"{_sentence(roles.workload_title(workload))}", "", *page_side.fronted(found, workload)]
-    return lines
+    return [*lines, *_absent(roles.absent(found, tuple(roles.FRONTS)), bool(ran))]
 
 
 def _closed(found: Found) -> list[str]:
-    if not found.get("closed"):
-        why = found.get("not_run", {}).get("locust", roles.NO_RUN)
-        return [page_words.CLOSED, f"Not run: {why}.", ""]
-    return [page_words.CLOSED, *page_side.closed(found)]
+    ran = bool(found.get("closed"))
+    table = page_side.closed(found) if ran else []
+    return [page_words.CLOSED, *table, *_absent(roles.absent(found, (LOCUST,)), ran)]
+
+
+def _absent(reasons: Mapping[str, str], ran: bool) -> list[str]:
+    """Who did not run there, and why; nobody need be named where all did."""
+    if not reasons:
+        return [] if ran else [f"Not run: {roles.NO_RUN}.", ""]
+    return ["Not run: " + "; ".join(f"{name} ({why})" for name, why in reasons.items()) + ".", ""]
 
 
 def _invalid(found: Found) -> list[str]:

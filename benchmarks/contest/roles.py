@@ -98,6 +98,12 @@ def why_not(found: Found, workload: str, part: str) -> str:
     return "no sweep" if part == ORACLE and name is None else NO_RUN
 
 
+def absent(found: Found, fronts: Sequence[str]) -> dict[str, str]:
+    """What could not run behind these, `contender workload front`, and why."""
+    told: Mapping[str, str] = found.get("not_run", {})
+    return {name: why for name, why in told.items() if name.rpartition(" ")[2] in fronts}
+
+
 def workloads_of(found: Found) -> list[str]:
     """All there are, in their own order, then names that only the results know."""
     ran = dict.fromkeys(run["workload"] for run in found.get("runs", []))

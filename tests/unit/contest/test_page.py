@@ -194,6 +194,15 @@ def test_both_ways_behind_nginx_stand_beside_the_direct_one():
     assert ["direct", "UNIX socket", "TCP, kept alive"] == re.findall(r"\*\*adaptive\*\* \| ([^|]+) \|", text)
 
 
+def test_a_front_that_was_missing_is_named_with_its_reason():
+    """In its own section, and not as a contender that did not run."""
+    document = a_document(("step",)) | {"not_run": {"adaptive step unix": "nginx is not installed"}}
+    text = page.page(document)
+
+    assert "adaptive step unix (nginx is not installed)" in section(text, "## Behind nginx")
+    assert "nginx is not installed" not in section(text, "### step")
+
+
 def test_runs_behind_nginx_are_not_in_the_direct_tables():
     """Six runs of adaptive, three of them direct."""
     document = a_document(("step",))
