@@ -8,8 +8,11 @@ A *contender* (contenders.py) serves a *workload* (workloads.py) with a *seed*: 
 and seed see the very same requests and stand next to each other in time, in an order drawn from the seed.
 
 results/contest.json:
-    machine, versions, layout, command, taken, not_run {contender: why}
-    sweep    {workload: {"best": "static-8", "counts": [2, 4, ...]}}: the static oracle of each workload
+    machine, versions, command, taken, not_run {"contender[ workload[ front]]": why}
+    layout   server_cores, generator_cores, groups: the cgroup controllers that held the servers
+    sweep    {workload: {"best": "static-8", "counts": [{contender, late_50_share, p95_seconds, throughput}]}}: the
+             static oracle of each workload, and how it was found
+    spoilt   [{workload, contender, front, seed, valid, why}]: tries that do not count
     runs     [{workload, contender, front, seed, valid, why, figures, series}]
              front    "" straight to the server, "unix" or "tcp" behind nginx
              valid    false when the generator was late or others used the machine; `why` says which

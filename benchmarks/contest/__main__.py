@@ -10,18 +10,23 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from benchmarks.contest import kept, runner
-from benchmarks.contest.contenders import ADAPTIVE, THREADED, rule_of_thumb, static_max
-from benchmarks.contest.host import layout
+from benchmarks.contest.contenders import ADAPTIVE, GUNICORNS, THREADED, rule_of_thumb, static_max
+from benchmarks.contest.fronted import FRONTED
+from benchmarks.contest.host import here
+from benchmarks.contest.jobs import sweep_counts
+from benchmarks.contest.peers import PEERS
 from benchmarks.contest.report import report
 from benchmarks.contest.runner import Bench
-from benchmarks.contest.workloads import WORKLOADS, Workload, shortened
+from benchmarks.contest.workloads import FIRST_SEED, WORKLOADS, Workload, shortened
 from benchmarks.micro import machine
 
 QUICK = ("step", "io", "cpu", "pool", "leak")
-QUICK_STATIC = 12
-MAX_SEED = 10
+SEEDS = range(FIRST_SEED, FIRST_SEED + 10)
+ALL_SEEDS = f"{SEEDS[0]}-{SEEDS[-1]}"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     )
     line.add_argument("--workloads", default="", metavar="NAME[,...]", help=f"of {', '.join(WORKLOADS)} (all)")
     line.add_argument("--contenders", default="", metavar="NAME[,...]", help="only these, without a sweep (all)")
-    line.add_argument("--seeds", default=f"1-{MAX_SEED}", metavar="FIRST-LAST", help=f"(default: 1-{MAX_SEED})")
+    line.add_argument("--seeds", default=ALL_SEEDS, metavar="FIRST-LAST", help=f"(default: {ALL_SEEDS})")
     line.add_argument("--minutes", type=float, metavar="N", help="begin no run that would end later")
     line.add_argument("--quick", action="store_true", help="ten minutes: few, short runs with one seed")
     line.add_argument("--plan", action="store_true", help="say what would run and how long it takes; run nothing")
@@ -74,11 +79,12 @@ def run(bench: Bench, told: argparse.Namespace, arguments: Sequence[str] | None)
         tell("interrupted; the same command goes on here")
         code = 130
     command = shlex.join(["python", "-m", "benchmarks.contest", *(sys.argv[1:] if arguments is None else arguments)])
-    found = runner.document(bench, command, machine.describe())
-    if told.take:
+    everything = replace(bench, workloads=list(WORKLOADS.values()), seeds=list(SEEDS), wanted=frozenset())
+    found = runner.document(bench if bench.quick else everything, command, machine.describe())
+    if told.take and not code:
         taken(found)
     print(json.dumps(found, indent=1) if told.json else report(found))
-    return code or int(bool(bench.not_run))
+    return code or int(bool(bench.failed))
 
 
 def asked(told: argparse.Namespace, line: argparse.ArgumentParser) -> Bench:
@@ -87,16 +93,31 @@ def asked(told: argparse.Namespace, line: argparse.ArgumentParser) -> Bench:
     if unknown := [name for name in names if name not in WORKLOADS]:
         line.error(f"--workloads = {','.join(unknown)}, must be of {', '.join(WORKLOADS)}")
     first, _, last = told.seeds.partition("-")
-    if not (first.isdigit() and (last or first).isdigit() and 1 <= int(first) <= int(last or first) <= MAX_SEED):
-        line.error(f"--seeds = {told.seeds}, must be FIRST-LAST within 1-{MAX_SEED}")
+    numbers = [int(one) for one in (first, last or first) if one.isdigit()]
+    if len(numbers) != 2 or numbers != sorted(numbers) or not set(numbers) <= set(SEEDS):
+        line.error(f"--seeds = {told.seeds}, must be FIRST-LAST within {ALL_SEEDS}")
+    if told.minutes is not None and not told.minutes > 0:
+        line.error(f"--minutes = {told.minutes:g}, must be more than 0")
     workloads = [WORKLOADS[name] for name in names]
-    seeds = list(range(int(first), int(last or first) + 1))
-    cores = layout(sorted(os.sched_getaffinity(0)))
+    seeds = list(range(numbers[0], numbers[1] + 1))
+    cores = here()
+    known = all_names(workloads, len(cores.server_cores))
+    if strangers := sorted(set(told.contenders.split(",")) - known if told.contenders else ()):
+        line.error(f"--contenders = {','.join(strangers)}, must be of {', '.join(sorted(known))}")
     wanted = frozenset(told.contenders.split(",")) if told.contenders else frozenset()
     if told.quick:
         wanted = wanted or quick_names(workloads, len(cores.server_cores))
-        return Bench(kept.OUT / "contest-quick.jsonl", cores, [shortened(one) for one in workloads], [1], wanted, True)
+        return Bench(
+            kept.OUT / "contest-quick.jsonl", cores, [shortened(one) for one in workloads], [FIRST_SEED], wanted, True
+        )
     return Bench(kept.OUT / "contest.jsonl", cores, workloads, seeds, wanted)
+
+
+def all_names(workloads: Sequence[Workload], cores: int) -> set[str]:
+    """Of everybody who can be asked for."""
+    counts = {count for one in workloads for count in (*sweep_counts(one, cores), rule_of_thumb(cores))}
+    others = (*GUNICORNS, *PEERS, *(one.contender for one in FRONTED))
+    return {f"static-{count}" for count in counts} | {one.name for one in others}
 
 
 def quick_names(workloads: Sequence[Workload], cores: int) -> frozenset[str]:
@@ -115,14 +136,30 @@ def plan(bench: Bench) -> int:
     return 0
 
 
-def taken(found: dict[str, object]) -> None:
-    """The results and their page, each whole or not at all."""
+def taken(found: dict[str, Any]) -> None:
+    """The results and their page, each whole or not at all; fewer runs do not take the place of more."""
+    before = json.loads(kept.RESULTS.read_text()) if kept.RESULTS.exists() else {"runs": []}
+    if len(found["runs"]) < len(before["runs"]):
+        tell(
+            f"not taken: {len(found['runs'])} runs, {kept.RESULTS.name} has {len(before['runs'])}; remove it to begin anew"
+        )
+        return
     beside = kept.RESULTS.with_suffix(".new")
-    beside.write_text(json.dumps(found, separators=(",", ":")).replace(',"', ',\n"') + "\n")
+    beside.write_text(written(found))
     beside.replace(kept.RESULTS)
     from benchmarks.contest import page
 
     page.write()
+
+
+def written(found: dict[str, Any]) -> str:
+    """JSON with a line for each run, so that a change can be read."""
+    parts = []
+    for name, value in found.items():
+        rows = [json.dumps(one, separators=(",", ":")) for one in value] if isinstance(value, list) else None
+        text = json.dumps(value, separators=(",", ":")) if rows is None else "[\n" + ",\n".join(rows) + "\n]"
+        parts.append(f"{json.dumps(name)}:{text}")
+    return "{" + ",\n".join(parts) + "}\n"
 
 
 def tell(line: str) -> None:

@@ -12,7 +12,7 @@ from benchmarks.contest.workloads import Workload
 
 APPS = Path(__file__).parent / "apps"
 WORKER_BYTES = 30 << 20
-"""What one worker of the app takes of the memory limit, by which the static maximum is counted (apps/site.py)."""
+"""What one worker of the app may take (apps/site_app.py): a rule, by which the static maximum is counted."""
 RESERVE_SHARE = 0.1
 """Of the memory limit, left free."""
 ADAPTIVE, UWSGI, THREADED = "adaptive", "uwsgi", "gthread-3x4"
@@ -91,3 +91,10 @@ GUNICORNS = (
     Contender(THREADED, f"Gunicorn, {GUIDE_WORKERS} gthread workers of {GUIDE_THREADS} threads",
               lambda workload, place: gunicorn(workload, place, THREADED_LINES)),
 )  # fmt: skip
+MAX_REQUESTS = Contender(
+    "max-requests", "Gunicorn, 2 x cores + 1 sync workers, max_requests 500, jitter 50",
+    lambda workload, place: gunicorn(
+        workload, place, [f"workers = {rule_of_thumb(place.cores)}", "max_requests = 500", "max_requests_jitter = 50"]
+    ),
+)  # fmt: skip
+"""The usual remedy against a leak; runs that workload only."""

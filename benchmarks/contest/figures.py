@@ -10,15 +10,17 @@ from itertools import pairwise
 from typing import Any
 
 from benchmarks.openloop import Request, time_back_under
-from benchmarks.openloop.results import per_second, percentile
+from benchmarks.openloop.results import NOT_SENT, per_second, percentile
 
 LATE_SECONDS = (0.05, 0.25)
 """Over what the request would have taken on an unloaded server."""
 GOOD_SECONDS = 0.15
 """Of a p95, beyond the request's own work: 250 ms for a request of 100 ms."""
 REVERSAL_SECONDS = 60.0
-MAX_LATENESS_SECONDS = 0.01
-"""Of the generator, p99: a run with more is not valid, as the bound for late is only five times that."""
+MAX_LATENESS_SECONDS, MAX_LATE_SENT_SHARE = 0.01, 0.001
+"""So many requests may leave later than that, by the generator's own fault; the bound for late is five times that."""
+MAX_BLIND_SECONDS = 2.0
+"""Between two looks."""
 MAX_OTHERS_CORES = 0.1
 Look = Mapping[str, Any]
 
@@ -55,6 +57,8 @@ def figures(seen: Seen) -> dict[str, Any]:
         "cpu_seconds_per_request": seen.cpu_seconds / max(1, len(seen.answers) - failed.total()),
         "oom_kills": seen.oom_kills,
         "lateness_p99_seconds": percentile(sorted(one.lateness_seconds for one in seen.answers), 0.99),
+        "late_sent_share": late_sent(seen),
+        "blind_seconds": blind(seen),
         "others_cores": seen.others_cores,
     }
     if seen.step_at is not None:
@@ -65,11 +69,28 @@ def figures(seen: Seen) -> dict[str, Any]:
 
 def why_invalid(found: Mapping[str, Any]) -> str:
     """What spoilt the run; empty when nothing did."""
-    if (found["lateness_p99_seconds"] or 0.0) > MAX_LATENESS_SECONDS:
-        return f"the generator was {found['lateness_p99_seconds'] * 1e3:.0f} ms late (p99)"
+    if found["late_sent_share"] > MAX_LATE_SENT_SHARE:
+        return f"the generator was late with {found['late_sent_share']:.1%} of the requests"
+    if found["failed_by_kind"].get(NOT_SENT):
+        return f"the generator could not send {found['failed_by_kind'][NOT_SENT]} requests"
+    if found["blind_seconds"] > MAX_BLIND_SECONDS:
+        return f"nobody looked at the server for {found['blind_seconds']:.1f} s"
     if found["others_cores"] > MAX_OTHERS_CORES:
         return f"others used {found['others_cores']:.2f} cores"
     return ""
+
+
+def late_sent(seen: Seen) -> float:
+    """Share of the requests that the generator sent later than MAX_LATENESS_SECONDS after their moment."""
+    late = sum(one.lateness_seconds > MAX_LATENESS_SECONDS for one in seen.answers)
+    return late / max(1, len(seen.answers))
+
+
+def blind(seen: Seen) -> float:
+    """The longest time of the load without a look."""
+    moments = [one["at"] for one in seen.looks if 0 <= one["at"] - seen.began <= seen.seconds]
+    ends = [seen.began, *moments, seen.began + seen.seconds]
+    return max(later - earlier for earlier, later in pairwise(ends))
 
 
 def excesses(seen: Seen) -> list[Request]:
@@ -144,12 +165,18 @@ def series(seen: Seen, offered: Sequence[tuple[float, float]]) -> dict[str, Any]
         "seconds": seen.seconds,
         "offered": [list(one) for one in offered],
         "per_second": [
-            {"second": row["second"], "arrivals": row["count"], "p95_seconds": _plain(row["p95_seconds"]),
-             "failed": row["failed"]}
+            {"second": row["second"], "arrivals": row["count"], "failed": row["failed"],
+             "p95_seconds": _plain(_endless(seen, row["second"]))}
             for row in per_second(seen.answers)
         ],
         "workers": [[round(at, 2), count] for at, count in changes],
     }  # fmt: skip
+
+
+def _endless(seen: Seen, second: int) -> float | None:
+    """p95 of what was scheduled in that second, a failed request being endlessly slow."""
+    inside = (one for one in seen.answers if int(one.scheduled_seconds) == second)
+    return percentile(sorted(math.inf if one.failure else one.latency_seconds for one in inside), 0.95)
 
 
 def _plain(value: Any) -> Any:

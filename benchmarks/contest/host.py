@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.calibration.others import tree_seconds
@@ -23,6 +23,8 @@ class Layout:
 
     server_cores: tuple[int, ...]
     generator_cores: tuple[int, ...]
+    groups: tuple[str, ...] = ()
+    """Cgroup controllers that hold the server; affinity alone holds where there are none."""
 
 
 def layout(cores: Sequence[int]) -> Layout:
@@ -40,9 +42,9 @@ class Groups:
     cpuacct: Path | None = None
 
     @property
-    def names(self) -> list[str]:
+    def names(self) -> tuple[str, ...]:
         """Of the controllers that hold the server."""
-        return [name for name in ("memory", "cpuset", "cpuacct") if getattr(self, name)]
+        return tuple(name for name in ("memory", "cpuset", "cpuacct") if getattr(self, name))
 
     def joining(self, command: Sequence[str], cores: Sequence[int]) -> list[str]:
         """The command, to run in the groups and on these cores only."""
@@ -74,6 +76,13 @@ def groups(memory_limit_bytes: int, cores: Sequence[int]) -> Iterator[Groups]:
             (cpuset / "cpuset.mems").write_text((V1_CPUSET / "cpuset.mems").read_text())
             (cpuset / "cpuset.cpus").write_text(",".join(map(str, cores)))
         yield Groups(memory, cpuset, stack.enter_context(_v1(V1_CPUACCT)) if memory else None)
+
+
+def here() -> Layout:
+    """On this host, with the groups that can be made now."""
+    found = layout(sorted(os.sched_getaffinity(0)))
+    with groups(1 << 30, found.server_cores) as held:
+        return replace(found, groups=held.names)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.contest.contenders import (
     ADAPTIVE,
     GUNICORNS,
+    MAX_REQUESTS,
     THREADED,
     UWSGI,
     Contender,
@@ -19,18 +20,21 @@ from benchmarks.contest.contenders import (
 )
 from benchmarks.contest.fronted import FRONTED, Fronted
 from benchmarks.contest.kept import SWEEP_SEED
-from benchmarks.contest.peers import PEERS
-from benchmarks.contest.workloads import Workload, for_sweep
+from benchmarks.contest.peers import PEERS, UWSGI_RSS
+from benchmarks.contest.workloads import FIRST_SEED, Workload, for_sweep
 
 START_AND_STOP_SECONDS = 4.0
-TIE_SHARE = 0.005
-"""Counts whose late shares differ by less are equal; the fewer workers win."""
+LATE_TIE, P95_TIE = 0.001, 0.02
+"""Of all requests, and of the lowest p95: counts that differ by less are equal, and the fewer workers win."""
 LOCUST = "locust"
-FRONTED_WORKLOADS, FRONTED_SEEDS = ("step",), 5
-CLOSED_WORKLOADS = ("step", "flash", "io")
+BY_THROUGHPUT = ("full", "pool")
+"""Workloads whose goal is throughput: the count of the sweep that reached most runs too."""
+FRONTED_WORKLOADS, FRONTED_SEEDS = ("step",), 3
+CLOSED_WORKLOADS = ("step", "flash")
 BESIDE = ("granian", "passenger", "uwsgi-fast")
-BESIDE_WORKLOADS = ("step", "io", "cpu", "mixed", "pool")
-"""Peers shown beside the rest, no part of any goal: one seed of these."""
+BESIDE_WORKLOADS = ("step", "io", "mixed")
+ONE_SEED = ("passenger", "uwsgi-fast")
+"""Peers shown beside the rest, no part of any goal, run these; some with one seed."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,11 @@ def sweep(workloads: Sequence[Workload], cores: int) -> Iterator[Job]:
 
 
 def oracle(figures: Mapping[int, Mapping[str, Any]]) -> int:
-    """The best static count by figures of the sweep: fewest late, then the lowest p95 by half, then fewest workers."""
+    """The best static count by figures of the sweep: fewest late, then the lowest p95, then fewest workers."""
     fewest_late = min(one["late_50_share"] for one in figures.values())
-    good = [count for count, one in figures.items() if one["late_50_share"] <= fewest_late + TIE_SHARE]
+    good = [count for count, one in figures.items() if one["late_50_share"] <= fewest_late + LATE_TIE]
     quickest = min(_p95(figures[count]) for count in good)
-    return min(count for count in good if _p95(figures[count]) <= quickest * (1 + TIE_SHARE))
+    return min(count for count in good if _p95(figures[count]) <= quickest * (1 + P95_TIE))
 
 
 def _p95(figures: Mapping[str, Any]) -> float:
@@ -81,23 +85,36 @@ def _p95(figures: Mapping[str, Any]) -> float:
     return float("inf") if found is None else float(found)
 
 
-def contenders(workload: Workload, cores: int, best: int | None, seed: int) -> list[Contender]:
-    """Who runs this workload with this seed, in an order drawn from it; the oracle once the sweep has found it."""
-    counts = {rule_of_thumb(cores), *([best] if best else [])}
-    if seed == 1 or workload.name == "day":
+def most_answered(figures: Mapping[int, Mapping[str, Any]]) -> int:
+    """The static count with the highest throughput in the sweep."""
+    return max(figures, key=lambda count: float(figures[count]["throughput"]))
+
+
+def contenders(workload: Workload, cores: int, best: Collection[int], seed: int) -> list[Contender]:
+    """Who runs this workload with this seed, in an order drawn from it; the best counts once the sweep has ended."""
+    counts = {rule_of_thumb(cores), *best}
+    if seed == FIRST_SEED or workload.name == "day":
         counts.add(static_max(workload))
-    beside = seed == 1 and workload.name in BESIDE_WORKLOADS
-    peers = [one for one in PEERS if beside or one.name not in BESIDE]
-    found = [*GUNICORNS, *(static(count) for count in sorted(counts)), *peers]
+    leaking = [MAX_REQUESTS, UWSGI_RSS] if workload.leak_bytes else []
+    peers = [one for one in PEERS if _runs(one, workload, seed)]
+    found = [*GUNICORNS, *(static(count) for count in sorted(counts)), *peers, *leaking]
     Random(f"{workload.name} {seed} order").shuffle(found)
     return found
+
+
+def _runs(peer: Contender, workload: Workload, seed: int) -> bool:
+    if peer.name in BESIDE and workload.name not in BESIDE_WORKLOADS:
+        return False
+    return seed == FIRST_SEED or peer.name not in ONE_SEED
 
 
 def behind_nginx(workloads: Sequence[Workload], seed: int) -> Iterator[Job]:
     """Where it matters most: kept connections hide new workers after a step."""
     for workload in workloads:
-        if workload.name in FRONTED_WORKLOADS and seed <= FRONTED_SEEDS:
-            yield from (Job(workload, one.contender, seed, one) for one in FRONTED)
+        if workload.name in FRONTED_WORKLOADS and seed < FIRST_SEED + FRONTED_SEEDS:
+            found = list(FRONTED)
+            Random(f"{workload.name} {seed} fronts").shuffle(found)
+            yield from (Job(workload, one.contender, seed, one) for one in found)
 
 
 def by_locust(workloads: Sequence[Workload], cores: int, seed: int) -> Iterator[Job]:
@@ -105,5 +122,5 @@ def by_locust(workloads: Sequence[Workload], cores: int, seed: int) -> Iterator[
     names = (ADAPTIVE, THREADED, UWSGI)
     found = [*(one for one in (*GUNICORNS, *PEERS) if one.name in names), static(rule_of_thumb(cores))]
     for workload in workloads:
-        if workload.name in CLOSED_WORKLOADS and seed == 1:
+        if workload.name in CLOSED_WORKLOADS and seed == FIRST_SEED:
             yield from (Job(workload, one, seed, closed=True) for one in found)

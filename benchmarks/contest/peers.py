@@ -22,6 +22,7 @@ from benchmarks.micro.venv import NotBuiltError, make
 
 UWSGI_FAST, GRANIAN, PASSENGER = "uwsgi-fast", "granian", "passenger"
 APP = "site_app:app"
+RELOAD_MIB = 80
 LEAST = 2
 """Workers that a peer with an adaptive count keeps."""
 
@@ -47,7 +48,7 @@ def uwsgi_command(workload: Workload, place: Place, options: Sequence[str] = ())
     Behind a UNIX socket it cannot see the backlog: only a patched kernel tells it (unbit/uwsgi issue 2588).
     """
     cheaper = ["--cheaper", str(LEAST), "--cheaper-initial", str(LEAST), "--cheaper-algo", "busyness", *options]
-    # By default a fork of uWSGI runs no os.register_at_fork hook; the app's ballast would be shared.
+    # By default a fork of uWSGI does not tell Python that it forked.
     boot = "--lazy-apps" if workload.import_cpu_seconds else "--py-call-osafterfork"
     bind = place.unix or f"127.0.0.1:{place.port}"
     return uwsgi.command(bind, ["--workers", str(static_max(workload)), *cheaper, boot], APP)
@@ -122,6 +123,14 @@ def passenger_version(text: str) -> str:
     return found[1] if found else "unknown version"
 
 
+def uwsgi_rss_command(workload: Workload, place: Place) -> list[str]:
+    """The same, recycling a worker after the request that took it above RELOAD_MIB."""
+    return uwsgi_command(workload, place, ("--reload-on-rss", str(RELOAD_MIB)))
+
+
+UWSGI_RSS = Contender("uwsgi-rss", f"uWSGI {uwsgi.VERSION}, busyness at its defaults, reload-on-rss {RELOAD_MIB}",
+                      uwsgi_rss_command, prepare_uwsgi)  # fmt: skip
+"""Its remedy against a leak; runs that workload only."""
 PEERS: tuple[Contender, ...] = (
     Contender(UWSGI, f"uWSGI {uwsgi.VERSION}, busyness at its defaults, {LEAST} workers to what memory holds",
               uwsgi_command, prepare_uwsgi),

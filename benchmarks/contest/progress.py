@@ -64,7 +64,7 @@ def in_a_line(found: dict[str, Any]) -> str:
     """What a person wants to see go by."""
     figures = found["figures"]
     if "label" in figures:
-        return f"{figures['label']}: {figures['requests_per_second']:.0f} requests/s, p95 {figures['p95_seconds']} s"
+        return f"{figures['label']}: {figures['requests_per_second']} requests/s, p95 {figures['p95_seconds']} s"
     p95 = figures["p95_seconds"]
     text = (
         f"late {figures['late_50_share']:.1%} / {figures['late_250_share']:.1%}, failed {figures['failed']}, p95 "

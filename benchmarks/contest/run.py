@@ -21,15 +21,14 @@ from benchmarks.contest.front import behind
 from benchmarks.contest.fronted import Fronted
 from benchmarks.contest.host import Groups, Layout, groups
 from benchmarks.contest.pool import database
-from benchmarks.contest.watch import Looks, looks_in, watching
-from benchmarks.contest.workloads import Workload, plan
-from benchmarks.demo_server import Server, free_port, started, wait_for_answer
+from benchmarks.contest.watch import Looks, looks_in, wait_until_steady, watching
+from benchmarks.contest.workloads import FIRST_SEED, Workload, plan
+from benchmarks.demo_server import NotStartedError, Server, free_port, started, wait_for_answer
 
 START_SECONDS = 90.0
 """For as many slow imports at once as memory holds."""
 PATIENCE_SECONDS = 10.0
 """Of a client: a request without an answer by then has failed."""
-SERIES_SEED = 1
 DOWNSTREAM = "reason=downstream"
 _STAT = Path("/proc/stat")
 
@@ -58,13 +57,13 @@ def one_run(
     found = figures(seen)
     if contender.name.startswith(ADAPTIVE):
         found["downstream"] = DOWNSTREAM in log
-    why = why_invalid(found) if ended is None else ""
+    why = why_invalid(found)
     record = {"figures": found, "valid": not why, "why": why}
-    if ended is not None:
+    if ended is not None and not why:
         record["why"] = f"the server ended with exit code {ended}"
     offered = workload.offered(len(layout.server_cores))
     begins = [sum(phase.seconds for phase in offered[:number]) for number in range(len(offered))]
-    if seed == SERIES_SEED:
+    if seed == FIRST_SEED:
         record["series"] = series(seen, [(at, phase.rate) for at, phase in zip(begins, offered, strict=True)])
     return record
 
@@ -85,6 +84,8 @@ def serving(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="autotune-")))
         folder.chmod(0o755)  # a proxy or a server that drops its rights reaches into it
         held = stack.enter_context(groups(workload.memory_limit_bytes, layout.server_cores))
+        if held.names != layout.groups:
+            raise NotStartedError(f"cgroups {held.names} hold it, not {layout.groups} as the other runs")
         helpers = [stack.enter_context(database(folder))] if workload.pooled else []
         place = Place(free_port(), free_port() if contender.metrics else 0, folder, cores=len(layout.server_cores))
         place = fronted.place(place) if fronted else place
@@ -112,6 +113,7 @@ def loaded(running: Running, contender: Contender, workload: Workload, seed: int
     pid = running.server.pid
     looks = Looks(pid, str(memory.path / "cgroup.procs") if memory else "", contender.not_workers)
     with watching(looks, running.folder) as (watcher, file):
+        wait_until_steady(watcher, file)
         sender = Sender(running.port, drawn, PATIENCE_SECONDS, stamped=False)
         mine = [watcher.pid, *(one.pid for one in running.helpers)]
         began, before, foreign = time.monotonic(), group.cpu_seconds(pid), foreign_seconds(group, pid, mine)

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from benchmarks.calibration.others import wait_for_quiet
 from benchmarks.contest import kept
 from benchmarks.contest.closed import NotMeasuredError
 from benchmarks.contest.contenders import Contender, MissingError
 from benchmarks.contest.host import Layout
-from benchmarks.contest.jobs import LOCUST, Job, behind_nginx, by_locust, contenders, oracle, sweep
+from benchmarks.contest.jobs import (
+    BY_THROUGHPUT,
+    LOCUST,
+    Job,
+    behind_nginx,
+    by_locust,
+    contenders,
+    most_answered,
+    oracle,
+    sweep,
+)
 from benchmarks.contest.kept import SWEEP_SEED, Key
 from benchmarks.contest.progress import Progress
 from benchmarks.contest.run import closed_run, one_run
-from benchmarks.contest.workloads import Workload
+from benchmarks.contest.workloads import FIRST_SEED, Workload
 from benchmarks.demo_server import NotStartedError
 
 TRIES = 3
-"""Of a run that others spoilt; all are kept and told, the first valid one counts."""
+"""Of a run that others spoilt, each time the contest is started; all are kept, and the last valid one counts."""
+QUIET_CORES, QUIET_PATIENCE_SECONDS = 0.05, 60.0
+"""Awaited before a spoilt run is tried again."""
+MISHAPS = (NotStartedError, NotMeasuredError, OSError, ValueError, subprocess.SubprocessError)
 Tell = Callable[[str], None]
 
 
@@ -39,10 +54,14 @@ class Bench:
     """Names of contenders; empty: all. The sweep is left out when only some are wanted."""
     quick: bool = False
     """Neither nginx nor Locust."""
+    source: str = field(default_factory=kept.source)
     records: list[dict[str, Any]] = field(default_factory=list)
-    versions: dict[str, str] = field(default_factory=dict)
     not_run: dict[str, str] = field(default_factory=dict)
     """By contender, or by contender, workload and front: why."""
+    failed: set[str] = field(default_factory=set)
+    """Those of them that are installed and yet could not run."""
+    tried: Counter[Key] = field(default_factory=Counter)
+    versions: dict[str, str] = field(default_factory=dict)
 
     @property
     def cores(self) -> int:
@@ -51,58 +70,59 @@ class Bench:
 
 
 def planned(bench: Bench) -> Iterator[Job]:
-    """Every run, made or not; a workload's oracle once its sweep has been made."""
+    """Every run, made or not; a workload's best static counts once its sweep has been made."""
     if not bench.wanted:
         yield from sweep(bench.workloads, bench.cores)
+    best = {one.name: best_static(bench, one) for one in bench.workloads}
     for seed in bench.seeds:
-        for job in _of_seed(bench, seed):
+        for job in _of_seed(bench, seed, best):
             if not bench.wanted or job.contender.name in bench.wanted:
                 yield job
 
 
-def _of_seed(bench: Bench, seed: int) -> Iterator[Job]:
+def _of_seed(bench: Bench, seed: int, best: Mapping[str, Mapping[str, int]]) -> Iterator[Job]:
     for workload in bench.workloads:
-        if seed <= workload.seeds:
-            best = best_static(bench, workload)
-            yield from (Job(workload, one, seed) for one in contenders(workload, bench.cores, best, seed))
+        if seed < FIRST_SEED + workload.seeds:
+            found = contenders(workload, bench.cores, list(best[workload.name].values()), seed)
+            yield from (Job(workload, one, seed) for one in found)
     if not bench.quick:
         yield from behind_nginx(bench.workloads, seed)
         yield from by_locust(bench.workloads, bench.cores, seed)
 
 
-def best_static(bench: Bench, workload: Workload) -> int | None:
-    """The static oracle; None while runs of its sweep are missing."""
+def best_static(bench: Bench, workload: Workload) -> dict[str, int]:
+    """The static oracle by `late`, and by `throughput` where that is asked; empty while the sweep is not all there."""
     made = kept.latest(bench.records)
     found = {}
     for job in sweep([workload], bench.cores):
         record = made.get(key(bench, job))
-        if record is None:
-            return None
+        if record is None or not record["valid"]:
+            return {}
         found[int(job.contender.name.removeprefix("static-"))] = record["figures"]
-    return oracle(found)
+    by_throughput = {"throughput": most_answered(found)} if workload.name in BY_THROUGHPUT else {}
+    return {"late": oracle(found)} | by_throughput
 
 
 def key(bench: Bench, job: Job) -> Key:
     """Of the job's run."""
-    return Key(job.workload.name, job.contender.name, job.front, job.seed,
-               _digest(job.workload, job.contender, bench.layout))  # fmt: skip
+    more = "" if job.seed == SWEEP_SEED else bench.source
+    digest = _digest(job.workload, job.contender, bench.layout, more + repr(job.fronted and job.fronted.pair))
+    return Key(job.workload.name, job.contender.name, job.front, job.seed, digest)
 
 
 @cache
-def _digest(workload: Workload, contender: Contender, layout: Layout) -> str:
-    return kept.digest(workload, contender, layout)
+def _digest(workload: Workload, contender: Contender, layout: Layout, more: str) -> str:
+    return kept.digest(workload, contender, layout, more)
 
 
 def pending(bench: Bench) -> list[Job]:
     """What is still to be made."""
-    made, tried = kept.latest(bench.records), Counter(kept.key_of(one) for one in bench.records)
+    made = kept.latest(bench.records)
     found = []
     for job in planned(bench):
         one = key(bench, job)
-        record = made.get(one)
-        over = record is not None and (record["valid"] or tried[one] >= TRIES)
-        names = (job.contender.name, place_of(job))
-        if not over and not any(name in bench.not_run for name in names):
+        over = (one in made and made[one]["valid"]) or bench.tried[one] >= TRIES
+        if not over and not {job.contender.name, place_of(job)} & bench.not_run.keys():
             found.append(job)
     return found
 
@@ -115,6 +135,8 @@ def run(bench: Bench, tell: Tell, deadline: float | None = None) -> None:
         if deadline is not None and time.monotonic() + jobs[0].seconds > deadline:
             tell(f"out of time with {len(jobs)} runs to go; the same command goes on here")
             return
+        if bench.tried[key(bench, jobs[0])]:
+            wait_for_quiet(QUIET_CORES, QUIET_PATIENCE_SECONDS)
         total = sum(1 for _ in planned(bench))
         progress.show(total - len(jobs), total, sum(job.seconds for job in jobs), jobs[0])
         perform(bench, jobs[0], progress)
@@ -127,30 +149,40 @@ def place_of(job: Job) -> str:
 
 
 def perform(bench: Bench, job: Job, progress: Progress) -> None:
-    """One try of one run; what could not start is named and not asked again."""
-    name = job.contender.name
+    """One try of one run; who cannot run is named and not asked again."""
+    name, one = job.contender.name, key(bench, job)
+    bench.tried[one] += 1
     try:
         if name not in bench.versions:
             bench.versions[name] = job.contender.prepare(progress.tell)
-        if job.closed:
-            found = closed_run(job.contender, job.workload, job.seed, bench.layout)
-        else:
-            found = one_run(job.contender, job.workload, job.seed, bench.layout, job.fronted)
+        found = made(bench, job)
     except MissingError as error:
         bench.not_run[place_of(job) if job.front else name] = str(error)
         progress.tell(f"{name} left out: {error}")
         return
-    except (NotStartedError, NotMeasuredError) as error:
-        bench.not_run[place_of(job)] = str(error)
-        progress.tell(f"{name} left out of {job.workload.name}: {error}")
+    except MISHAPS as error:
+        progress.tell(f"{place_of(job)}, try {bench.tried[one]}: {error}")
+        if bench.tried[one] >= TRIES:
+            bench.not_run[place_of(job)] = str(error).splitlines()[0]
+            bench.failed.add(place_of(job))
         return
+    if kept.source() != bench.source:
+        raise SystemExit("contest: src/gunicorn_autotune has changed meanwhile; start again")
     record = {
         "workload": job.workload.name, "contender": name, "front": job.front, "seed": job.seed,
-        "digest": key(bench, job).digest, "at": datetime.now(timezone.utc).isoformat(timespec="seconds"), **found,
+        "digest": one.digest, "version": bench.versions[name],
+        "at": datetime.now(timezone.utc).isoformat(timespec="seconds"), **found,
     }  # fmt: skip
     kept.append(bench.path, record)
     bench.records.append(record)
     progress.told(job, found)
+
+
+def made(bench: Bench, job: Job) -> dict[str, Any]:
+    """By Locust or by the open loop."""
+    if job.closed:
+        return closed_run(job.contender, job.workload, job.seed, bench.layout)
+    return one_run(job.contender, job.workload, job.seed, bench.layout, job.fronted)
 
 
 def document(bench: Bench, command: str, machine: dict[str, str]) -> dict[str, Any]:
@@ -158,7 +190,7 @@ def document(bench: Bench, command: str, machine: dict[str, str]) -> dict[str, A
     made = kept.latest(bench.records)
     keys = {key(bench, job): job for job in planned(bench)}
     counted = [made[one] for one in keys if one in made and one.seed != SWEEP_SEED]
-    runs = [_without(one, "digest", "at") for one in counted if one["front"] != LOCUST]
+    runs = [_without(one, "digest", "version") for one in counted if one["front"] != LOCUST]
     closed = [{"workload": one["workload"], "contender": one["contender"], "seed": one["seed"], **one["figures"]}
               for one in counted if one["front"] == LOCUST]  # fmt: skip
     found = {one.name: best_static(bench, one) for one in bench.workloads}
@@ -166,12 +198,14 @@ def document(bench: Bench, command: str, machine: dict[str, str]) -> dict[str, A
     spoilt = [_without(one, "digest", "series", "figures") for one in bench.records
               if not one["valid"] and kept.key_of(one) in keys]  # fmt: skip
     return {
-        "machine": machine, "versions": bench.versions, "command": command,
+        "machine": machine, "versions": {one["contender"]: one["version"] for one in counted}, "command": command,
+        "source": bench.source,
         "layout": {"server_cores": list(bench.layout.server_cores),
-                   "generator_cores": list(bench.layout.generator_cores)},
-        "taken": max((one["at"] for one in bench.records), default=""),
+                   "generator_cores": list(bench.layout.generator_cores), "groups": list(bench.layout.groups)},
+        "taken": max((one["at"] for one in counted), default=""),
         "not_run": bench.not_run,
-        "sweep": {name: {"best": f"static-{best}", "counts": tables[name]} for name, best in found.items() if best},
+        "sweep": {name: {"best": f"static-{best['late']}", "counts": tables[name]}
+                  for name, best in found.items() if best},
         "runs": runs, "closed": closed, "spoilt": spoilt,
     }  # fmt: skip
 
@@ -180,7 +214,7 @@ def _sweep_table(bench: Bench, workload: Workload, made: dict[Key, Any]) -> list
     found = []
     for job in sweep([workload], bench.cores):
         record = made.get(key(bench, job))
-        if record:
+        if record and record["valid"]:
             figures = {name: record["figures"][name] for name in ("late_50_share", "p95_seconds", "throughput")}
             found.append({"contender": job.contender.name, **figures})
     return found
@@ -188,6 +222,3 @@ def _sweep_table(bench: Bench, workload: Workload, made: dict[Key, Any]) -> list
 
 def _without(record: Any, *names: str) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name not in names}
-
-
-__all__ = ["SWEEP_SEED", "Bench", "best_static", "document", "pending", "planned", "run"]

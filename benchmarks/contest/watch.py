@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from benchmarks.demo_server import Server, started
+from benchmarks.demo_server import NotStartedError, Server, started
 from benchmarks.faults.options import ROOT
 from benchmarks.micro import proc
 
 LOOK_SECONDS = 0.25
+STEADY_LOOKS, STEADY_PATIENCE_SECONDS = 4, 120.0
 MEMORY_EVERY = 4
 """Looks: adding up PSS makes the kernel walk every page of the server."""
 NICE = 10
@@ -54,6 +55,17 @@ def looks_in(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
+def wait_until_steady(watcher: Server, seen: Path) -> None:
+    """Return when the count of workers has been the same for STEADY_LOOKS, and is more than none."""
+    deadline = time.monotonic() + STEADY_PATIENCE_SECONDS
+    while watcher.process.poll() is None and time.monotonic() < deadline:
+        counts = [one["workers"] for one in looks_in(seen.read_text())[-STEADY_LOOKS:]] if seen.exists() else []
+        if len(counts) == STEADY_LOOKS and len(set(counts)) == 1 and counts[0]:
+            return
+        time.sleep(LOOK_SECONDS / 5)
+    raise NotStartedError("the count of workers does not come to rest")
+
+
 def pids_of(looks: Looks) -> list[int]:
     """Of the whole server."""
     if looks.group:
@@ -76,7 +88,7 @@ def look(looks: Looks, with_memory: bool) -> dict[str, Any]:
             line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
             workers += pid != looks.pid and is_worker(line, looks.not_workers)
             pss_bytes += proc.memory_bytes(pid)["pss"] if with_memory else 0
-    return {"at": time.monotonic(), "workers": workers} | ({"pss_bytes": pss_bytes} if with_memory else {})
+    return {"at": time.monotonic(), "workers": workers} | ({"pss_bytes": pss_bytes} if pss_bytes else {})
 
 
 def main(looks: Looks, out: Path) -> None:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from gunicorn_autotune.law.cores import cores_full
 from gunicorn_autotune.law.judge import pays
 from gunicorn_autotune.law.pressure import queue_p95
-from gunicorn_autotune.law.service import Service, saturated_seconds
+from gunicorn_autotune.law.service import Service, beside, saturated_seconds
 from gunicorn_autotune.law.spans import Span, back
 from gunicorn_autotune.law.staffing import processes_for_cpu, staff, workers_for
 from gunicorn_autotune.law.view import View
@@ -89,7 +89,7 @@ def pressed_need(policy: Policy, history: History, view: View) -> Need:
     """
     if view.service is None:
         return _unknown_service_need(policy, history, view)
-    service = view.service
+    service = beside(history.learned, view.service, view.run[0])
     cautious = Service(service.seconds, max(1.0, service.variability))
     load = view.arrivals_per_second * service.seconds
     if not view.crew.waiting:

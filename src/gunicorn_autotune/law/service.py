@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gunicorn_autotune.law.spans import Span
 from gunicorn_autotune.model.history import Learned, Mark
@@ -12,6 +12,8 @@ from gunicorn_autotune.model.snapshot import Totals
 
 _TRUSTED_FROM = 20.0
 """Completions from which the learned figures are used."""
+_FIRM_FROM = 200.0
+"""Completions from which they stand alone: a tenth of the requests, unlike the others, has shown by then."""
 _MEMORY_SECONDS = 50.0
 _MEMORY_COMPLETIONS = 200.0
 _SATURATED_TRUST = 10.0
@@ -88,6 +90,21 @@ def saturated_seconds(run: tuple[Span, Span]) -> float | None:
     if completions < _SATURATED_TRUST:
         completions += 3.0
     return _bounded(span.useful * span.seconds / completions)
+
+
+def beside(learned: Learned, service: Service, run: Span) -> Service:
+    """`service`, raised by what a run of pressure shows while calm has taught it by few requests.
+
+    A start into rising traffic has seen 20 or 30 requests, and none of a sort that comes once in ten (rule of three:
+    a share up to 3 / n goes unseen). Each calm request takes one pressed beside it, at most: under pressure service
+    times grow by themselves (envoy#11579), so calm keeps half of the say, and all of it once it is firm.
+    """
+    count, calm = _completions(run), max(learned.finished, _TRUSTED_FROM)
+    if calm >= _FIRM_FROM or run.useful is None or count < _SATURATED_TRUST:
+        return service
+    weight = min(count, calm)
+    pooled = (calm * service.seconds + weight * run.useful * run.seconds / count) / (calm + weight)
+    return replace(service, seconds=_bounded(max(service.seconds, pooled)))
 
 
 def _completions(span: Span) -> float:

@@ -167,7 +167,7 @@ def test_queue_times_grow_the_count_where_the_cores_cannot_be_read():
 
 def slower(does, seconds=30):
     """(at) of every step beyond the model: requests have come to take longer than 0.1 s."""
-    plant = Plant(does).serve(6, 30)
+    plant = Plant(does).serve(10, 30)
     steps = []
     for _ in range(round(seconds * 4)):
         plant.serve(150, 0.25)
