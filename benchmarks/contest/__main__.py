@@ -140,9 +140,8 @@ def taken(found: dict[str, Any]) -> None:
     """The results and their page, each whole or not at all; fewer runs do not take the place of more."""
     before = json.loads(kept.RESULTS.read_text()) if kept.RESULTS.exists() else {"runs": []}
     if len(found["runs"]) < len(before["runs"]):
-        tell(
-            f"not taken: {len(found['runs'])} runs, {kept.RESULTS.name} has {len(before['runs'])}; remove it to begin anew"
-        )
+        name = kept.RESULTS.name
+        tell(f"not taken: {len(found['runs'])} runs, {len(before['runs'])} in {name}; remove it to begin anew")
         return
     beside = kept.RESULTS.with_suffix(".new")
     beside.write_text(written(found))

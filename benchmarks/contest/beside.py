@@ -77,9 +77,7 @@ class Beside:
         """On average at most 5 % above theirs; None without a pair."""
         if not self.over.pairs:
             return None
-        if self.over.value is None:
-            return self.over.mine_never <= self.over.theirs_never
-        return self.over.value <= 0
+        return self.over.mine_never <= self.over.theirs_never and (self.over.reached is None or self.over.reached <= 0)
 
     @property
     def noise(self) -> bool:

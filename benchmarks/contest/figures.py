@@ -17,7 +17,7 @@ LATE_SECONDS = (0.05, 0.25)
 GOOD_SECONDS = 0.15
 """Of a p95, beyond the request's own work: 250 ms for a request of 100 ms."""
 REVERSAL_SECONDS = 60.0
-MAX_LATENESS_SECONDS, MAX_LATE_SENT_SHARE = 0.01, 0.001
+MAX_LATENESS_SECONDS, MAX_LATE_SENT_SHARE = 0.01, 0.005
 """So many requests may leave later than that, by the generator's own fault; the bound for late is five times that."""
 MAX_BLIND_SECONDS = 2.0
 """Between two looks."""

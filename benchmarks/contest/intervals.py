@@ -19,6 +19,7 @@ T_95 = (
 """Two-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom (any textbook's table)."""
 T_MORE = 2.040
 """For more than 30: the value for 31, a little too wide."""
+SIGNS = 6
 BETTER, EVEN, WORSE, UNKNOWN = "better", "even", "worse", "unknown"
 
 
@@ -42,18 +43,26 @@ class Difference:
     half: Value = None
     mine_never: int = 0
     theirs_never: int = 0
+    mine_alone: int = 0
+    """Pairs in which mine was never reached, and theirs was."""
+    theirs_alone: int = 0
+    reached: Value = None
+    """Mean of the pairs in which both were reached."""
 
     @property
     def word(self) -> str:
         """WORSE or BETTER when the whole interval says so, else EVEN; UNKNOWN below two pairs.
 
-        With figures that were never reached: only when all of one side's and none of the other's were.
+        With figures that were never reached: when in SIGNS pairs, or in all of fewer, one side alone got there and the
+        other side never did so (a sign test at 95 % needs six).
         """
         if self.pairs < 2:
             return UNKNOWN
         if self.value is None or self.half is None:
-            sides = {(self.pairs, 0): WORSE, (0, self.pairs): BETTER}
-            return sides.get((self.mine_never, self.theirs_never), EVEN)
+            enough = min(SIGNS, self.pairs)
+            if self.mine_alone >= enough and not self.theirs_alone:
+                return WORSE
+            return BETTER if self.theirs_alone >= enough and not self.mine_alone else EVEN
         if self.value - self.half > 0:
             return WORSE
         return BETTER if self.value + self.half < 0 else EVEN
@@ -83,13 +92,15 @@ def mean_of(values: Sequence[Value]) -> Mean:
 def paired(mine: Mapping[int, Value], theirs: Mapping[int, Value], factor: float = 1.0) -> Difference:
     """Mine less `factor` times theirs, seed by seed; a seed that only one of them has is left out."""
     pairs = [(mine[seed], theirs[seed]) for seed in mine if seed in theirs]
-    both = [(a, b) for a, b in pairs if a is not None and b is not None]
-    if len(both) < len(pairs) or not pairs:
+    differences = [a - factor * b for a, b in pairs if a is not None and b is not None]
+    reached = mean(differences) if differences else None
+    if len(differences) < len(pairs) or not pairs:
+        sides = [(a is None, b is None) for a, b in pairs]
         return Difference(
-            len(pairs), mine_never=sum(a is None for a, _ in pairs), theirs_never=sum(b is None for _, b in pairs)
-        )
-    differences = [a - factor * b for a, b in both]
-    return Difference(len(pairs), mean(differences), half_width(differences))
+            len(pairs), None, None, sum(a for a, _ in sides), sum(b for _, b in sides), sides.count((True, False)),
+            sides.count((False, True)), reached,
+        )  # fmt: skip
+    return Difference(len(pairs), reached, half_width(differences), reached=reached)
 
 
 def ratio_of_means(mine: Mapping[int, Value], theirs: Mapping[int, Value]) -> Value:

@@ -54,7 +54,7 @@ def _memory(found: Found) -> str:
     ranked = sorted(ratios, key=lambda name: ratios[name])
     least, most = ranked[0], ranked[-1]
     return (
-        f"It took {middle:.2f} times the memory of the static maximum (geometric mean of "
+        f"It took {middle:.2f} times the memory of the static maximum (one seed, geometric mean of "
         f"{count(len(ratios), 'workload')}; "
         f"{ratios[least]:.2f} on {least}, {ratios[most]:.2f} on {most}). "
     )

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.contest.contenders import ADAPTIVE, THREADED, UWSGI, rule_of_thumb, static_max
+from benchmarks.contest.contenders import ADAPTIVE, MAX_REQUESTS, THREADED, UWSGI, rule_of_thumb, static_max
 from benchmarks.contest.fronted import SERVED, TCP, UNIX
 from benchmarks.contest.intervals import Value
 from benchmarks.contest.jobs import BESIDE, BESIDE_WORKLOADS
-from benchmarks.contest.peers import GRANIAN, PASSENGER, UWSGI_FAST
+from benchmarks.contest.peers import GRANIAN, PASSENGER, UWSGI_FAST, UWSGI_RSS
 from benchmarks.contest.workloads import WORKLOADS
 
+RECYCLED, UWSGI_RECYCLED = MAX_REQUESTS.name, UWSGI_RSS.name
 ORACLE, RULE, MOST = "oracle", "rule", "most"
-PARTS = (ADAPTIVE, ORACLE, RULE, THREADED, MOST, UWSGI, UWSGI_FAST, GRANIAN, PASSENGER)
+PARTS = (ADAPTIVE, ORACLE, RULE, THREADED, MOST, UWSGI, UWSGI_FAST, GRANIAN, PASSENGER, RECYCLED, UWSGI_RECYCLED)
 """In the order of every table and legend."""
 RIVALS = PARTS[1:]
 NAMES = {
@@ -26,9 +27,11 @@ NAMES = {
     UWSGI_FAST: "uWSGI busyness, fast",
     GRANIAN: "Granian",
     PASSENGER: "Passenger",
+    RECYCLED: "2K + 1, max_requests",
+    UWSGI_RECYCLED: "uWSGI, reload-on-rss",
 }
 DIRECT = ""
-FRONTS = {UNIX: "UNIX socket", TCP: "TCP, kept alive"}
+FRONTS = {UNIX: "UNIX socket", TCP: "TCP"}
 _FRONTED = {contender.name: contender.title for contender, _ in SERVED}
 NO_RUN = "no run in these results"
 UNKNOWABLE = ("gb_seconds", "oom_kills", "downstream")
@@ -82,7 +85,8 @@ def rows_of(found: Found, workload: str, front: str = DIRECT) -> list[str]:
 def lacking(found: Found, workload: str, front: str = DIRECT) -> dict[str, str]:
     """Parts that nobody played there, and why."""
     ran = set(rows_of(found, workload, front))
-    missing = [part for part in PARTS if name_of(found, workload, part) not in ran]
+    asked = [part for part in PARTS if part not in (RECYCLED, UWSGI_RECYCLED) or WORKLOADS[workload].leak_bytes]
+    missing = [part for part in asked if name_of(found, workload, part) not in ran]
     return {part: why_not(found, workload, part) for part in missing}
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.calibration.others import machine_seconds, tree_seconds
 from benchmarks.calibration.sender import Sender
 from benchmarks.contest.closed import closed
-from benchmarks.contest.contenders import ADAPTIVE, APPS, Contender, Place
+from benchmarks.contest.contenders import APPS, Contender, Place
 from benchmarks.contest.figures import Seen, figures, series, why_invalid
 from benchmarks.contest.front import behind
 from benchmarks.contest.fronted import Fronted
@@ -29,7 +29,7 @@ START_SECONDS = 90.0
 """For as many slow imports at once as memory holds."""
 PATIENCE_SECONDS = 10.0
 """Of a client: a request without an answer by then has failed."""
-DOWNSTREAM = "reason=downstream"
+DOWNSTREAM = "downstream"
 _STAT = Path("/proc/stat")
 
 
@@ -52,11 +52,10 @@ def one_run(
     """`figures`, `valid` and `why`, and `series` of the first seed; NotStartedError if the server never came up."""
     with serving(contender, workload, layout, fronted) as running:
         seen = loaded(running, contender, workload, seed, layout)
-        log = running.server.log.read_text("utf-8", "replace")
         ended = running.server.process.poll()
     found = figures(seen)
-    if contender.name.startswith(ADAPTIVE):
-        found["downstream"] = DOWNSTREAM in log
+    if workload.pooled and contender.metrics:
+        found["downstream"] = any(one.get("bottleneck") == DOWNSTREAM for one in seen.looks)
     why = why_invalid(found)
     record = {"figures": found, "valid": not why, "why": why}
     if ended is not None and not why:
@@ -111,7 +110,8 @@ def loaded(running: Running, contender: Contender, workload: Workload, seed: int
     drawn = plan(workload, seed, len(layout.server_cores))
     group, memory = running.groups, running.groups.memory
     pid = running.server.pid
-    looks = Looks(pid, str(memory.path / "cgroup.procs") if memory else "", contender.not_workers)
+    looks = Looks(pid, str(memory.path / "cgroup.procs") if memory else "", contender.not_workers,
+                  running.server.metrics_port if workload.pooled else 0)  # fmt: skip
     with watching(looks, running.folder) as (watcher, file):
         wait_until_steady(watcher, file)
         sender = Sender(running.port, drawn, PATIENCE_SECONDS, stamped=False)

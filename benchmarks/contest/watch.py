@@ -20,6 +20,7 @@ import psutil
 from benchmarks.demo_server import NotStartedError, Server, started
 from benchmarks.faults.options import ROOT
 from benchmarks.micro import proc
+from benchmarks.micro.status import status
 
 LOOK_SECONDS = 0.25
 STEADY_LOOKS, STEADY_PATIENCE_SECONDS = 4, 120.0
@@ -38,6 +39,8 @@ class Looks:
     """The file with the pids of the server's cgroup; empty: its descendants."""
     not_workers: tuple[str, ...]
     """Words in the command lines of processes that serve no request."""
+    metrics_port: int = 0
+    """Of autotune's exporter: what it calls the bottleneck is asked with the memory. 0: nobody is asked."""
 
 
 @contextmanager
@@ -88,7 +91,11 @@ def look(looks: Looks, with_memory: bool) -> dict[str, Any]:
             line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
             workers += pid != looks.pid and is_worker(line, looks.not_workers)
             pss_bytes += proc.memory_bytes(pid)["pss"] if with_memory else 0
-    return {"at": time.monotonic(), "workers": workers} | ({"pss_bytes": pss_bytes} if pss_bytes else {})
+    sample = {"at": time.monotonic(), "workers": workers} | ({"pss_bytes": pss_bytes} if pss_bytes else {})
+    if with_memory and looks.metrics_port:
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            sample["bottleneck"] = status(looks.metrics_port)["bottleneck"]
+    return sample
 
 
 def main(looks: Looks, out: Path) -> None:
