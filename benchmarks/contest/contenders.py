@@ -17,6 +17,7 @@ RESERVE_SHARE = 0.1
 """Of the memory limit, left free."""
 ADAPTIVE, UWSGI, THREADED = "adaptive", "uwsgi", "gthread-3x4"
 GUIDE_WORKERS, GUIDE_THREADS = 3, 4
+BUILT_IN = "built in"
 THREADED_LINES = (f"workers = {GUIDE_WORKERS}", "worker_class = 'gthread'", f"threads = {GUIDE_THREADS}")
 
 
@@ -45,7 +46,7 @@ class Contender:
     title: str
     command: Callable[[Workload, Place], Sequence[str]]
     """Runs in APPS; answers `/` by and by."""
-    prepare: Callable[[Callable[[str], None]], str] = lambda tell: "built in"
+    prepare: Callable[[Callable[[str], None]], str] = lambda tell: BUILT_IN
     """Installs what it needs, once; its version. MissingError where that cannot be."""
     metrics: bool = False
     """It has autotune's exporter on the metrics port."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -24,11 +24,11 @@ from benchmarks.contest.peers import PEERS, UWSGI_RSS
 from benchmarks.contest.workloads import FIRST_SEED, Workload, for_sweep
 
 START_AND_STOP_SECONDS = 4.0
-LATE_TIE, P95_TIE = 0.001, 0.02
-"""Of all requests, and of the lowest p95: counts that differ by less are equal, and the fewer workers win."""
+LATE_TIE, P95_TIE, THROUGHPUT_TIE = 0.001, 0.02, 0.01
+"""Of all requests, of the lowest p95, of the highest throughput: counts that differ by less are equal."""
 LOCUST = "locust"
 BY_THROUGHPUT = ("full", "pool")
-"""Workloads whose goal is throughput: the count of the sweep that reached most runs too."""
+"""Workloads that ask for more than there is: nearly all is late, and the best count is the one that answers most."""
 FRONTED_WORKLOADS, FRONTED_SEEDS = ("step",), 3
 CLOSED_WORKLOADS = ("step", "flash")
 BESIDE = ("granian", "passenger", "uwsgi-fast")
@@ -72,8 +72,13 @@ def sweep(workloads: Sequence[Workload], cores: int) -> Iterator[Job]:
             yield Job(for_sweep(workload), static(count), SWEEP_SEED)
 
 
-def oracle(figures: Mapping[int, Mapping[str, Any]]) -> int:
-    """The best static count by figures of the sweep: fewest late, then the lowest p95, then fewest workers."""
+def oracle(workload: Workload, figures: Mapping[int, Mapping[str, Any]]) -> int:
+    """The best static count by figures of the sweep, for what the workload is about; fewer workers win a tie."""
+    return most_answered(figures) if workload.name in BY_THROUGHPUT else least_late(figures)
+
+
+def least_late(figures: Mapping[int, Mapping[str, Any]]) -> int:
+    """Fewest late, then the lowest p95, then fewest workers."""
     fewest_late = min(one["late_50_share"] for one in figures.values())
     good = [count for count, one in figures.items() if one["late_50_share"] <= fewest_late + LATE_TIE]
     quickest = min(_p95(figures[count]) for count in good)
@@ -86,13 +91,14 @@ def _p95(figures: Mapping[str, Any]) -> float:
 
 
 def most_answered(figures: Mapping[int, Mapping[str, Any]]) -> int:
-    """The static count with the highest throughput in the sweep."""
-    return max(figures, key=lambda count: float(figures[count]["throughput"]))
+    """The highest throughput, then fewest workers."""
+    most = max(one["throughput"] for one in figures.values())
+    return min(count for count, one in figures.items() if one["throughput"] >= most * (1 - THROUGHPUT_TIE))
 
 
-def contenders(workload: Workload, cores: int, best: Collection[int], seed: int) -> list[Contender]:
-    """Who runs this workload with this seed, in an order drawn from it; the best counts once the sweep has ended."""
-    counts = {rule_of_thumb(cores), *best}
+def contenders(workload: Workload, cores: int, best: int | None, seed: int) -> list[Contender]:
+    """Who runs this workload with this seed, in an order drawn from it; the oracle once the sweep has found it."""
+    counts = {rule_of_thumb(cores), *([best] if best else [])}
     if seed == FIRST_SEED or workload.name == "day":
         counts.add(static_max(workload))
     leaking = [MAX_REQUESTS, UWSGI_RSS] if workload.leak_bytes else []

@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.contest import goals, page_side, page_tables, page_text, page_words, roles
 from benchmarks.contest.cells import count
+from benchmarks.contest.contenders import BUILT_IN
 from benchmarks.contest.drawn import drawn_runs, points
 from benchmarks.contest.jobs import LOCUST
 from benchmarks.contest.kept import RESULTS
@@ -122,7 +123,8 @@ def _reproduce(found: Found) -> list[str]:
     machine, layout = found.get("machine", {}), found.get("layout", {})
     lines = [page_words.AGAIN, f"- Command: `{found.get('command', 'unknown')}`, {str(found.get('taken', ''))[:10]}"]
     lines.append("- Machine: " + ", ".join(_fact(name, text) for name, text in machine.items()))
-    lines.append("- Versions: " + ", ".join(f"{name} {text}" for name, text in found.get("versions", {}).items()))
+    peers = {name: text for name, text in found.get("versions", {}).items() if text != BUILT_IN}
+    lines.append("- Peers' versions: " + ", ".join(f"{name} {text}" for name, text in sorted(peers.items())))
     lines.append("- Layout: " + ", ".join(f"{name} {_plain(one)}" for name, one in layout.items()))
     seeds = [f"{name} {_span(found, name)}" for name in roles.workloads_of(found) if roles.runs_of(found, name)]
     return [*lines, "- Seeds: " + "; ".join(seeds)]

@@ -18,13 +18,11 @@ from benchmarks.contest.closed import NotMeasuredError
 from benchmarks.contest.contenders import Contender, MissingError
 from benchmarks.contest.host import Layout
 from benchmarks.contest.jobs import (
-    BY_THROUGHPUT,
     LOCUST,
     Job,
     behind_nginx,
     by_locust,
     contenders,
-    most_answered,
     oracle,
     sweep,
 )
@@ -80,27 +78,26 @@ def planned(bench: Bench) -> Iterator[Job]:
                 yield job
 
 
-def _of_seed(bench: Bench, seed: int, best: Mapping[str, Mapping[str, int]]) -> Iterator[Job]:
+def _of_seed(bench: Bench, seed: int, best: Mapping[str, int | None]) -> Iterator[Job]:
     for workload in bench.workloads:
         if seed < FIRST_SEED + workload.seeds:
-            found = contenders(workload, bench.cores, list(best[workload.name].values()), seed)
+            found = contenders(workload, bench.cores, best[workload.name], seed)
             yield from (Job(workload, one, seed) for one in found)
     if not bench.quick:
         yield from behind_nginx(bench.workloads, seed)
         yield from by_locust(bench.workloads, bench.cores, seed)
 
 
-def best_static(bench: Bench, workload: Workload) -> dict[str, int]:
-    """The static oracle by `late`, and by `throughput` where that is asked; empty while the sweep is not all there."""
+def best_static(bench: Bench, workload: Workload) -> int | None:
+    """The static oracle; None while the sweep is not all there."""
     made = kept.latest(bench.records)
     found = {}
     for job in sweep([workload], bench.cores):
         record = made.get(key(bench, job))
         if record is None or not record["valid"]:
-            return {}
+            return None
         found[int(job.contender.name.removeprefix("static-"))] = record["figures"]
-    by_throughput = {"throughput": most_answered(found)} if workload.name in BY_THROUGHPUT else {}
-    return {"late": oracle(found)} | by_throughput
+    return oracle(workload, found)
 
 
 def key(bench: Bench, job: Job) -> Key:
@@ -204,7 +201,7 @@ def document(bench: Bench, command: str, machine: dict[str, str]) -> dict[str, A
                    "generator_cores": list(bench.layout.generator_cores), "groups": list(bench.layout.groups)},
         "taken": max((one["at"] for one in counted), default=""),
         "not_run": bench.not_run,
-        "sweep": {name: {"best": f"static-{best['late']}", "counts": tables[name]}
+        "sweep": {name: {"best": f"static-{best}", "counts": tables[name]}
                   for name, best in found.items() if best},
         "runs": runs, "closed": closed, "spoilt": spoilt,
     }  # fmt: skip
