@@ -52,8 +52,9 @@ LIMITS = f"""## Limits, before any figure
 - **Our workloads, our app.** Most last seconds, not hours: what a worker costs that is kept for minutes hardly shows.
   The law was tuned on simulated servers, with steps, bursts and days among their loads: these shapes are no surprise
   to it. While this was built, `mixed` and `tail` with other seeds showed a fault in it (a service time learned from
-  twenty quick requests), which was mended before the runs below; `pool` got its middle phase then, as after one step
-  from 20 to 130 the verdict was not said. The seeds below were not looked at before.
+  twenty quick requests), which was mended before the runs below; `pool` got its middle phase and its length then:
+  after one step from 20 to 130 no verdict came, and it takes 24 s of overload. The seeds below were not looked at
+  before.
 - **Cold starts.** Every run begins with a server that has just started. A count that is right from the first second
   has nothing to learn; adaptive begins with 2 workers, and its first seconds are in every figure.
 - **The leak** is more than the memory limit holds: who does not recycle is killed. The rivals' own remedies

@@ -112,6 +112,13 @@ def test_the_benchmarks_page_is_fresh() -> None:
     assert page.PAGE.read_text() == page.page(page.load())
 
 
+def test_the_readme_says_what_was_measured() -> None:
+    """Its sentence has the figures of benchmarks/results/contest.json, wherever its lines break."""
+    from benchmarks.contest import page, page_text
+
+    assert page_text.readme(page.load()) in " ".join((ROOT / "README.md").read_text().split())
+
+
 def test_every_plot_of_the_benchmarks_page_is_there_and_small() -> None:
     """Under 150 KB each, and none that nobody sees."""
     from benchmarks.contest import page
