@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import signal
 import sys
 import time
@@ -26,6 +25,7 @@ from benchmarks.micro import machine
 
 QUICK = ("step", "io", "cpu", "pool", "leak")
 SEEDS = range(FIRST_SEED, FIRST_SEED + 10)
+COMMAND = "python -m benchmarks.contest --take"
 ALL_SEEDS = f"{SEEDS[0]}-{SEEDS[-1]}"
 
 
@@ -64,10 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench = asked(told, line)
     if told.plan:
         return plan(bench)
-    return run(bench, told, arguments)
+    return run(bench, told)
 
 
-def run(bench: Bench, told: argparse.Namespace, arguments: Sequence[str] | None) -> int:
+def run(bench: Bench, told: argparse.Namespace) -> int:
     """The exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are ended on the way out
     os.sched_setaffinity(0, bench.layout.generator_cores)
@@ -78,9 +78,8 @@ def run(bench: Bench, told: argparse.Namespace, arguments: Sequence[str] | None)
     except KeyboardInterrupt:
         tell("interrupted; the same command goes on here")
         code = 130
-    command = shlex.join(["python", "-m", "benchmarks.contest", *(sys.argv[1:] if arguments is None else arguments)])
     everything = replace(bench, workloads=list(WORKLOADS.values()), seeds=list(SEEDS), wanted=frozenset())
-    found = runner.document(bench if bench.quick else everything, command, machine.describe())
+    found = runner.document(bench if bench.quick else everything, COMMAND, machine.describe())
     if told.take and not code:
         taken(found)
     print(json.dumps(found, indent=1) if told.json else report(found))
