@@ -191,7 +191,7 @@ def test_both_ways_behind_nginx_stand_beside_the_direct_one():
     document["runs"] += behind_nginx()
     text = section(page.page(document), "## Behind nginx")
 
-    assert ["direct", "UNIX socket", "TCP, kept alive"] == re.findall(r"\*\*adaptive\*\* \| ([^|]+) \|", text)
+    assert ["direct", "UNIX socket", "TCP"] == re.findall(r"\*\*adaptive\*\* \| ([^|]+) \|", text)
 
 
 def test_a_front_that_was_missing_is_named_with_its_reason():
