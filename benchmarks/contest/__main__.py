@@ -70,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(bench: Bench, told: argparse.Namespace) -> int:
     """The exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are ended on the way out
+    host = machine.describe()  # all its cores, before this process has but one of them
     os.sched_setaffinity(0, bench.layout.generator_cores)
     deadline = time.monotonic() + 60 * told.minutes if told.minutes else None
     code = 0
@@ -79,7 +80,7 @@ def run(bench: Bench, told: argparse.Namespace) -> int:
         tell("interrupted; the same command goes on here")
         code = 130
     everything = replace(bench, workloads=list(WORKLOADS.values()), seeds=list(SEEDS), wanted=frozenset())
-    found = runner.document(bench if bench.quick else everything, COMMAND, machine.describe())
+    found = runner.document(bench if bench.quick else everything, COMMAND, host)
     if told.take and not code:
         taken(found)
     print(json.dumps(found, indent=1) if told.json else report(found))

@@ -16,8 +16,8 @@ LOOKS: dict[str, Look] = {
     UWSGI_FAST: Look("#009E73", "D", "--", 1.3),
     GRANIAN: Look("#CC79A7", "^", "-.", 1.3),
     PASSENGER: Look("#56B4E9", "v", "-.", 1.3),
-    RECYCLED: Look(INK, "X", "--", 1.3),
-    UWSGI_RECYCLED: Look("#009E73", "s", ":", 1.6),
+    RECYCLED: Look(INK, "p", "--", 1.3),
+    UWSGI_RECYCLED: Look("#009E73", "H", ":", 1.6),
 }
 OTHER = Look("#c4c4c4", ".", ":", 0.9)
 """A static count of the sweep that plays no part."""
