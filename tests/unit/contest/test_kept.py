@@ -37,6 +37,12 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     return calls
 
 
+@pytest.fixture(autouse=True)
+def a_quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for it between two tries."""
+    monkeypatch.setattr(runner, "wait_for_quiet", lambda *_: True)
+
+
 def quiet(_: str) -> None:
     """Nobody is told."""
 
