@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.contest import kept, runner
-from benchmarks.contest.contenders import ADAPTIVE, GUNICORNS, THREADED, rule_of_thumb, static_max
+from benchmarks.contest.contenders import ADAPTIVE, GUNICORNS, THREADED, UWSGI, rule_of_thumb, static_max
 from benchmarks.contest.fronted import FRONTED
 from benchmarks.contest.host import here
 from benchmarks.contest.jobs import sweep_counts
@@ -21,6 +21,7 @@ from benchmarks.contest.peers import PEERS
 from benchmarks.contest.report import report
 from benchmarks.contest.runner import Bench
 from benchmarks.contest.workloads import FIRST_SEED, WORKLOADS, Workload, shortened
+from benchmarks.faults.kept import write_whole
 from benchmarks.micro import machine
 
 QUICK = ("step", "io", "cpu", "pool", "leak")
@@ -102,9 +103,9 @@ def asked(told: argparse.Namespace, line: argparse.ArgumentParser) -> Bench:
     seeds = list(range(numbers[0], numbers[1] + 1))
     cores = here()
     known = all_names(workloads, len(cores.server_cores))
-    if strangers := sorted(set(told.contenders.split(",")) - known if told.contenders else ()):
+    wanted = frozenset(told.contenders.split(",") if told.contenders else ())
+    if strangers := sorted(wanted - known):
         line.error(f"--contenders = {','.join(strangers)}, must be of {', '.join(sorted(known))}")
-    wanted = frozenset(told.contenders.split(",")) if told.contenders else frozenset()
     if told.quick:
         wanted = wanted or quick_names(workloads, len(cores.server_cores))
         return Bench(
@@ -123,13 +124,13 @@ def all_names(workloads: Sequence[Workload], cores: int) -> set[str]:
 def quick_names(workloads: Sequence[Workload], cores: int) -> frozenset[str]:
     """Who runs when it is to be quick."""
     counts = {rule_of_thumb(cores), *(static_max(one) for one in workloads)}
-    return frozenset({ADAPTIVE, THREADED, "uwsgi", *(f"static-{count}" for count in counts)})
+    return frozenset({ADAPTIVE, THREADED, UWSGI, *(f"static-{count}" for count in counts)})
 
 
 def plan(bench: Bench) -> int:
     """What is still to be run."""
     bench.records = kept.read(bench.path)
-    jobs = runner.pending(bench)
+    jobs = runner.pending(bench, runner.planned(bench))
     for job in jobs:
         print(f"{job.workload.name:8} {job.contender.name:24} {job.front:5} seed {job.seed}")
     print(f"{len(jobs)} runs, about {sum(job.seconds for job in jobs) / 60:.0f} min")
@@ -143,9 +144,7 @@ def taken(found: dict[str, Any]) -> None:
         name = kept.RESULTS.name
         tell(f"not taken: {len(found['runs'])} runs, {len(before['runs'])} in {name}; remove it to begin anew")
         return
-    beside = kept.RESULTS.with_suffix(".new")
-    beside.write_text(written(found))
-    beside.replace(kept.RESULTS)
+    write_whole(kept.RESULTS, written(found))
     from benchmarks.contest import page
 
     page.write()

@@ -45,13 +45,14 @@ class Seen:
 
 def figures(seen: Seen) -> dict[str, Any]:
     """Shares run 0..1; None for what was never reached, as a failed request is endlessly slow."""
-    latencies = sorted(math.inf if one.failure else one.latency_seconds for one in seen.answers)
+    latencies = sorted(one.latency_seconds for one in endless(seen.answers))
+    beyond = excesses(seen)
     failed = Counter(one.failure for one in seen.answers if one.failure is not None)
     found: dict[str, Any] = {
         "requests": len(seen.answers),
         "failed": failed.total(),
         "failed_by_kind": dict(failed.most_common()),
-        **{f"late_{bound * 1e3:.0f}_share": late_share(seen, bound) for bound in LATE_SECONDS},
+        **{f"late_{bound * 1e3:.0f}_share": late_share(beyond, bound) for bound in LATE_SECONDS},
         **{f"p{rank}_seconds": percentile(latencies, rank / 100) for rank in (50, 95, 99)},
         "throughput": throughput(seen),
         "cpu_seconds_per_request": seen.cpu_seconds / max(1, len(seen.answers) - failed.total()),
@@ -62,7 +63,7 @@ def figures(seen: Seen) -> dict[str, Any]:
         "others_cores": seen.others_cores,
     }
     if seen.step_at is not None:
-        back = time_back_under(excesses(seen), GOOD_SECONDS, seen.step_at)
+        back = time_back_under(beyond, GOOD_SECONDS, seen.step_at)
         found["back_seconds"] = None if back is None else back - seen.step_at
     return {name: _plain(value) for name, value in (found | of_workers(seen)).items()}
 
@@ -86,10 +87,14 @@ def late_sent(seen: Seen) -> float:
     return late / max(1, len(seen.answers))
 
 
+def during(seen: Seen) -> list[Look]:
+    """The looks while the load lasted."""
+    return [one for one in seen.looks if 0 <= one["at"] - seen.began <= seen.seconds]
+
+
 def blind(seen: Seen) -> float:
     """The longest time of the load without a look."""
-    moments = [one["at"] for one in seen.looks if 0 <= one["at"] - seen.began <= seen.seconds]
-    ends = [seen.began, *moments, seen.began + seen.seconds]
+    ends = [seen.began, *(one["at"] for one in during(seen)), seen.began + seen.seconds]
     return max(later - earlier for earlier, later in pairwise(ends))
 
 
@@ -101,10 +106,15 @@ def excesses(seen: Seen) -> list[Request]:
     ]
 
 
-def late_share(seen: Seen, bound_seconds: float) -> float:
-    """Of all requests; one that failed is late."""
-    late = sum(one.failure is not None or one.latency_seconds > bound_seconds for one in excesses(seen))
-    return late / max(1, len(seen.answers))
+def endless(answers: Sequence[Request]) -> list[Request]:
+    """The answers, those that failed as good ones that never came: a percentile then counts them."""
+    return [replace(one, latency_seconds=math.inf, status=200, error=None) if one.failure else one for one in answers]
+
+
+def late_share(beyond: Sequence[Request], bound_seconds: float) -> float:
+    """Of all requests, by their excesses; one that failed is late."""
+    late = sum(one.failure is not None or one.latency_seconds > bound_seconds for one in beyond)
+    return late / max(1, len(beyond))
 
 
 def throughput(seen: Seen) -> float:
@@ -115,18 +125,18 @@ def throughput(seen: Seen) -> float:
 
 def of_workers(seen: Seen) -> dict[str, Any]:
     """While the load lasted."""
-    looks = [one for one in seen.looks if 0 <= one["at"] - seen.began <= seen.seconds]
+    looks = during(seen)
     if not looks:
         raise ValueError("nobody looked at the server during the run")
     end = seen.began + seen.seconds
-    counts = [one["workers"] for one in looks]
-    worker_seconds = _integral([(one["at"], one["workers"]) for one in looks], seen.began, end)
+    counts = [(one["at"], one["workers"]) for one in looks]
+    worker_seconds = _integral(counts, seen.began, end)
     memory = [(one["at"], one["pss_bytes"]) for one in looks if "pss_bytes" in one]
-    actions, reversals = moves([(one["at"], one["workers"]) for one in looks])
+    actions, reversals = moves(counts)
     return {
         "worker_seconds": worker_seconds,
         "mean_workers": worker_seconds / seen.seconds,
-        "most_workers": max(counts),
+        "most_workers": max(count for _, count in counts),
         "gb_seconds": _integral(memory, seen.began, end) / 1e9 if memory else None,
         "actions": actions,
         "reversals": reversals,
@@ -166,17 +176,11 @@ def series(seen: Seen, offered: Sequence[tuple[float, float]]) -> dict[str, Any]
         "offered": [list(one) for one in offered],
         "per_second": [
             {"second": row["second"], "arrivals": row["count"], "failed": row["failed"],
-             "p95_seconds": _plain(_endless(seen, row["second"]))}
-            for row in per_second(seen.answers)
+             "p95_seconds": _plain(felt["p95_seconds"])}
+            for row, felt in zip(per_second(seen.answers), per_second(endless(seen.answers)), strict=True)
         ],
         "workers": [[round(at, 2), count] for at, count in changes],
     }  # fmt: skip
-
-
-def _endless(seen: Seen, second: int) -> float | None:
-    """p95 of what was scheduled in that second, a failed request being endlessly slow."""
-    inside = (one for one in seen.answers if int(one.scheduled_seconds) == second)
-    return percentile(sorted(math.inf if one.failure else one.latency_seconds for one in inside), 0.95)
 
 
 def _plain(value: Any) -> Any:

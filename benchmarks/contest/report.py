@@ -29,13 +29,7 @@ def row(one: Mapping[str, Any]) -> str:
     """One run."""
     figures = one["figures"]
     name = one["contender"] + (f", nginx {one['front']}" if one["front"] else "") + f" #{one['seed']}"
-    back = (
-        ""
-        if "back_seconds" not in figures
-        else "never"
-        if figures["back_seconds"] is None
-        else f"{figures['back_seconds']:.2f}"
-    )
+    back = seconds(figures["back_seconds"]) if "back_seconds" in figures else ""
     return (
         f"  {name:24}{figures['late_50_share']:9.1%}{figures['late_250_share']:9.1%}{figures['failed']:8}"
         f"{milliseconds(figures['p50_seconds']):>8}{milliseconds(figures['p95_seconds']):>8}{back:>8}"
@@ -47,3 +41,8 @@ def row(one: Mapping[str, Any]) -> str:
 def milliseconds(seconds: float | None) -> str:
     """A dash for never."""
     return "-" if seconds is None else f"{seconds * 1e3:.0f}"
+
+
+def seconds(found: float | None) -> str:
+    """`never` for None."""
+    return "never" if found is None else f"{found:.2f}"

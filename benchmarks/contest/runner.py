@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cache
@@ -25,6 +25,7 @@ from benchmarks.contest.jobs import (
     contenders,
     oracle,
     sweep,
+    sweep_counts,
 )
 from benchmarks.contest.kept import SWEEP_SEED, Key
 from benchmarks.contest.progress import Progress
@@ -67,15 +68,14 @@ class Bench:
         return len(self.layout.server_cores)
 
 
-def planned(bench: Bench) -> Iterator[Job]:
-    """Every run, made or not; a workload's best static counts once its sweep has been made."""
-    if not bench.wanted:
-        yield from sweep(bench.workloads, bench.cores)
-    best = {one.name: best_static(bench, one) for one in bench.workloads}
-    for seed in bench.seeds:
-        for job in _of_seed(bench, seed, best):
-            if not bench.wanted or job.contender.name in bench.wanted:
-                yield job
+def planned(bench: Bench) -> list[Job]:
+    """Every run, made or not; a workload's oracle once its sweep has been made."""
+    made = kept.latest(bench.records)
+    best = {one.name: best_static(bench, one, made) for one in bench.workloads}
+    asked = (job for seed in bench.seeds for job in _of_seed(bench, seed, best))
+    if bench.wanted:
+        return [job for job in asked if job.contender.name in bench.wanted]
+    return [*sweep(bench.workloads, bench.cores), *asked]
 
 
 def _of_seed(bench: Bench, seed: int, best: Mapping[str, int | None]) -> Iterator[Job]:
@@ -88,16 +88,21 @@ def _of_seed(bench: Bench, seed: int, best: Mapping[str, int | None]) -> Iterato
         yield from by_locust(bench.workloads, bench.cores, seed)
 
 
-def best_static(bench: Bench, workload: Workload) -> int | None:
+def swept(bench: Bench, workload: Workload, made: Mapping[Key, Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
+    """Figures of the valid runs of its sweep, by count."""
+    runs = ((job, made.get(key(bench, job))) for job in sweep([workload], bench.cores))
+    return {count_of(job): record["figures"] for job, record in runs if record is not None and record["valid"]}
+
+
+def count_of(job: Job) -> int:
+    """Workers of a static contender."""
+    return int(job.contender.name.removeprefix("static-"))
+
+
+def best_static(bench: Bench, workload: Workload, made: Mapping[Key, Mapping[str, Any]]) -> int | None:
     """The static oracle; None while the sweep is not all there."""
-    made = kept.latest(bench.records)
-    found = {}
-    for job in sweep([workload], bench.cores):
-        record = made.get(key(bench, job))
-        if record is None or not record["valid"]:
-            return None
-        found[int(job.contender.name.removeprefix("static-"))] = record["figures"]
-    return oracle(workload, found)
+    found = swept(bench, workload, made)
+    return oracle(workload, found) if len(found) == len(sweep_counts(workload, bench.cores)) else None
 
 
 def key(bench: Bench, job: Job) -> Key:
@@ -112,11 +117,11 @@ def _digest(workload: Workload, contender: Contender, layout: Layout, more: str)
     return kept.digest(workload, contender, layout, more)
 
 
-def pending(bench: Bench) -> list[Job]:
-    """What is still to be made."""
+def pending(bench: Bench, jobs: Sequence[Job]) -> list[Job]:
+    """Those of the jobs that are still to be made."""
     made = kept.latest(bench.records)
     found = []
-    for job in planned(bench):
+    for job in jobs:
         one = key(bench, job)
         over = (one in made and made[one]["valid"]) or bench.tried[one] >= TRIES
         if not over and not {job.contender.name, place_of(job)} & bench.not_run.keys():
@@ -128,14 +133,13 @@ def run(bench: Bench, tell: Tell, deadline: float | None = None) -> None:
     """Until nothing is pending, or `deadline` on the monotonic clock; an interrupt costs the run that it cuts short."""
     bench.records = kept.read(bench.path)
     progress = Progress(tell)
-    while jobs := pending(bench):
+    while jobs := pending(bench, everything := planned(bench)):
         if deadline is not None and time.monotonic() + jobs[0].seconds > deadline:
             tell(f"out of time with {len(jobs)} runs to go; the same command goes on here")
             return
         if bench.tried[key(bench, jobs[0])]:
             wait_for_quiet(QUIET_CORES, QUIET_PATIENCE_SECONDS)
-        total = sum(1 for _ in planned(bench))
-        progress.show(total - len(jobs), total, sum(job.seconds for job in jobs), jobs[0])
+        progress.show(len(everything) - len(jobs), len(everything), sum(job.seconds for job in jobs), jobs[0])
         perform(bench, jobs[0], progress)
     progress.end()
 
@@ -185,13 +189,10 @@ def made(bench: Bench, job: Job) -> dict[str, Any]:
 def document(bench: Bench, command: str, machine: dict[str, str]) -> dict[str, Any]:
     """For results/contest.json: the runs that count, and of those that do not how many and why."""
     made = kept.latest(bench.records)
-    keys = {key(bench, job): job for job in planned(bench)}
+    keys = dict.fromkeys(key(bench, job) for job in planned(bench))
     counted = [made[one] for one in keys if one in made and one.seed != SWEEP_SEED]
-    runs = [_without(one, "digest", "version") for one in counted if one["front"] != LOCUST]
     closed = [{"workload": one["workload"], "contender": one["contender"], "seed": one["seed"], **one["figures"]}
               for one in counted if one["front"] == LOCUST]  # fmt: skip
-    found = {one.name: best_static(bench, one) for one in bench.workloads}
-    tables = {one.name: _sweep_table(bench, one, made) for one in bench.workloads}
     spoilt = [_without(one, "digest", "series", "figures") for one in bench.records
               if not one["valid"] and kept.key_of(one) in keys]  # fmt: skip
     return {
@@ -201,20 +202,19 @@ def document(bench: Bench, command: str, machine: dict[str, str]) -> dict[str, A
                    "generator_cores": list(bench.layout.generator_cores), "groups": list(bench.layout.groups)},
         "taken": max((one["at"] for one in counted), default=""),
         "not_run": bench.not_run,
-        "sweep": {name: {"best": f"static-{best}", "counts": tables[name]}
-                  for name, best in found.items() if best},
-        "runs": runs, "closed": closed, "spoilt": spoilt,
+        "sweep": {one.name: told for one in bench.workloads if (told := _sweep(bench, one, made))},
+        "runs": [_without(one, "digest", "version") for one in counted if one["front"] != LOCUST],
+        "closed": closed, "spoilt": spoilt,
     }  # fmt: skip
 
 
-def _sweep_table(bench: Bench, workload: Workload, made: dict[Key, Any]) -> list[dict[str, Any]]:
-    found = []
-    for job in sweep([workload], bench.cores):
-        record = made.get(key(bench, job))
-        if record and record["valid"]:
-            figures = {name: record["figures"][name] for name in ("late_50_share", "p95_seconds", "throughput")}
-            found.append({"contender": job.contender.name, **figures})
-    return found
+def _sweep(bench: Bench, workload: Workload, made: Mapping[Key, Mapping[str, Any]]) -> dict[str, Any]:
+    """The oracle and what it was chosen by; nothing before there is one."""
+    best = best_static(bench, workload, made)
+    names = ("late_50_share", "p95_seconds", "throughput")
+    rows = [{"contender": f"static-{count}", **{name: figures[name] for name in names}}
+            for count, figures in swept(bench, workload, made).items()]  # fmt: skip
+    return {"best": f"static-{best}", "counts": rows} if best else {}
 
 
 def _without(record: Any, *names: str) -> dict[str, Any]:

@@ -31,9 +31,14 @@ def read(path: Path = RESULTS) -> dict[str, Any]:
 
 def write(document: dict[str, Any], path: Path = RESULTS) -> None:
     """One line a key, so that a change can be read; whole or not at all."""
+    write_whole(path, json.dumps(document, separators=(",", ":")).replace(',"', ',\n"') + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """The text in the place of the file, or the file as it was."""
     path.parent.mkdir(exist_ok=True)
     beside = path.with_suffix(".new")
-    beside.write_text(json.dumps(document, separators=(",", ":")).replace(',"', ',\n"') + "\n")
+    beside.write_text(text)
     beside.replace(path)
 
 
