@@ -31,6 +31,10 @@ class Holding:
     threads: int
     open_files: int
 
+    def within(self, before: Holding) -> bool:
+        """Whether nothing was added; `before` may have seen a scrape being answered, and this not."""
+        return self.threads <= before.threads and self.open_files <= before.open_files
+
 
 def _reload(server: Server) -> None:
     """HUP, and wait until the old workers have been replaced by two ready ones."""
@@ -47,7 +51,7 @@ def _holding(pid: int) -> Holding:
 @pytest.mark.long
 @pytest.mark.timeout(500)
 def test_nothing_piles_up_in_arbiter_and_exporter(tmp_path: Path) -> None:
-    """Threads and files are what they were after the first reloads, memory is bounded, no request fails."""
+    """No more threads and files than after the first reloads, memory is bounded, no request fails."""
     with serving(tmp_path, CONFIG, max_workers=2) as server:
         arbiter, exporter = server.process.pid, exporter_pid(server)
         with steady(server) as load:
@@ -56,7 +60,8 @@ def test_nothing_piles_up_in_arbiter_and_exporter(tmp_path: Path) -> None:
             held, resident = {pid: _holding(pid) for pid in (arbiter, exporter)}, resident_bytes(arbiter)
             for _ in range(HUPS - WARM_UP):
                 _reload(server)
-        wait_for(lambda: {pid: _holding(pid) for pid in held} == held, f"threads and files as before: {held}")
+        for pid, before in held.items():
+            wait_for(lambda: _holding(pid).within(before), f"no more threads and files than before: {before}")  # noqa: B023
         grown = resident_bytes(arbiter) - resident
         wait_for(lambda: len(children(arbiter)) == 3, "two workers and the exporter, and no other child")
         server.wait_for_status(lambda status: status["mode"] == "active", "going on as before")

@@ -66,15 +66,16 @@ def test_a_running_request_shows_as_busy(worker_class: str, tmp_path: Path, app_
 
 def test_the_queue_inside_gthread_is_seen(tmp_path: Path) -> None:
     """gthread accepts ahead of its threads: the kernel's backlog reads 0 while requests wait in the worker."""
-    config = "worker_class = 'gthread'\nthreads = 2"
+    config = "worker_class = 'gthread'\nthreads = 2\ngraceful_timeout = 1"
     with serving(tmp_path, config, min_workers=1, max_workers=1) as server:
         for _ in range(6):
-            server.hold("/sleep?s=3")
-        queued = server.wait_for_status(
-            lambda status: status["workers"][0]["queued"] if status["workers"] else 0, "a queue in the worker"
+            server.hold("/sleep?s=20")
+        server.wait_for_status(
+            lambda status: [worker["queued"] for worker in status["workers"]] == [4], "four of six waiting in the worker"
         )
+        backlogs = [listener["backlog"] for listener in server.status()["listeners"]]
 
-    assert queued == 4
+    assert backlogs == [0]
 
 
 def test_an_unknown_class_grows_by_what_the_kernel_shows(tmp_path: Path) -> None:
