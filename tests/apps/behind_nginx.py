@@ -29,5 +29,5 @@ def app(environ, start_response):
 
 def _events():
     yield b"data: first\n\n"
-    time.sleep(3)
+    time.sleep(8)
     yield b"data: second\n\n"

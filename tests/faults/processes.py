@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from tests.server import Server
@@ -30,6 +31,15 @@ def threads(pid: int) -> int:
 def open_files(pid: int) -> int:
     """How many file descriptors it has open."""
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def descriptors(pid: int) -> list[str]:
+    """What its file descriptors lead to."""
+    found = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since it was listed
+            found.append(str(entry.readlink()))
+    return found
 
 
 def resident_bytes(pid: int) -> int:

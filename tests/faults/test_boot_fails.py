@@ -97,7 +97,7 @@ def test_a_resource_for_three_workers_leaves_three_that_serve(tmp_path: Path) ->
 
 def test_a_dead_worker_that_cannot_be_replaced_does_not_stop_the_other(tmp_path: Path) -> None:
     """One of two is killed and the app is broken by then: the other serves until it is mended, then there are two."""
-    with serving(tmp_path, app=_write(tmp_path, BROKEN), **RETRY) as server:
+    with serving(tmp_path, app=_write(tmp_path, BROKEN), max_workers=2, **RETRY) as server:
         victim = server.wait_for_ready(2)[0]
         (tmp_path / "broken").touch()
         with steady(server) as load:

@@ -45,7 +45,10 @@ def test_growth_is_rolled_back_and_tried_again(tmp_path: Path) -> None:
 
 def test_a_dead_worker_that_the_kernel_does_not_let_us_replace(tmp_path: Path) -> None:
     """The cgroup is full when a worker dies: the others serve, the fork is tried again, then the count is back."""
-    with own_group("pids") as group, serving(tmp_path, group.join, min_workers=3, boot_backoff_seconds=0.5) as server:
+    with (
+        own_group("pids") as group,
+        serving(tmp_path, group.join, min_workers=3, max_workers=3, boot_backoff_seconds=0.5) as server,
+    ):
         victim = server.wait_for_ready(3)[0]
         group.limit_pids(-2)
         with steady(server) as load:

@@ -20,9 +20,9 @@ def test_workers_that_did_not_fit_are_started(tmp_path: Path) -> None:
         with serving(tmp_path, group.join, app="heavy:app") as server:
             server.wait_for_ready(2)
             server.wait_for_status(lambda status: 2 <= status["caps"].get("memory", 9) <= 3, "a memory cap")
-            with steady(server) as load:
+            with steady(server, patience_seconds=40) as load:
                 for _ in range(3):
-                    server.hold("/sleep?s=6")
+                    server.hold("/sleep?s=15")
                 server.wait_for_status(
                     lambda status: status["decision"]["reason"] == "at_memory_cap", "growth that memory forbids"
                 )

@@ -21,7 +21,7 @@ UNREADABLE = """
 
 def test_a_killed_worker_is_not_taken_for_an_oom_kill(tmp_path: Path) -> None:
     """The count is missing with the reason and never 0; limit and use are read on; the death counts as a signal."""
-    with serving(tmp_path, FIXTURE_HOST + UNREADABLE) as server, steady(server) as load:
+    with serving(tmp_path, FIXTURE_HOST + UNREADABLE, max_workers=2) as server, steady(server) as load:
         server.wait_for_ready(2)
         count = server.status()["host"]["oom_kills"]
         limit = server.metric("gunicorn_autotune_limit_memory_bytes")

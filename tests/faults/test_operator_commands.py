@@ -23,7 +23,7 @@ def _gunicornc(server: Server, words: str) -> str:
 @pytest.mark.skipif(not CLIENT.exists(), reason="this Gunicorn has no gunicornc (25.1 brought it)")
 def test_adding_and_removing_workers_is_respected_like_ttin_and_ttou(tmp_path: Path) -> None:
     """`worker add 2` and `worker remove 1` are carried out, told in the log and held, and no request fails."""
-    with serving(tmp_path) as server:
+    with serving(tmp_path, max_workers=2) as server:
         server.wait_for_ready(2)
         server.wait_for_log("Control socket listening")
         with steady(server) as load:

@@ -19,9 +19,9 @@ def test_growth_waits_for_room_and_nobody_notices(tmp_path: Path) -> None:
         server.wait_for_ready(2)
         group.limit_pids(0)
         server.wait_for_status(lambda status: status["caps"].get("pids", 9) <= 2, "a cap by processes")
-        with steady(server) as load:
+        with steady(server, patience_seconds=40) as load:
             for _ in range(2):
-                server.hold("/sleep?s=5")
+                server.hold("/sleep?s=15")
             server.wait_for_status(lambda status: status["decision"]["reason"] == "at_pids_cap", "a named cap")
             grown = server.log.count("action=grow")
             group.limit_pids(100)

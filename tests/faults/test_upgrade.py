@@ -63,7 +63,7 @@ def test_an_upgrade_hands_everything_over(farewell: int, most_failed: int, tmp_p
 
 def test_a_roll_back_costs_no_request_and_leaves_everything_as_it_was(tmp_path: Path) -> None:
     """The new master is sent away: the old one has its exporter, its workers and its tuning still."""
-    with serving(tmp_path, f"workers = 3\npidfile = '{tmp_path}/g.pid'", max_workers=4) as server:
+    with serving(tmp_path, f"workers = 3\npidfile = '{tmp_path}/g.pid'", max_workers=3) as server:
         before = sorted(server.wait_for_ready(3)), exporter_pid(server)
         with steady(server) as load:
             with _upgrading(server) as new:

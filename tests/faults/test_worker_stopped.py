@@ -17,7 +17,7 @@ pytestmark = pytest.mark.real
 
 def test_it_is_killed_after_the_timeout_and_replaced(tmp_path: Path) -> None:
     """The others serve meanwhile; Gunicorn's timeout ends it, counted as such, and the count is what it was."""
-    with serving(tmp_path, "workers = 3\ntimeout = 3", min_workers=3, max_workers=3) as server:
+    with serving(tmp_path, "workers = 3\ntimeout = 8", min_workers=3, max_workers=3) as server:
         victim = server.wait_for_ready(3)[0]
         with steady(server) as load:
             os.kill(victim, signal.SIGSTOP)

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.real
 
 
 def test_the_timeout_ends_it_and_the_others_serve(tmp_path: Path) -> None:
-    """A request of a minute under a timeout of 3 s: its worker is aborted and replaced, no other request fails."""
-    with serving(tmp_path, "workers = 3\ntimeout = 3", min_workers=3, max_workers=3) as server:
+    """A request of a minute under a timeout of 8 s: its worker is aborted and replaced, no other request fails."""
+    with serving(tmp_path, "workers = 3\ntimeout = 8", min_workers=3, max_workers=3) as server:
         server.wait_for_ready(3)
         stuck = server.hold("/sleep?s=60")
         with steady(server) as load:

@@ -68,7 +68,7 @@ def test_no_counter_goes_down_and_only_requests_inside_the_killed_are_lost(tmp_p
 def test_a_death_between_two_stores_leaves_nothing_in_flight(worker_class: str, tmp_path: Path) -> None:
     """The slot of a worker that died half-way through its row is used again, idle, and the server goes on."""
     config = f"worker_class = {worker_class!r}\nthreads = 1\n{DIE_BETWEEN_TWO_STORES}"
-    with serving(tmp_path, config) as server:
+    with serving(tmp_path, config, max_workers=2) as server:
         server.wait_for_ready(2)
         with steady(server) as load:
             (tmp_path / "die").touch()

@@ -28,7 +28,7 @@ def run(*arguments: str, folder: Path, **env: str) -> subprocess.CompletedProces
 def test_status_shows_a_running_server(tmp_path: Path) -> None:
     """A worker busy with a request has a full bar; the page fits 100 columns; exit code 0."""
     with serving(tmp_path) as server:
-        server.hold("/sleep?s=8")
+        server.hold("/sleep?s=25")
         server.wait_for_status(
             lambda document: [worker for worker in document["workers"] if worker["state"] == "busy"], "a busy worker"
         )

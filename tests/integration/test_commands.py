@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from gunicorn_autotune.cli.commanding import send_command
+from tests.faults.processes import descriptors
 from tests.server import GUNICORN, Server, environment, serving, wait_for
 
 pytestmark = pytest.mark.real
@@ -112,14 +113,9 @@ def test_no_worker_holds_the_socket(tmp_path: Path) -> None:
             "two new workers",
         )
         bound = next(line.split() for line in Path("/proc/net/unix").read_text().splitlines() if line.endswith(path))
-        holders = [pid for pid in (server.process.pid, *workers) if f"socket:[{bound[6]}]" in open_files(pid)]
+        holders = [pid for pid in (server.process.pid, *workers) if f"socket:[{bound[6]}]" in descriptors(pid)]
 
     assert [server.process.pid] == holders
-
-
-def open_files(pid: int) -> list[str]:
-    """What the descriptors of a process lead to."""
-    return [str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()]
 
 
 def flood(path: str, count: int, ended: threading.Event) -> None:

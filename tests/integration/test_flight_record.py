@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from gunicorn_autotune.cli.flights import read_flight
+from tests.faults.processes import descriptors
 from tests.server import GUNICORN, environment, serving, wait_for
 
 pytestmark = pytest.mark.real
@@ -58,8 +59,10 @@ def test_other_settings_are_tried_on_a_recorded_load(tmp_path: Path) -> None:
     """With three workers at most, the growth of then would have ended there."""
     path = tmp_path / "f.jsonl"
     with serving(tmp_path, flight_record=str(path)) as server:
+        server.wait_for_ready(2)
         for _ in range(12):
-            server.hold("/sleep?s=2")
+            server.hold("/sleep?s=5")
+        server.wait_for_status(lambda status: status["target"] > 3, "more than three")
         wait_for_growth(path)
     code, document = replayed(tmp_path, "f.jsonl", "--set", "max_workers=3")
     targets = {tick["now"]["target"] for tick in document["ticks"] if tick["now"]["action"] == "grow"}
@@ -130,13 +133,9 @@ def test_workers_do_not_hold_the_record_open(tmp_path: Path) -> None:
         wait_for(path.exists, "a record")
         server.signal(signal.SIGTTIN)
         workers = server.wait_for_ready(3)
-        holders = [pid for pid in [server.process.pid, *workers] if _holds(pid, path)]
+        holders = [pid for pid in [server.process.pid, *workers] if str(path) in descriptors(pid)]
 
     assert [server.process.pid] == holders
-
-
-def _holds(pid: int, path: Path) -> bool:
-    return any(link.readlink() == path for link in Path(f"/proc/{pid}/fd").iterdir())
 
 
 def test_an_upgrade_keeps_both_records(tmp_path: Path) -> None:

@@ -206,14 +206,16 @@ def test_json_is_compressed(tmp_path: Path) -> None:
 def test_the_timing_log_tells_where_time_went(tmp_path: Path) -> None:
     """A request of 0.3 s is one of 0.3 s in Gunicorn, and its id is the one that the app saw."""
     with site(tmp_path) as shop:
+        began = time.monotonic()
         told = shop.told("/slow")
+        took = time.monotonic() - began
         line = wait_for(lambda: next((one for one in shop.timing_log if "/slow" in one), ""), "the line")
 
     found = times(line)
     assert f" id={told['HTTP_X_REQUEST_ID']} " in line
     assert (found["status"], set(found)) == (200, {"rt", "uct", "uht", "urt", "status"})
     # Two clocks of nginx, in whole milliseconds: either may be one ahead of the other.
-    assert all(0.29 <= found[name] < 3 for name in ("rt", "uht", "urt"))
+    assert all(0.29 <= found[name] <= took + 0.01 for name in ("rt", "uht", "urt"))
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -243,12 +245,12 @@ def test_maintenance_goes_on_and_off_at_once(method: str, tmp_path: Path) -> Non
 
 def test_one_client_is_limited(tmp_path: Path) -> None:
     """Rate 1: the first and a burst of two more, then 429 with our page."""
-    with site(tmp_path, rate=1) as shop:
-        answers = [shop.get("/told") for _ in range(6)]
+    with site(tmp_path, rate=1) as shop, ThreadPoolExecutor(12) as clients:
+        answers = list(clients.map(lambda _: shop.get("/told"), range(12)))
 
-    statuses = [one.status for one in answers]
-    assert (statuses[-1], set(statuses) <= {200, 429}) == (429, True)
-    assert b"One moment, please" in answers[-1].body
+    refused = [one.body for one in answers if one.status == 429]
+    assert ({one.status for one in answers}, len(refused) <= 9) == ({200, 429}, True)
+    assert all(b"One moment, please" in body for body in refused)
 
 
 def test_tls_is_modern_and_said_to_browsers(tmp_path: Path) -> None:
@@ -362,7 +364,7 @@ def test_a_stream_is_not_held_back(tmp_path: Path) -> None:
         waited = time.monotonic() - begun
         client.close()
 
-    assert (first, waited < 2.5) == (b"data: first\n", True)
+    assert (first, waited < 7) == (b"data: first\n", True)
 
 
 def test_metrics_are_for_this_host(tmp_path: Path) -> None:

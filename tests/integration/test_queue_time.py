@@ -27,14 +27,16 @@ def _waits(server: Server, bound: str) -> float:
 
 
 def test_requests_that_wait_behind_nginx_show_how_long(tmp_path: Path) -> None:
-    """Six requests at once on one worker of 0.2 s each: at least five of them waited 0.1 s or more for it."""
+    """Five requests while the only worker is busy with a long one: each of them waited 0.1 s or more for it."""
     with (
         serving(tmp_path, unix=True, min_workers=1, max_workers=1) as server,
         nginx(tmp_path, server.unix_path) as port,
     ):
         wait_for(lambda: _get(port, "/") == 200, "nginx to answer")
         clients = [http.client.HTTPConnection("127.0.0.1", port, timeout=20) for _ in range(6)]
-        for client in clients:
+        clients[0].request("GET", "/sleep?s=2")
+        server.wait_for_status(lambda status: status["workers"][0]["in_flight"] == 1, "a busy worker")
+        for client in clients[1:]:
             client.request("GET", "/sleep?s=0.2")
         answers = [client.getresponse().status for client in clients]
         for client in clients:
@@ -49,7 +51,7 @@ def test_requests_that_wait_behind_nginx_show_how_long(tmp_path: Path) -> None:
 def test_without_a_header_the_socket_tells(tmp_path: Path) -> None:
     """On TCP the kernel knows since when the request lies there: a wait behind a slow one is seen."""
     with serving(tmp_path, min_workers=1, max_workers=1) as server:
-        server.hold("/sleep?s=0.6")
+        server.hold("/sleep?s=5")
         server.wait_for_status(lambda status: status["workers"][0]["in_flight"] == 1, "a busy worker")
         server.hold("/")
         late = wait_for(lambda: _waits(server, "+Inf") - _waits(server, "0.1"), "a late request")

@@ -107,6 +107,7 @@ def test_a_worker_over_its_age_is_recycled(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 def test_a_leak_is_found_by_its_growth(tmp_path: Path) -> None:
     """No limit is set and memory is plenty: a worker that grows with every request is recycled for it."""
     env = {"KEPT_BYTES": "60000", "TAKES_SECONDS": "0.001"}

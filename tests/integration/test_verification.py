@@ -44,6 +44,7 @@ def clients(count: int, connect: Callable[[], http.client.HTTPConnection], path:
             thread.join(20)
 
 
+@pytest.mark.timeout(300)
 def test_workers_that_a_shared_pool_cannot_feed_are_taken_back(tmp_path: Path) -> None:
     """Eighty requests a second is all the pool gives: the law says downstream and goes back."""
     config = "preload_app = True"
@@ -51,7 +52,7 @@ def test_workers_that_a_shared_pool_cannot_feed_are_taken_back(tmp_path: Path) -
         with clients(2, server.connection, "/"):
             wait_for(lambda: server.metric(ANSWERED) > 60, "a service time learned in calm")
         with clients(40, server.connection, "/"):
-            rolled = server.wait_for_log(r"action=rollback reason=no_gain", seconds=60)
+            rolled = server.wait_for_log(r"action=rollback reason=no_gain", seconds=150)
             found = server.wait_for_status(lambda status: status["bottleneck"] == "downstream", "the verdict")
 
     assert (bool(rolled), bool(found)) == (True, True)

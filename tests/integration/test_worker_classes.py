@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -54,9 +55,9 @@ def test_a_running_request_shows_as_busy(worker_class: str, tmp_path: Path, app_
     """A request that waits on I/O makes its worker busy while it runs."""
     if worker_class == "asgi" and not _has_asgi(tmp_path):
         pytest.skip("this Gunicorn has no asgi worker (it came with 25)")
-    config = f"worker_class = {worker_class!r}\nthreads = {2 if worker_class == 'gthread' else 1}"
+    config = f"worker_class = {worker_class!r}\nthreads = {2 if worker_class == 'gthread' else 1}\ngraceful_timeout = 1"
     with serving(tmp_path, config, app=app_for.get(worker_class, "plain:app")) as server:
-        server.hold("/sleep?s=3")
+        server.hold("/sleep?s=20")
         busy = server.wait_for_status(
             lambda status: [worker for worker in status["workers"] if worker["state"] == "busy"], "a busy worker"
         )
@@ -71,11 +72,14 @@ def test_the_queue_inside_gthread_is_seen(tmp_path: Path) -> None:
         for _ in range(6):
             server.hold("/sleep?s=20")
         server.wait_for_status(
-            lambda status: [worker["queued"] for worker in status["workers"]] == [4], "four of six waiting in the worker"
+            lambda status: [worker["queued"] for worker in status["workers"]] == [4], "four of six to wait in it"
         )
-        backlogs = [listener["backlog"] for listener in server.status()["listeners"]]
+        since = time.monotonic()
+        # The workers' rows are live, the listeners' are from the last tick.
+        later = server.wait_for_status(lambda status: status if status["monotonic"] > since else None, "another tick")
 
-    assert backlogs == [0]
+    queued = [worker["queued"] for worker in later["workers"]]
+    assert (queued, [listener["backlog"] for listener in later["listeners"]]) == ([4], [0])
 
 
 def test_an_unknown_class_grows_by_what_the_kernel_shows(tmp_path: Path) -> None:
@@ -92,7 +96,7 @@ def test_an_unknown_class_grows_by_what_the_kernel_shows(tmp_path: Path) -> None
 def test_an_exit_by_max_requests_is_told_apart(tmp_path: Path) -> None:
     """Gunicorn's own max_requests shows as recycle_requests, not as a crash."""
     with serving(tmp_path, "max_requests = 5") as server:
-        for _ in range(25):
+        for _ in range(30):  # each limit is drawn from 10 to 14, so one of the two reaches its own
             server.get("/")
         recycled = wait_for(
             lambda: server.metric('gunicorn_worker_exits_total{reason="recycle_requests"}'), "recycled workers"
@@ -104,8 +108,8 @@ def test_an_exit_by_max_requests_is_told_apart(tmp_path: Path) -> None:
 
 def test_a_worker_timeout_is_told_apart(tmp_path: Path) -> None:
     """A worker killed for its silence counts as timeout, and is replaced."""
-    with serving(tmp_path, "timeout = 1", max_workers=2) as server:
-        server.hold("/sleep?s=20")
+    with serving(tmp_path, "timeout = 6", max_workers=2) as server:
+        server.hold("/sleep?s=60")
         timeouts = wait_for(lambda: server.metric('gunicorn_worker_exits_total{reason="timeout"}'), "a timeout")
         server.wait_for_ready(2)
 

@@ -208,6 +208,7 @@ def test_open_to_the_network_without_a_token_is_told(metrics: str, token: str, w
         settings = {"bearer_token_file": str(tmp_path / "token")}
     with exporting(metrics, **settings) as exporter:
         fetch(exporter.port, "/-/healthy")
-        told = exporter.told("exporter: open to the network without a token")
+        line = "exporter: open to the network without a token"
+        told = exporter.wait_for_line(line) if warned else exporter.told(line)
 
     assert warned is bool(told)
