@@ -121,8 +121,8 @@ def of_pool(found: Found) -> list[Judged]:
     said = list(roles.values(found, POOL, ADAPTIVE, "downstream").values())
     one = beside(found, POOL, best_static(found, POOL), THROUGHPUT)
     runs = roles.valid(roles.runs_of(found, POOL, ADAPTIVE))
-    still = [stopped(run["series"]) for run in runs if run.get("series")]
     most, ceiling = max((run["figures"]["most_workers"] for run in runs), default=0), highest(found)
+    still = [stopped(run["series"]) and run["figures"]["most_workers"] < ceiling for run in runs if run.get("series")]
     return [
         Judged(f"`downstream` is said of the database pool ({POOL})", "in every run",
                _in(said), all(said) if said else None),

@@ -93,6 +93,15 @@ def test_downstream_must_be_said_in_every_run():
     assert [False, True, True] == [one.met for one in goals.of_pool(document)]
 
 
+def test_a_count_that_is_held_by_its_maximum_has_not_stopped():
+    """The figure says so as well as the verdict."""
+    document = a_document(("pool",))
+    roles.runs_of(document, "pool", ADAPTIVE)[0]["figures"]["most_workers"] = goals.highest(document)
+    verdict = goals.of_pool(document)[1]
+
+    assert (verdict.met, verdict.figure.startswith("in 0 of ")) == (False, True)
+
+
 def test_the_pool_is_judged_beside_the_best_static_by_throughput():
     """Whichever count that is, the oracle of late requests or not."""
     document = with_figures(a_document(("pool",)), "pool", "static-3", throughput=99.0)
