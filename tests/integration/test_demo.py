@@ -18,12 +18,18 @@ ROOT = Path(__file__).parents[2]
 SHORT = ["--static", "2", "--calm", "2", "--busy", "4", "--after", "2"]
 
 
+def as_at_a_terminal() -> None:
+    """Ctrl-C counts: a shell that runs the tests in the background has SIGINT ignored for all below it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(arguments: list[str], log: Path, **extra: str) -> subprocess.Popen[bytes]:
     """The demo, its output in `log`."""
     with log.open("wb") as out:
         return subprocess.Popen(
-            [GUNICORN, "-m", "benchmarks.demo", *arguments], cwd=ROOT, stdout=out, stderr=out, env=os.environ | extra
-        )
+            [GUNICORN, "-m", "benchmarks.demo", *arguments], cwd=ROOT, stdout=out, stderr=out, env=os.environ | extra,
+            preexec_fn=as_at_a_terminal,
+        )  # fmt: skip
 
 
 def processes_of(group: str) -> list[str]:

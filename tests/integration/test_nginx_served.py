@@ -249,7 +249,7 @@ def test_one_client_is_limited(tmp_path: Path) -> None:
         answers = list(clients.map(lambda _: shop.get("/told"), range(12)))
 
     refused = [one.body for one in answers if one.status == 429]
-    assert ({one.status for one in answers}, len(refused) <= 9) == ({200, 429}, True)
+    assert {one.status for one in answers} == {200, 429}
     assert all(b"One moment, please" in body for body in refused)
 
 
