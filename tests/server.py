@@ -166,6 +166,12 @@ class Server:
             seconds,
         )
 
+    def wait_for_sizes(self) -> None:
+        """Until every worker's memory has been read; a read that took long postpones the next one."""
+        self.wait_for_status(
+            lambda status: all(isinstance(worker["uss_bytes"], int) for worker in status["workers"]), "sizes read", 90
+        )
+
     def pids(self, *states: str) -> list[int]:
         """Pids of the workers in one of `states`, all when none is named."""
         workers = self.status()["workers"]

@@ -17,9 +17,7 @@ WORKERS = 5
 def used_bytes(server: Server) -> int:
     """Memory used of the limit, once all workers have been measured."""
     server.wait_for_ready(WORKERS)
-    server.wait_for_status(
-        lambda status: all(isinstance(worker["uss_bytes"], int) for worker in status["workers"]), "measured workers", 90
-    )
+    server.wait_for_sizes()
     used: int = server.status()["host"]["memory_used_bytes"]
     return used
 

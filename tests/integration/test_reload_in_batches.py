@@ -31,9 +31,7 @@ def test_every_worker_is_replaced_and_nobody_notices(tmp_path: Path, limited: Gr
     settings = {"min_workers": WORKERS, "max_workers": WORKERS}
     with serving(tmp_path, config, app="ballast:app", env=BALLAST_BYTES, **settings) as server:
         old = server.wait_for_ready(WORKERS)
-        server.wait_for_status(
-            lambda status: all(isinstance(worker["uss_bytes"], int) for worker in status["workers"]), "sizes read", 90
-        )
+        server.wait_for_sizes()
         with steady(server, "/") as load:
             server.signal(signal.SIGHUP)
             server.wait_for_log("reload in batches, a second set of workers does not fit")
