@@ -51,6 +51,7 @@ class ExporterProcess:
         self._pipe: int | None = None
         self._pending = b""
         self._started_at = 0.0
+        self._told = ""
         self._not_before = 0.0
         self._backoff_seconds = FIRST_BACKOFF_SECONDS
 
@@ -81,27 +82,31 @@ class ExporterProcess:
             self._pipe = None
 
     def _start(self, now: float) -> None:
-        reader, writer = os.pipe()
-        os.set_blocking(reader, False)
+        """Whatever a start may raise, it closes what it opened, is told, and the next one waits."""
+        self._started_at = now
+        ends: list[int] = []
         try:
+            ends += os.pipe()
+            reader, writer = ends
+            os.set_blocking(reader, False)
             process = Popen(
                 [sys.executable, "-I", "-c", BOOTSTRAP, json.dumps(self._given(writer))],
                 pass_fds=(self.board.fd, writer),
                 stdin=DEVNULL,
             )
-        except OSError as error:
-            os.close(reader)
-            self._died(now, f"cannot start error={error}")
-            return
+            # Gunicorn reaps every child; Popen must not wait for a pid that may belong to somebody else by then.
+            process.returncode = 0
+            self.pid, self._pipe, self._told = process.pid, ends.pop(0), ""
+        except Exception as error:
+            self._died(now, f"cannot start error={type(error).__name__}: {error}")
         finally:
-            os.close(writer)
-        # Gunicorn reaps every child; Popen must not wait for a pid that may belong to somebody else by then.
-        process.returncode = 0
-        self.pid, self._pipe, self._started_at = process.pid, reader, now
+            for end in ends:
+                os.close(end)
 
     def _given(self, writer: int) -> dict[str, Any]:
         return {
-            "path": sys.path,
+            # Python ignores entries that are no text, and so do we: some projects put a pathlib.Path there.
+            "path": [place for place in sys.path if isinstance(place, str)],
             "parent": os.getpid(),
             "board_fd": self.board.fd,
             "rows": self.board.shape.rows,
@@ -118,8 +123,13 @@ class ExporterProcess:
                 chunk = os.read(self._pipe, 65536)
             except BlockingIOError:
                 return
+            except OSError:
+                # The app closed every descriptor it found; this number may be somebody else's by now.
+                chunk = b""
+            else:
+                if not chunk:
+                    os.close(self._pipe)
             if not chunk:
-                os.close(self._pipe)
                 self._pipe = None
                 self._died(now, f"ended pid={self.pid}")
                 self.pid = 0
@@ -132,7 +142,9 @@ class ExporterProcess:
         if now - self._started_at > STABLE_SECONDS:
             self._backoff_seconds = FIRST_BACKOFF_SECONDS
         self._not_before = now + self._backoff_seconds
-        self.tell(f"exporter {what} next_start_in_seconds={self._backoff_seconds:g}")
+        if what != self._told:
+            self.tell(f"exporter {what} next_start_in_seconds={self._backoff_seconds:g}")
+        self._told = what
         self._backoff_seconds = min(2 * self._backoff_seconds, MAX_BACKOFF_SECONDS)
 
 
