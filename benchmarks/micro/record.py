@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from itertools import repeat
 from types import SimpleNamespace
@@ -172,6 +173,7 @@ def a_worker(worker_class: type, tuned: bool) -> Any:
     from gunicorn.glogging import Logger
 
     from gunicorn_autotune.runtime import worker as runtime_worker
+    from gunicorn_autotune.runtime.doors import Doors
     from gunicorn_autotune.runtime.state import Tracked
 
     worker: Any = worker_class.__new__(worker_class)
@@ -181,7 +183,7 @@ def a_worker(worker_class: type, tuned: bool) -> Any:
     worker.age = 1
     worker.autotune = Tracked(worker, 1, 0, a_row(), spawned_at=time.monotonic())
     if tuned:
-        runtime_worker.after_init(worker)
+        runtime_worker.after_init(SimpleNamespace(doors=Doors(worker.log, Counter())), worker)  # type: ignore[arg-type]
     return worker
 
 

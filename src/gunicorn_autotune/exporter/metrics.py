@@ -12,7 +12,7 @@ from enum import Enum
 from gunicorn_autotune.exporter.rows import STATUS_CLASSES
 from gunicorn_autotune.model.decisions import PAIRS, Action, Bottleneck, CapName, Reason
 from gunicorn_autotune.model.snapshot import DURATION_BOUNDS_SECONDS, QUEUE_TIME_BOUNDS_SECONDS, WorkerState
-from gunicorn_autotune.model.status import ExitReason, Mode, Stage
+from gunicorn_autotune.model.status import Door, ExitReason, Mode, Stage
 
 
 class Kind(str, Enum):
@@ -156,6 +156,9 @@ CONTROLLER = (
            unit="seconds"),
     Metric("gunicorn_autotune_errors_total", Kind.COUNTER, "Failed iterations by stage.",
            labels=(Label("stage", _values(Stage)),)),
+    Metric("gunicorn_autotune_door_errors_total", Kind.COUNTER,
+           "Errors of ours held back where Gunicorn calls us, by its name for the place; Gunicorn went on without us.",
+           labels=(Label("door", _values(Door)),)),
 )  # fmt: skip
 
 TABLE = SERVER + CONTROLLER

@@ -15,6 +15,7 @@ from gunicorn_autotune.model.snapshot import (
     QUEUE_TIME_BOUNDS_SECONDS,
     WorkerState,
 )
+from gunicorn_autotune.model.status import WORKER_DOORS
 
 STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
@@ -67,6 +68,8 @@ class BoardReading:
     queue: Buckets = NO_QUEUE_TIMES
     queue_dropped: int = 0
     """Queue-time stamps that could not be believed."""
+    door_errors: tuple[int, ...] = (0,) * len(WORKER_DOORS)
+    """What raised in workers, by WORKER_DOORS."""
 
 
 class Source(Protocol):

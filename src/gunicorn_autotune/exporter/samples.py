@@ -14,7 +14,7 @@ from gunicorn_autotune.exporter import metrics
 from gunicorn_autotune.exporter.rows import STATUS_CLASSES, BoardReading, Buckets, Row, ever_used, live
 from gunicorn_autotune.model.decisions import PAIRS, Bottleneck, CapName
 from gunicorn_autotune.model.snapshot import WorkerState
-from gunicorn_autotune.model.status import ExitReason, Mode, Stage
+from gunicorn_autotune.model.status import WORKER_DOORS, Door, ExitReason, Mode, Stage
 
 Document = dict[str, Any]
 Sample = tuple[tuple[str, ...], Any]
@@ -110,6 +110,14 @@ def _threads(document: Document, reading: BoardReading) -> Iterator[Sample]:
         yield (), threads * sum(row.state in READY_STATES for row in live(reading))
 
 
+def _door_errors(document: Document, reading: BoardReading) -> Iterator[Sample]:
+    counted = at(document, "tally", "door_errors")
+    if isinstance(counted, dict):
+        in_workers = dict(zip(WORKER_DOORS, reading.door_errors, strict=True))
+        for door in Door:
+            yield (door.value,), counted.get(door.value, 0) + in_workers.get(door, 0)
+
+
 def _durations(reading: BoardReading) -> Iterator[tuple[tuple[str, ...], Buckets]]:
     for status, buckets in zip(STATUS_CLASSES, reading.durations, strict=True):
         yield (status,), buckets
@@ -146,6 +154,11 @@ FROM_DOCUMENT: dict[str, Callable[[Document], Iterator[Sample]]] = {
     "gunicorn_autotune_tick_seconds_total": lambda document: _one(at(document, "tally", "tick_seconds")),
     "gunicorn_autotune_last_tick_timestamp_seconds": lambda document: _one(document.get("time")),
     "gunicorn_autotune_errors_total": lambda document: _counts(document, "errors", [s.value for s in Stage]),
+}
+
+FROM_BOTH: dict[str, Callable[[Document, BoardReading], Iterator[Sample]]] = {
+    "gunicorn_threads": _threads,
+    "gunicorn_autotune_door_errors_total": _door_errors,
 }
 
 FROM_BOARD: dict[str, Callable[[BoardReading], Iterator[Sample]]] = {
@@ -187,5 +200,5 @@ def samples(document: Document | None, reading: BoardReading) -> dict[str, list[
     found |= {name: _of_slots(live(reading), figure) for name, figure in FROM_LIVE_SLOT.items()}
     if document is not None:
         found |= {name: list(read(document)) for name, read in FROM_DOCUMENT.items()}
-        found["gunicorn_threads"] = list(_threads(document, reading))
+        found |= {name: list(join(document, reading)) for name, join in FROM_BOTH.items()}
     return found

@@ -61,6 +61,41 @@ class Stage(str, Enum):
     """The flight record; the tick itself went well."""
 
 
+class Door(str, Enum):
+    """Where Gunicorn calls us (`gunicorn_autotune_door_errors_total{door}`), by Gunicorn's own name for the place."""
+
+    SETUP = "setup"
+    MURDER_WORKERS = "murder_workers"
+    TICK = "tick"
+    """Also in murder_workers, the one method that Gunicorn calls once every turn of its loop."""
+    WAIT_FOR_SIGNALS = "wait_for_signals"
+    """`sleep` before Gunicorn 25.1."""
+    MANAGE_WORKERS = "manage_workers"
+    SPAWN_WORKERS = "spawn_workers"
+    KILL_WORKER = "kill_worker"
+    RELOAD = "reload"
+    REEXEC = "reexec"
+    STOP = "stop"
+    BOOT_ERROR = "boot_error"
+    """WORKER_BOOT_ERROR and APP_LOAD_ERROR, asked when a worker is reaped."""
+    ON_RELOAD = "on_reload"
+    PRE_FORK = "pre_fork"
+    CHILD_EXIT = "child_exit"
+    NWORKERS_CHANGED = "nworkers_changed"
+    POST_FORK = "post_fork"
+    POST_WORKER_INIT = "post_worker_init"
+    PRE_REQUEST = "pre_request"
+    POST_REQUEST = "post_request"
+    NOTIFY = "notify"
+    WORKER_EXIT = "worker_exit"
+
+
+WORKER_DOORS = (
+    Door.POST_FORK, Door.POST_WORKER_INIT, Door.PRE_REQUEST, Door.POST_REQUEST, Door.NOTIFY, Door.WORKER_EXIT,
+)  # fmt: skip
+"""Those that Gunicorn opens inside a worker."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who publishes."""
@@ -89,6 +124,8 @@ class Tally:
     """Workers that did not leave in time after they were asked to."""
     exits: Counter[ExitReason] = field(default_factory=Counter)
     errors: Counter[Stage] = field(default_factory=Counter)
+    door_errors: Counter[Door] = field(default_factory=Counter)
+    """What raised in the arbiter; what raised in a worker stands in the rows."""
     limit_changes: Counter[str] = field(default_factory=Counter)
     decisions: Counter[str] = field(default_factory=Counter)
     """Keyed `action/reason`."""

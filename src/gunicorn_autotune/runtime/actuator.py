@@ -81,7 +81,7 @@ def choose_victims(tracked: list[Tracked], count: int) -> list[Tracked]:
         ready = words is None or words[layout.READY_NS] > 0
         if one.exit_reason is not None:
             return (-2, 0, one.age)
-        running = board.activity(words, 0).in_flight + words[layout.QUEUED] if words else -1
+        running = board.activity(words, 0).in_flight + (board.queued(words) or 0) if words else -1
         fat = getattr(one.memory, "uss_bytes", 0)
         return (running if ready else -1, -fat, one.age)
 

@@ -12,8 +12,8 @@ import time
 from typing import Any
 
 from gunicorn_autotune.model.policy import Policy
-from gunicorn_autotune.model.status import Mode
-from gunicorn_autotune.runtime import actuator, commands, compat, hooks, reload, ticker, user_metrics
+from gunicorn_autotune.model.status import Door, Mode
+from gunicorn_autotune.runtime import actuator, boots, commands, compat, hooks, reload, ticker, user_metrics
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.setup import new_autotune
 from gunicorn_autotune.runtime.state import Autotune
@@ -27,26 +27,29 @@ COUNT_BEFORE_UPGRADE = "AUTOTUNE_COUNT_BEFORE_UPGRADE"
 
 
 class AutotuneArbiter:
-    """Mixed in before Gunicorn's own arbiter class; `self.autotune` is our state."""
+    """Mixed in before Gunicorn's own arbiter class; `self.autotune` is our state.
+
+    Each method is a door (doors.py): ours goes through the guard, Gunicorn's own is called bare.
+    """
 
     autotune: Autotune
 
     def murder_workers(self) -> None:
         """Gunicorn calls this exactly once every turn of its loop, and then manage_workers: the tick stands between."""
-        now = time.monotonic()
-        if now - self.autotune.murdered_at >= GUNICORN_LOOP_SECONDS:
-            # Its first call aborts a silent worker, the next kills it: our shorter loop must not shorten its mercy.
-            self.autotune.murdered_at = now
+        through = self.autotune.doors.through
+        if through(Door.MURDER_WORKERS, _murder_due, self.autotune, otherwise=True):
             super().murder_workers()  # type: ignore[misc]
-        ticker.tick(self, self.autotune)
+        through(Door.TICK, ticker.tick, self, self.autotune)
 
     def wait_for_signals(self, timeout: float = 1.0) -> Any:
         """Gunicorn from 25.1 on waits here."""
-        return super().wait_for_signals(timeout=min(timeout, self.autotune.policy.tick_seconds))  # type: ignore[misc]
+        ours = self.autotune.doors.through(Door.WAIT_FOR_SIGNALS, _shorter, self.autotune, timeout, otherwise=timeout)
+        return super().wait_for_signals(timeout=ours)  # type: ignore[misc]
 
     def sleep(self) -> None:
         """Gunicorn before 25.1 waits here."""
-        compat.short_sleep(self, self.autotune.policy.tick_seconds)
+        if not self.autotune.doors.through(Door.WAIT_FOR_SIGNALS, _short_sleep, self, self.autotune, otherwise=False):
+            super().sleep()  # type: ignore[misc]
 
     def manage_workers(self) -> None:
         """Spawn what is missing, choose who leaves; then Gunicorn's own, which terminates the lowest ages.
@@ -56,94 +59,145 @@ class AutotuneArbiter:
         """
         if self.autotune.mode is Mode.ACTIVE and self.autotune.frozen is None:
             self.spawn_workers()
-            actuator.mark_victims(self, self.autotune)
+            self.autotune.doors.through(Door.MANAGE_WORKERS, actuator.mark_victims, self, self.autotune)
         super().manage_workers()  # type: ignore[misc]
 
     def spawn_workers(self) -> None:
         """As Gunicorn's, which sleeps up to 0.1 s after each fork: growing by 8 would hold the loop for 0.4 s."""
         server: Any = self
-        draining = sum(tracked.draining for tracked in actuator.followed(self, self.autotune))
+        through = self.autotune.doors.through
+        missing = through(Door.SPAWN_WORKERS, boots.missing_now, self, self.autotune)
+        if missing is None:
+            super().spawn_workers()  # type: ignore[misc]
+            return
         try:
-            for _ in range(server.num_workers - (len(server.WORKERS) - draining)):
+            for _ in range(missing):
                 server.spawn_worker()
         except OSError as error:
-            if os.getpid() != server.pid or not server.WORKERS:
+            in_arbiter = os.getpid() == server.pid and server.WORKERS
+            if not in_arbiter or not through(
+                Door.SPAWN_WORKERS, boots.contain_failed_fork, self, self.autotune, error, otherwise=False
+            ):
                 raise
-            actuator.roll_back_boot(self, self.autotune, f"fork failed: {error}")
 
     def kill_worker(self, pid: int, sig: int) -> None:
         """Note who was asked to leave, whoever asked. SIGTERM is repeated once a second, as it always was."""
-        if hooks.before_kill(self, self.autotune, pid, sig):
+        if self.autotune.doors.through(Door.KILL_WORKER, hooks.before_kill, self, self.autotune, pid, sig,
+                                       otherwise=True):  # fmt: skip
             super().kill_worker(pid, sig)  # type: ignore[misc]
 
     def setup(self, app: Any) -> None:
         """A reload makes a new configuration here: chain our hooks onto it before it is used."""
         super().setup(app)  # type: ignore[misc]
-        hooks.chain(self, self.autotune)
+        self.autotune.doors.through(Door.SETUP, hooks.chain, self, self.autotune)
 
     def reload(self) -> None:
         """Frozen from the first line: the set doubles for a moment and the counts mean nothing."""
-        tune = self.autotune
-        ticker.publish_frozen(self, tune, "reload")
-        reload.begin(self, tune)
-        tune.acting = True
+        self.autotune.doors.through(Door.RELOAD, _before_reload, self, self.autotune)
         try:
             super().reload()  # type: ignore[misc]
         finally:
-            reload.finish(self, tune)
-            tune.acting = False
-            tune.frozen = None
+            self.autotune.acting, self.autotune.frozen = False, None
+            self.autotune.doors.through(Door.RELOAD, reload.finish, self, self.autotune)
 
     def reexec(self) -> None:
         """USR2: the new master begins with the tuned count, as a reload does, not with the configured one."""
-        environment = self.cfg.env_orig  # type: ignore[attr-defined]
-        environment[COUNT_BEFORE_UPGRADE] = str(reload.standing_target(self, self.autotune))
+        self.autotune.doors.through(Door.REEXEC, _hand_over_count, self, self.autotune)
         try:
             super().reexec()  # type: ignore[misc]
         finally:
-            environment.pop(COUNT_BEFORE_UPGRADE, None)
+            self.autotune.doors.through(Door.REEXEC, _forget_count, self)
 
     def stop(self, graceful: bool = True) -> None:
         """Readers learn at once that this server is leaving."""
-        commands.stop(self.autotune)
-        ticker.publish_frozen(self, self.autotune, "shutdown")
+        self.autotune.doors.through(Door.STOP, _before_stop, self, self.autotune)
         super().stop(graceful)  # type: ignore[misc]
 
     @property
     def WORKER_BOOT_ERROR(self) -> int:  # noqa: N802
         """3, which halts the server; nothing an exit code can equal while others serve."""
-        return self._boot_error(3)
+        return int(self.autotune.doors.through(Door.BOOT_ERROR, _boot_error, self, self.autotune, 3, otherwise=3))
 
     @property
     def APP_LOAD_ERROR(self) -> int:  # noqa: N802
-        """4, likewise."""
-        return self._boot_error(4)
+        """4, as WORKER_BOOT_ERROR."""
+        return int(self.autotune.doors.through(Door.BOOT_ERROR, _boot_error, self, self.autotune, 4, otherwise=4))
 
-    def _boot_error(self, code: int) -> int:
-        server: Any = self
-        in_arbiter = os.getpid() == server.pid
-        contained = in_arbiter and self.autotune.mode is Mode.ACTIVE and actuator.ready_count(self, self.autotune)
-        return NO_EXIT_CODE if contained else code
+
+def _murder_due(tune: Autotune) -> bool:
+    """Its first call aborts a silent worker, the next kills it: our shorter loop must not shorten its mercy."""
+    now = time.monotonic()
+    if now - tune.murdered_at < GUNICORN_LOOP_SECONDS:
+        return False
+    tune.murdered_at = now
+    return True
+
+
+def _shorter(tune: Autotune, timeout: float) -> float:
+    return min(timeout, tune.policy.tick_seconds)
+
+
+def _short_sleep(server: Any, tune: Autotune) -> bool:
+    compat.short_sleep(server, tune.policy.tick_seconds)
+    return True
+
+
+def _before_reload(server: Any, tune: Autotune) -> None:
+    tune.acting = True
+    ticker.publish_frozen(server, tune, "reload")
+    reload.begin(server, tune)
+
+
+def _hand_over_count(server: Any, tune: Autotune) -> None:
+    server.cfg.env_orig[COUNT_BEFORE_UPGRADE] = str(reload.standing_target(server, tune))
+
+
+def _forget_count(server: Any) -> None:
+    server.cfg.env_orig.pop(COUNT_BEFORE_UPGRADE, None)
+
+
+def _before_stop(server: Any, tune: Autotune) -> None:
+    commands.stop(tune)
+    ticker.publish_frozen(server, tune, "shutdown")
+
+
+def _boot_error(server: Any, tune: Autotune, code: int) -> int:
+    contained = os.getpid() == server.pid and tune.mode is Mode.ACTIVE and actuator.ready_count(server, tune)
+    return NO_EXIT_CODE if contained else code
 
 
 def adopt(server: Any, policy: Policy) -> None:
-    """Extend this arbiter. What is missing in this Gunicorn turns us into an observer, said loudly."""
+    """Extend this arbiter, wholly or not at all. A Gunicorn that lacks a name we lean on stays as it is, said loudly.
+
+    Whatever raises here is logged by compat.before_start, and Gunicorn serves on without us.
+    """
     missing = compat.missing_names(server)
     if missing:
         server.log.critical(
             line("observe only: this Gunicorn lacks names we lean on", names=",".join(missing), version=_version())
         )
         return
-    user_metrics.begin()
-    server.autotune = new_autotune(server, policy)
-    hooks.chain(server, server.autotune)
-    _take_over_count(server)
-    hooks.set_first_target(server, server.autotune)
-    server.__class__ = type("Arbiter", (AutotuneArbiter, server.__class__), {})
+    plain = server.__class__, server.num_workers, {name: server.cfg.settings[name].get() for name in hooks.CHAINED}
+    try:
+        _extend(server, policy)
+    except BaseException:
+        server.__class__, server.num_workers = plain[0], plain[1]
+        for name, hook in plain[2].items():
+            server.cfg.set(name, hook)
+        raise
     server.log.info(
         line("ready to tune", mode=policy.mode, min_workers=policy.min_workers, metrics=policy.metrics,
              gunicorn=_version(), worker_class=server.autotune.identity.worker_class)
     )  # fmt: skip
+
+
+def _extend(server: Any, policy: Policy) -> None:
+    user_metrics.begin()
+    server.autotune = new_autotune(server, policy)
+    server.__class__ = type("Arbiter", (AutotuneArbiter, server.__class__), {})
+    hooks.chain(server, server.autotune)
+    _take_over_count(server)
+    hooks.set_first_target(server, server.autotune)
 
 
 def _take_over_count(server: Any) -> None:

@@ -1,4 +1,4 @@
-"""Commands of an operator, carried out: once a tick, never with an exception, each with a line in the log."""
+"""Commands of an operator, carried out: once a tick, each with a line in the log."""
 
 from __future__ import annotations
 
@@ -27,17 +27,12 @@ WHY_NOT = {
 
 
 def tend(server: Any, tune: Autotune, now: float) -> None:
-    """Keep the socket where the policy wants it, and carry out what came in. Never raises."""
-    try:
-        tune.commands.tend(tune.policy.command_socket, now, lambda path, why: _tell(server, path, why))
-        if tune.identity.command_socket != tune.commands.path:
-            tune.identity = replace(tune.identity, command_socket=tune.commands.path)
-        for datagram in tune.commands.receive():
-            tune.commands.answer(datagram.sender, reply_to(server, tune, datagram))
-    except Exception:
-        if "commands" not in tune.faults_logged:
-            tune.faults_logged.add("commands")
-            server.log.exception(line("command socket failed (logged once), Gunicorn serves on"))
+    """Keep the socket where the policy wants it, and carry out what came in."""
+    tune.commands.tend(tune.policy.command_socket, now, lambda path, why: _tell(server, path, why))
+    if tune.identity.command_socket != tune.commands.path:
+        tune.identity = replace(tune.identity, command_socket=tune.commands.path)
+    for datagram in tune.commands.receive():
+        tune.commands.answer(datagram.sender, reply_to(server, tune, datagram))
 
 
 def stop(tune: Autotune) -> None:

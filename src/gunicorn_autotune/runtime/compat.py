@@ -90,9 +90,13 @@ def requests_at_once(server: Any) -> int:
     return int(server.cfg.worker_connections) if kind == OVERLAPPING else 1
 
 
-def threads_waiting(worker: Any) -> int:
-    """Connections a gthread worker has accepted and no thread has taken (concurrent.futures' own queue)."""
-    return int(worker.tpool._work_queue.qsize())
+def threads_waiting(worker: Any) -> Callable[[], int] | None:
+    """How to ask how many connections a gthread worker has accepted and no thread has taken; None: not to be known.
+
+    The queue is concurrent.futures' own; `get_thread_pool` may return a pool that has none.
+    """
+    size = getattr(getattr(getattr(worker, "tpool", None), "_work_queue", None), "qsize", None)
+    return size if callable(size) and isinstance(size(), int) else None
 
 
 def short_sleep(server: Any, seconds: float) -> None:

@@ -40,6 +40,7 @@ class BoardSource:
             durations=tuple(map(_durations, [sums] * len(layout.DURATION_FIRSTS), range(len(layout.DURATION_FIRSTS)))),
             queue=Buckets(tuple(sums[layout.QUEUE_BUCKETS : layout.QUEUE_END]), sums[layout.QUEUE_NS] / 1e9),
             queue_dropped=sums[layout.QUEUE_DROPPED],
+            door_errors=tuple(sums[layout.DOOR_ERRORS : layout.DOOR_ERRORS_END]),
         )
 
 
@@ -55,7 +56,7 @@ def _row(slot: int, words: list[int], now_ns: int, ahead: float) -> Row:
         requests=board.finished(words) if records else None,
         busy_seconds=now.busy_ns / 1e9 if records else None,
         in_flight=now.in_flight if records else None,
-        queued=words[layout.QUEUED] if records else None,
+        queued=board.queued(words) if records else None,
         oldest_request_seconds=(max(0, now_ns - now.oldest_ns) / 1e9 if now.oldest_ns else 0.0) if records else None,
         # A process that was ever read has used some: 0 is a /proc that cannot be read.
         cpu_seconds=words[layout.CPU_NS] / 1e9 or None,

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from gunicorn_autotune.model.readings import known
-from gunicorn_autotune.model.status import ExitReason, Mode
-from gunicorn_autotune.runtime import actuator, compat, flight, in_force, reload, slots, worker, written
+from gunicorn_autotune.model.status import Door, ExitReason, Mode
+from gunicorn_autotune.runtime import actuator, boots, compat, flight, in_force, reload, slots, worker, written
 from gunicorn_autotune.runtime.exporter_process import EXPORTER_SETTINGS
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.setup import identity_of, resolved_max
@@ -32,59 +32,62 @@ def chain(server: Any, tune: Autotune) -> None:
         "worker_exit": lambda server, gone: worker_exit(server, tune, gone),
         "on_reload": lambda server: on_reload(server, tune),
         "nworkers_changed": lambda server, new, old: nworkers_changed(server, tune, new, old),
+        "post_worker_init": lambda new: worker.after_init(tune, new),
     }
-    for name, hook in ours.items():
-        server.cfg.set(name, _chained(server, hook, getattr(server.cfg, name), arity=ARITY[name]))
-    # The app may do a lot in its own post_worker_init: ready means after it.
-    server.cfg.set("post_worker_init", _after(server, worker.after_init, server.cfg.post_worker_init))
+    chained = {name: CHAINED[name](Door(name), tune, ours[name], getattr(server.cfg, name)) for name in CHAINED}
+    for name, hook in chained.items():
+        server.cfg.set(name, hook)
 
 
-ARITY = {"pre_fork": 2, "post_fork": 2, "child_exit": 2, "worker_exit": 2, "nworkers_changed": 3, "on_reload": 1}
+def _on_server(door: Door, tune: Autotune, ours: Callable[..., object], theirs: Callable[..., None]) -> Any:
+    """`ours`, guarded, and then `theirs`, which may fail as it always could.
 
-
-def _chained(
-    server: Any, ours: Callable[..., object], theirs: Callable[..., None], *, arity: int
-) -> Callable[..., None]:
-    """`ours` and then `theirs`. Ours may fail without consequence, theirs as it always could.
-
-    Gunicorn checks the number of arguments by signature, hence no *args.
+    Gunicorn checks the number of arguments by signature, hence no *args here and in the next three.
     """
-    guarded = _guarded(server, ours)
 
-    def one(server: Any) -> None:
-        guarded(server)
+    def hook(server: Any) -> None:
+        tune.doors.through(door, ours, server)
         theirs(server)
 
-    def two(server: Any, worker: Any) -> None:
-        guarded(server, worker)
+    return hook
+
+
+def _on_worker(door: Door, tune: Autotune, ours: Callable[..., object], theirs: Callable[..., None]) -> Any:
+    def hook(server: Any, worker: Any) -> None:
+        tune.doors.through(door, ours, server, worker)
         theirs(server, worker)
 
-    def three(server: Any, new: Any, old: Any) -> None:
-        guarded(server, new, old)
+    return hook
+
+
+def _on_count(door: Door, tune: Autotune, ours: Callable[..., object], theirs: Callable[..., None]) -> Any:
+    def hook(server: Any, new: Any, old: Any) -> None:
+        tune.doors.through(door, ours, server, new, old)
         theirs(server, new, old)
 
-    by_arity: dict[int, Callable[..., None]] = {1: one, 2: two, 3: three}
-    return by_arity[arity]
+    return hook
 
 
-def _after(server: Any, ours: Callable[[Any], None], theirs: Callable[[Any], None]) -> Callable[[Any], None]:
-    guarded = _guarded(server, ours)
+def _in_worker(door: Door, tune: Autotune, ours: Callable[..., object], theirs: Callable[..., None]) -> Any:
+    """`theirs` first: the app may do a lot in its own post_worker_init, and ready means after it."""
 
-    def theirs_then_ours(worker: Any) -> None:
+    def hook(worker: Any) -> None:
         theirs(worker)
-        guarded(worker)
+        tune.doors.through(door, ours, worker)
 
-    return theirs_then_ours
+    return hook
 
 
-def _guarded(server: Any, ours: Callable[..., Any]) -> Callable[..., None]:
-    def call(*arguments: Any) -> None:
-        try:
-            ours(*arguments)
-        except Exception:
-            server.log.exception("autotune: a hook of ours failed, Gunicorn serves on")
-
-    return call
+CHAINED = {
+    "pre_fork": _on_worker,
+    "post_fork": _on_worker,
+    "child_exit": _on_worker,
+    "worker_exit": _on_worker,
+    "on_reload": _on_server,
+    "nworkers_changed": _on_count,
+    "post_worker_init": _in_worker,
+}
+"""Gunicorn's hooks that we take part in, and how ours goes with the user's own."""
 
 
 def worker_exit(server: Any, tune: Autotune, gone: Any) -> None:
@@ -106,6 +109,7 @@ def child_exit(server: Any, tune: Autotune, gone: Any) -> None:
     reason = exit_reason(tune, tracked)
     was_ready = tracked.was_ready or (tracked.row is not None and tracked.row[layout.READY_NS] > 0)
     tune.tally.exits[reason] += 1
+    boots.note_exit(server, tune, tracked, reason)
     slots.release(tune, tracked)
     if reason is ExitReason.ERROR and not was_ready and tune.mode is Mode.ACTIVE and tune.frozen != "shutdown":
         actuator.roll_back_boot(server, tune, f"worker {gone.pid} failed to boot")
@@ -205,6 +209,7 @@ def on_reload(server: Any, tune: Autotune) -> None:
     tune.flight = flight.after_reload(server, tune)
     tune.faults_in_row = 0
     tune.faults_logged.clear()
+    tune.doors.forget_told()
     tune.refused.clear()
     if tune.mode is Mode.ACTIVE:
         # 0: WINCH had asked for none; Gunicorn's setup has just put the configured count there.

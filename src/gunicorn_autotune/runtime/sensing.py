@@ -113,7 +113,7 @@ def _read_worker(
         spawned_at=tracked.spawned_at,
         ready_at=ready_ns / 1e9 if ready_ns else None,
         in_flight=now.in_flight,
-        queued=words[layout.QUEUED],
+        queued=board.queued(words) or 0,
         oldest_request_seconds=max(0, now_ns - now.oldest_ns) / 1e9 if now.oldest_ns else 0.0,
         requests=(finished := board.finished(words)),
         served=finished - tracked.requests_before,

@@ -9,8 +9,9 @@ from typing import Any
 
 import gunicorn_autotune
 from gunicorn_autotune.model.policy import Policy, for_host, with_automatic_max
-from gunicorn_autotune.model.status import Identity, Mode
+from gunicorn_autotune.model.status import Identity, Mode, Tally
 from gunicorn_autotune.runtime import compat, flight, in_force
+from gunicorn_autotune.runtime.doors import Doors
 from gunicorn_autotune.runtime.exporter_process import ExporterProcess
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune
@@ -27,11 +28,14 @@ def new_autotune(server: Any, policy: Policy) -> Autotune:
     scoreboard = board.create(shape)
     if not HAS_PROC:
         server.log.warning(line("observe only: no /proc on this host, so nothing tells its limits or pressure"))
+    tally = Tally()
     tune = Autotune(
         policy=policy,
         mode=Mode(policy.mode) if HAS_PROC else Mode.OBSERVE,
         board=scoreboard,
         identity=identity_of(server),
+        doors=Doors(server.log, tally.door_errors),
+        tally=tally,
         threads=compat.requests_at_once(server),
         records=compat.kind_of(server.worker_class) != compat.UNKNOWN,
         free_slots=list(range(shape.rows)),

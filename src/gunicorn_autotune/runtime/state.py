@@ -12,6 +12,7 @@ from gunicorn_autotune.model.readings import HostReading, MemoryReading, Missing
 from gunicorn_autotune.model.snapshot import Snapshot
 from gunicorn_autotune.model.status import ExitReason, Identity, Mode, Tally
 from gunicorn_autotune.runtime.command_socket import CommandSocket
+from gunicorn_autotune.runtime.doors import Doors
 from gunicorn_autotune.runtime.exporter_process import ExporterProcess
 from gunicorn_autotune.runtime.flight import FlightWriter
 from gunicorn_autotune.scoreboard.board import Board
@@ -69,6 +70,16 @@ class Sums:
 
 
 @dataclass(slots=True)
+class ShortLives:
+    """Workers that crashed soon after their start, before they answered a request (runtime/boots.py)."""
+
+    in_a_row: int = 0
+    last_at: float = 0.0
+    pauses: int = 0
+    no_start_before: float = 0.0
+
+
+@dataclass(slots=True)
 class Autotune:
     """Everything of ours in one arbiter process."""
 
@@ -76,6 +87,7 @@ class Autotune:
     mode: Mode
     board: Board
     identity: Identity
+    doors: Doors
     threads: int
     records: bool
     """Whether the worker class reports its requests."""
@@ -98,6 +110,7 @@ class Autotune:
     held_until: float | None = None
     boot_backoff_until: float | None = None
     boot_failures_in_row: int = 0
+    short_lives: ShortLives = field(default_factory=ShortLives)
     acting: bool = False
     """While we set num_workers ourselves, so that nworkers_changed is not taken for an operator."""
     murdered_at: float = 0.0

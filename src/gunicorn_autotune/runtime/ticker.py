@@ -17,10 +17,11 @@ from gunicorn_autotune.law.due import refused_limits
 from gunicorn_autotune.model.decisions import Action, Decision
 from gunicorn_autotune.model.policy import for_host
 from gunicorn_autotune.model.snapshot import Snapshot
-from gunicorn_autotune.model.status import Mode, Stage, status_document
+from gunicorn_autotune.model.status import Door, Mode, Stage, status_document
 from gunicorn_autotune.runtime import actuator, commands, drains, flight, sensing, slots
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune
+from gunicorn_autotune.scoreboard import layout
 
 FAULTS_BEFORE_FALLBACK = 10
 PUBLISH_SECONDS = 0.45
@@ -61,15 +62,27 @@ def _carry_out(server: Any, tune: Autotune, snapshot: Snapshot, decision: Decisi
 
 
 def _before(server: Any, tune: Autotune, now: float) -> None:
-    """What the loop owes the world beside deciding."""
-    if tune.exporter is not None and tune.exporter.tend(now):
-        tune.tally.exporter_spawns += 1
-    commands.tend(server, tune, now)
-    slots.settle_strays(server, tune)
-    drains.end_overdue(server, tune, now)
+    """What the loop owes the world beside deciding. Each stands alone: one that fails must not cost a decision."""
+    through = tune.doors.through
+    through(Door.TICK, _tend_exporter, tune, now)
+    through(Door.TICK, commands.tend, server, tune, now)
+    through(Door.TICK, slots.settle_strays, server, tune)
+    through(Door.TICK, drains.end_overdue, server, tune, now)
+    through(Door.TICK, _hear_workers, tune)
     tune.frozen = frozen_why(server)
     if tune.held_until is not None and now >= tune.held_until:
         tune.held_until = None
+
+
+def _tend_exporter(tune: Autotune, now: float) -> None:
+    if tune.exporter is not None and tune.exporter.tend(now):
+        tune.tally.exporter_spawns += 1
+
+
+def _hear_workers(tune: Autotune) -> None:
+    failed = [tune.board.row(slot)[layout.DOOR_ERRORS : layout.DOOR_ERRORS_END] for slot in range(tune.slots_used)]
+    if any(map(any, failed)):
+        tune.doors.hear(list(map(sum, zip(*failed, strict=True))))
 
 
 def frozen_why(server: Any) -> str | None:

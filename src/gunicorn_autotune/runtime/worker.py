@@ -12,74 +12,95 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from gunicorn_autotune.model.status import Door
 from gunicorn_autotune.runtime import compat, queue_watch, user_metrics
+from gunicorn_autotune.runtime.doors import Doors
 from gunicorn_autotune.runtime.state import Autotune, Tracked
 from gunicorn_autotune.scoreboard import layout, recorder
 from gunicorn_autotune.scoreboard.recorder import Recorder
 
 
 def after_fork(tune: Autotune, worker: Any) -> None:
-    """Drop what only the arbiter needs; a worker must not keep its siblings' files open."""
-    for tracked in list(tune.tracked.values()):
-        if tracked.probe is not None:
-            tracked.probe.close()
+    """Drop what only the arbiter needs; a worker must not keep its siblings' files open.
+
+    What must work whatever happens to the rest comes first.
+    """
+    tracked: Tracked | None = getattr(worker, "autotune", None)
+    tune.doors.enter_worker(tracked.row if tracked is not None else None)
+    if tracked is not None and tracked.slot is not None:
+        user_metrics.enter_slot(tracked.slot)
+    for name, value in tune.after_reload.items():
+        # Forked in the middle of a reload in batches, whose settings for the moment are not for a worker's life.
+        worker.cfg.set(name, value)
+    for sibling in list(tune.tracked.values()):
+        if sibling.probe is not None:
+            sibling.probe.close()
     if tune.exporter is not None:
         tune.exporter.forget()
     if tune.flight is not None:
         tune.flight.forget()
     tune.commands.forget()
     os.close(tune.board.fd)
-    tracked = worker.autotune
-    for name, value in tune.after_reload.items():
-        # Forked in the middle of a reload in batches, whose settings for the moment are not for a worker's life.
-        worker.cfg.set(name, value)
-    if tracked.slot is not None:
-        user_metrics.enter_slot(tracked.slot)
 
 
-def after_init(worker: Any) -> None:
-    """The app is loaded: record from now on, and tell the arbiter that this worker is ready."""
-    tracked: Tracked = worker.autotune
-    if tracked.row is None:
+def after_init(tune: Autotune, worker: Any) -> None:
+    """The app is loaded: record from now on, and tell the arbiter that this worker is ready.
+
+    A worker that cannot be recorded serves all the same, and must not look as if it booted for ever.
+    """
+    tracked: Tracked | None = getattr(worker, "autotune", None)
+    if tracked is None or tracked.row is None:
         return
+    try:
+        _record(worker, tune.doors, tracked.row)
+        _take_over_max_requests(worker, tracked)
+    finally:
+        recorder.mark_ready(tracked.row, time.monotonic_ns())
+
+
+def _take_over_max_requests(worker: Any, tracked: Tracked) -> None:
+    """Ours comes first, and its replacement before it; Gunicorn's own stays as a backstop.
+
+    Drawn, or workers of one age would all leave in one moment, which is just what we are there to prevent.
+    """
     if tracked.requests_limit is not None:
-        # Ours comes first, and its replacement before it. Should we not get to it, Gunicorn's own still comes. Drawn,
-        # or workers of one age would all leave in one moment, which is just what we are there to prevent.
         worker.max_requests = int((2 + tracked.draw) * tracked.requests_limit)
-    kind = compat.kind_of(type(worker))
-    if kind != compat.UNKNOWN:
-        _record(worker, tracked.row, kind)
-        tracked.row[layout.RECORDS] = 1
-    recorder.mark_ready(tracked.row, time.monotonic_ns())
 
 
 def before_exit(worker: Any) -> None:
     """The worker leaves by itself; with which code shows the exception under way."""
-    tracked: Tracked = worker.autotune
-    if tracked.row is not None:
+    tracked: Tracked | None = getattr(worker, "autotune", None)
+    if tracked is not None and tracked.row is not None:
         leaving = sys.exc_info()[1]
         code = leaving.code if isinstance(leaving, SystemExit) else 1
         recorder.mark_exit(tracked.row, code if isinstance(code, int) else int(code is not None))
 
 
-def _record(worker: Any, row: memoryview, kind: str) -> None:
-    if compat.is_asgi(type(worker)):
-        worker.asgi = recorded_asgi(worker.asgi, recorder.overlapping(row), queue_watch.asgi(worker, row))
+def _record(worker: Any, doors: Doors, row: memoryview) -> None:
+    kind = compat.kind_of(type(worker))
+    if kind == compat.UNKNOWN:
         return
-    if kind == compat.SINGLE:
-        pen = recorder.single(row)
-    elif kind == compat.THREADED:
-        pen = _threaded(worker, row)
+    if compat.is_asgi(type(worker)):
+        worker.asgi = recorded_asgi(worker.asgi, doors, recorder.overlapping(row), queue_watch.asgi(worker, row))
     else:
-        pen = recorder.overlapping(row)
-    _chain_request_hooks(worker, pen, queue_watch.wsgi(worker, row))
+        _chain_request_hooks(worker, doors, _pen(worker, doors, row, kind), queue_watch.wsgi(worker, row))
+    row[layout.RECORDS] = 1
 
 
-def _chain_request_hooks(worker: Any, pen: Recorder, queue: Callable[[Any], None]) -> None:
-    """Put the recorder before the user's own request hooks, in this worker's copy of the configuration."""
+def _pen(worker: Any, doors: Doors, row: memoryview, kind: str) -> Recorder:
+    if kind == compat.SINGLE:
+        return recorder.single(row)
+    return _threaded(worker, doors, row) if kind == compat.THREADED else recorder.overlapping(row)
+
+
+def _chain_request_hooks(worker: Any, doors: Doors, pen: Recorder, queue: Callable[[Any], None]) -> None:
+    """Put the recorder before the user's own request hooks, in this worker's copy of the configuration.
+
+    The guard is written out: these two run for every request, and a call more costs a tenth of the whole.
+    """
     settings = worker.cfg.settings
     their_pre, their_post = worker.cfg.pre_request, worker.cfg.post_request
-    begin, end = pen.begin, pen.end
+    begin, end, failed = pen.begin, pen.end, doors.failed
     # Gunicorn's default hooks do nothing but a debug line; leaving out an idle call pays for half of the recording.
     quiet = settings["pre_request"].get() is settings["pre_request"].default and not _logs_debug(worker)
     silent = settings["post_request"].get() is settings["post_request"].default
@@ -89,23 +110,20 @@ def _chain_request_hooks(worker: Any, pen: Recorder, queue: Callable[[Any], None
             begin(worker, request)
             queue(request)
         except Exception:
-            _log_fault_once(worker)
+            failed(Door.PRE_REQUEST)
         if not quiet:
             their_pre(worker, request)
 
     def post_request(worker: Any, request: Any, environ: Any, response: Any) -> None:
-        end(worker, request, environ, response)
+        try:
+            end(worker, request, environ, response)
+        except Exception:
+            failed(Door.POST_REQUEST)
         if not silent:
             their_post(worker, request, environ, response)
 
     worker.cfg.set("pre_request", pre_request)
-    worker.cfg.set("post_request", end if silent else post_request)
-
-
-def _log_fault_once(worker: Any) -> None:
-    if not getattr(worker, "autotune_faulted", False):
-        worker.autotune_faulted = True
-        worker.log.exception("autotune: could not record a request (logged once), serving goes on")
+    worker.cfg.set("post_request", post_request)
 
 
 def _logs_debug(worker: Any) -> bool:
@@ -113,18 +131,26 @@ def _logs_debug(worker: Any) -> bool:
     return error_log is None or error_log.isEnabledFor(10)
 
 
-def _threaded(worker: Any, row: memoryview) -> Recorder:
+def _threaded(worker: Any, doors: Doors, row: memoryview) -> Recorder:
     """gthread accepts ahead of its threads: keep the depth of that queue in the row, whenever it may have changed."""
     if worker.cfg.threads <= layout.CELL_COUNT:
         pen = recorder.threaded(row)
     else:
         pen = recorder.locked(recorder.overlapping(row))
-    notify = worker.notify
+    notify, failed = worker.notify, doors.failed
+    waiting = compat.threads_waiting(worker)
+    if waiting is None:
+        # A pool of the user's own (get_thread_pool) shows no queue: unknown, which is not none.
+        row[layout.QUEUED] = layout.NOT_READ
+        return pen
     queued = 0
 
     def notify_with_queue() -> None:
         nonlocal queued
-        queued = row[layout.QUEUED] = compat.threads_waiting(worker)
+        try:
+            queued = row[layout.QUEUED] = waiting()
+        except Exception:
+            failed(Door.NOTIFY)
         notify()
 
     def begin(worker: Any, request: Any) -> None:
@@ -132,13 +158,13 @@ def _threaded(worker: Any, row: memoryview) -> Recorder:
         nonlocal queued
         pen.begin(worker, request)
         if queued:
-            queued = row[layout.QUEUED] = compat.threads_waiting(worker)
+            queued = row[layout.QUEUED] = waiting()
 
     def end(worker: Any, request: Any, environ: Any, response: Any) -> None:
         nonlocal queued
         pen.end(worker, request, environ, response)
         if queued:
-            queued = row[layout.QUEUED] = compat.threads_waiting(worker)
+            queued = row[layout.QUEUED] = waiting()
 
     worker.notify = notify_with_queue
     return Recorder(begin, end)
@@ -151,7 +177,7 @@ class _Response:
 
 
 def recorded_asgi(
-    app: Callable[..., Awaitable[None]], pen: Recorder, queue: Callable[[Any], None]
+    app: Callable[..., Awaitable[None]], doors: Doors, pen: Recorder, queue: Callable[[Any], None]
 ) -> Callable[..., Awaitable[None]]:
     """`app` with its HTTP requests recorded.
 
@@ -159,22 +185,25 @@ def recorded_asgi(
     wait for background tasks, and without an access log it gives no status.
     """
 
+    def begin(scope: Any) -> None:
+        pen.begin(None, scope)
+        queue(scope)
+
     async def recorded(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return await app(scope, receive, send)
         response = _Response()
 
         async def observed_send(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                response.status_code = message["status"]
+            if message.get("type") == "http.response.start":
+                response.status_code = message.get("status")
             await send(message)
 
-        pen.begin(None, scope)
+        doors.through(Door.PRE_REQUEST, begin, scope)
         try:
-            queue(scope)
             await app(scope, receive, observed_send)
         finally:
-            pen.end(None, scope, None, response)
+            doors.through(Door.POST_REQUEST, pen.end, None, scope, None, response)
         return None
 
     return recorded

@@ -122,6 +122,11 @@ def activity(words: Sequence[int], now_ns: int) -> Activity:
     return Activity(len(starts), busy, min(starts))
 
 
+def queued(words: Sequence[int]) -> int | None:
+    """Connections the worker accepted that wait for one of its threads; None when its pool does not tell."""
+    return None if words[layout.QUEUED] == layout.NOT_READ else words[layout.QUEUED]
+
+
 def finished(words: Sequence[int]) -> int:
     """Requests answered in the slot: the sum of all its duration buckets."""
     return sum(words[layout.DURATION_BUCKETS : layout.DURATION_END])

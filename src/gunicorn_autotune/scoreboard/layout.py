@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from gunicorn_autotune.model.snapshot import DURATION_BOUNDS_SECONDS, QUEUE_TIME_BOUNDS_SECONDS
+from gunicorn_autotune.model.status import WORKER_DOORS
 
 WORD_BYTES = 8
 LINE_WORDS = 8
@@ -67,7 +68,11 @@ DURATION_END = DURATION_BUCKETS + len(STATUS_CLASSES) * DURATION_BUCKET_COUNT
 DURATION_SUMS = tuple(DURATION_END + index for index in range(len(STATUS_CLASSES)))
 """Sum of the durations of each status class, in nanoseconds."""
 
-ROW_WORDS = -(-(DURATION_END + len(STATUS_CLASSES)) // LINE_WORDS) * LINE_WORDS
+DOOR_ERRORS = DURATION_END + len(STATUS_CLASSES)
+"""What raised in the worker, a word for each of WORKER_DOORS."""
+DOOR_ERRORS_END = DOOR_ERRORS + len(WORKER_DOORS)
+
+ROW_WORDS = -(-DOOR_ERRORS_END // LINE_WORDS) * LINE_WORDS
 _BOUNDS = (0.0, *DURATION_BOUNDS_SECONDS, 2 * DURATION_BOUNDS_SECONDS[-1])
 DURATION_MIDDLES_SECONDS = tuple((low + high) / 2 for low, high in pairwise(_BOUNDS))
 

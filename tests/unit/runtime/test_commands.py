@@ -147,13 +147,3 @@ def test_a_stop_takes_the_path_back(server: Any, tune: Any) -> None:
     commands.stop(tune)
 
     assert (False, "") == (Path(tune.policy.command_socket).exists(), tune.identity.command_socket)
-
-
-def test_a_fault_of_ours_is_logged_once_and_stops_nothing(server: Any, tune: Any) -> None:
-    """First do no harm: the tick goes on."""
-    tune.commands = None
-    for _ in range(3):
-        commands.tend(server, tune, 0.0)
-    tune.commands = CommandSocket()
-
-    assert ["autotune: command socket failed (logged once), Gunicorn serves on"] == server.log.lines

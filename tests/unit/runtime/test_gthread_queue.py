@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from types import SimpleNamespace
 
 from gunicorn_autotune.runtime import worker as runtime_worker
+from gunicorn_autotune.runtime.doors import Doors
 from gunicorn_autotune.scoreboard import board, layout
 
 
@@ -23,7 +25,7 @@ def test_the_thread_that_takes_the_last_queued_connection_says_so():
     try:
         row = found.row(0)
         worker = a_gthread_worker(waiting)
-        pen = runtime_worker._threaded(worker, row)
+        pen = runtime_worker._threaded(worker, Doors(None, Counter()), row)
         worker.notify()
         seen = [row[layout.QUEUED]]
         waiting[0] = 0
@@ -34,3 +36,18 @@ def test_the_thread_that_takes_the_last_queued_connection_says_so():
         found.close()
 
     assert [1, 0] == seen
+
+
+def test_the_queue_of_a_pool_that_shows_none_is_unknown():
+    """get_thread_pool may return any executor: what it holds back is not known, which is not zero."""
+    found = board.create(layout.shape_for(1))
+    try:
+        row = found.row(0)
+        worker = SimpleNamespace(cfg=SimpleNamespace(threads=2), tpool=object(), notify=None)
+        runtime_worker._threaded(worker, Doors(None, Counter()), row)
+        seen = board.queued(row.tolist())
+    finally:
+        row.release()
+        found.close()
+
+    assert seen is None
