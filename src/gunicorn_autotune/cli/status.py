@@ -15,7 +15,8 @@ from gunicorn_autotune.cli.asking import Place, get, parse_place, read_token
 from gunicorn_autotune.cli.status_page import page
 from gunicorn_autotune.cli.style import CommandError, Style
 from gunicorn_autotune.exporter.address import Address
-from gunicorn_autotune.model.policy import ENVIRONMENT_PREFIX, Policy
+from gunicorn_autotune.model.environment import ENVIRONMENT_PREFIX
+from gunicorn_autotune.model.policy import Policy
 
 HELP = "what a running server does, and why"
 METRICS = ENVIRONMENT_PREFIX + "METRICS"

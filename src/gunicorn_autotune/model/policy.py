@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gunicorn_autotune.model.environment import settings_in
 from gunicorn_autotune.model.readings import HostReading, known
 
-ENVIRONMENT_PREFIX = "GUNICORN_AUTOTUNE_"
 _LEAST_LEAK_RATIO = 1.5
 
 
@@ -211,11 +211,17 @@ def policy_from(written: Mapping[str, Any], environment: Mapping[str, str]) -> P
     values: dict[str, Any] = {}
     for name, value in written.items():
         values[name] = _checked(name, name, value)
-    for variable, text in environment.items():
-        if variable.startswith(ENVIRONMENT_PREFIX):
-            name = variable[len(ENVIRONMENT_PREFIX) :].lower()
-            values[name] = _checked(name, variable, text)
+    for variable, name, text in settings_in(environment):
+        values[name] = _checked(name, variable, text)
+    if values.get("max_workers") and "min_workers" not in values:
+        # Our default must not contradict what somebody wrote.
+        values["min_workers"] = min(Policy().min_workers, values["max_workers"])
     return Policy(**values)
+
+
+def names_written(written: Collection[str], environment: Mapping[str, str]) -> frozenset[str]:
+    """The settings that somebody gave a value, in the file or in the environment."""
+    return frozenset([*written, *(name for _, name, _ in settings_in(environment))])
 
 
 def with_automatic_max(policy: Policy, cores: float, memory_bytes: int | None) -> Policy:

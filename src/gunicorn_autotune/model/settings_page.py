@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from gunicorn_autotune.model.policy import ENVIRONMENT_PREFIX, Policy
+from gunicorn_autotune.model.environment import ENVIRONMENT_PREFIX
+from gunicorn_autotune.model.policy import Policy
 
 HEAD = """# Settings
 
@@ -12,7 +13,8 @@ HEAD = """# Settings
 
 In a configuration file: `install(globals(), max_workers=16)`. In the environment, which beats the file:
 `{prefix}MAX_WORKERS=16`. A name that does not exist or a value out of range stops the boot with one line.
-During a reload (HUP) the running settings stay instead, and the line is logged.
+An empty variable counts as not set, and Kubernetes' variables for a Service of that name (`{prefix}PORT=tcp://...`) are
+no settings. During a reload (HUP) the running settings stay instead, and the line is logged.
 
 | setting | default | unit | bounds | what it means |
 |---|---|---|---|---|

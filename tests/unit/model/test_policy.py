@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gunicorn_autotune.model.policy import Policy, PolicyError, policy_from, with_automatic_max
+from gunicorn_autotune.model.policy import Policy, PolicyError, names_written, policy_from, with_automatic_max
 
 NAMES = [spec.name for spec in dataclasses.fields(Policy)]
 
@@ -87,3 +87,47 @@ def test_the_automatic_maximum_fits_the_host(cores: float, memory_bytes: int | N
 def test_a_written_maximum_is_left_alone() -> None:
     """Automatic means 0 only."""
     assert with_automatic_max(Policy(max_workers=3), 64, None).max_workers == 3
+
+
+SERVICE = {
+    "SERVICE_HOST": "10.96.7.7", "SERVICE_PORT": "9877", "SERVICE_PORT_METRICS": "9877", "PORT": "tcp://10.96.7.7:9877",
+    "PORT_9877_TCP": "tcp://10.96.7.7:9877", "PORT_9877_TCP_PROTO": "tcp", "PORT_9877_TCP_PORT": "9877",
+    "PORT_9877_TCP_ADDR": "10.96.7.7",
+}  # fmt: skip
+"""What Kubernetes sets for one Service, after its name."""
+
+
+@pytest.mark.parametrize("name", ["", "METRICS_", "MAX_WORKERS_"])
+def test_kubernetes_variables_for_a_service_of_our_name_are_no_settings(name: str) -> None:
+    """Services gunicorn-autotune, gunicorn-autotune-metrics and gunicorn-autotune-max-workers."""
+    links = {f"GUNICORN_AUTOTUNE_{name}{what}": text for what, text in SERVICE.items()}
+
+    assert policy_from({}, links) == Policy()
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n"])
+def test_an_empty_variable_is_not_set(text: str) -> None:
+    """Compose passes on a variable that nobody filled in; the file's value stays."""
+    environment = {"GUNICORN_AUTOTUNE_MAX_WORKERS": text, "GUNICORN_AUTOTUNE_MODE": text, "GUNICORN_AUTOTUNE_": text}
+
+    assert policy_from({"max_workers": 9}, environment).max_workers == 9
+
+
+@pytest.mark.parametrize("name", ["PORT", "METRICS_PORT", "METRIC", "MAXWORKERS", ""])
+def test_a_slip_is_still_refused(name: str) -> None:
+    """A number in GUNICORN_AUTOTUNE_PORT is somebody who looks for the setting `metrics`."""
+    with pytest.raises(PolicyError, match="no such setting"):
+        policy_from({}, {f"GUNICORN_AUTOTUNE_{name}": "9877"})
+
+
+@pytest.mark.parametrize(("written", "least"), [({"max_workers": 1}, 1), ({"max_workers": 8}, 2), ({}, 2)])
+def test_our_default_minimum_does_not_contradict_a_written_maximum(written: dict[str, int], least: int) -> None:
+    """max_workers=1 alone is one worker, not an error about a minimum that nobody wrote."""
+    assert policy_from(written, {}).min_workers == least
+
+
+def test_names_that_somebody_wrote() -> None:
+    """In the file or in the environment; an empty variable is not written."""
+    environment = {"GUNICORN_AUTOTUNE_MODE": "observe", "GUNICORN_AUTOTUNE_MIN_WORKERS": ""}
+
+    assert names_written({"max_workers": 3}, environment) == {"max_workers", "mode"}
