@@ -177,6 +177,22 @@ class Server:
         workers = self.status()["workers"]
         return [worker["pid"] for worker in workers if not states or worker["state"] in states]
 
+    def workers(self) -> list[int]:
+        """Pids of the worker processes, as the kernel tells; for a Gunicorn without autotune too."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+        exporter = b"gunicorn_autotune.runtime.exporter_main"
+        return [int(child) for child in children if exporter not in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+    def wait_for_workers(self, count: int, seconds: float = DEADLINE_SECONDS) -> list[int]:
+        """Pids once there are `count`, and the app answers."""
+        wait_for(lambda: self.get("/")[0] == 200, f"an answer\n{self.log[-3000:]}", seconds)
+        return wait_for(
+            lambda: pids if len(pids := self.workers()) == count else None,
+            f"{count} workers\n{self.log[-3000:]}",
+            seconds,
+        )
+
     def signal(self, sig: int) -> None:
         """Send a signal to the arbiter."""
         self.process.send_signal(sig)
@@ -210,6 +226,24 @@ def environment(extra: dict[str, str]) -> dict[str, str]:
     """Of a child: ours without settings that would leak in from outside."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith(("GUNICORN", "PROMETHEUS_"))}
     return kept | {"PYTHONPATH": str(APPS), "PYTHONUNBUFFERED": "1"} | extra
+
+
+@contextmanager
+def launched(
+    folder: Path, *arguments: str, env: dict[str, str] | None = None, app: str = "plain:app"
+) -> Iterator[Server]:
+    """Gunicorn with these arguments in `folder`, on ports of its own; whether autotune comes along is up to them."""
+    port, metrics_port = free_port(), free_port()
+    # The control socket of 25.1 and later lies in the home folder.
+    place = {"GUNICORN_AUTOTUNE_METRICS": f"127.0.0.1:{metrics_port}", "HOME": str(folder)}
+    words = command([*arguments, "-b", f"127.0.0.1:{port}", "--graceful-timeout", "5", app])
+    with (folder / "log.txt").open("ab") as log:
+        process = subprocess.Popen(words, cwd=folder, env=environment(place | (env or {})), stdout=log, stderr=log)
+    server = Server(process, folder, port, metrics_port)
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def page(document: Mapping[str, Any], style: Style, trouble: list[str]) -> str:
     lines += [*_header(document, style, gaps), "", *_limits(document, gaps), ""]
     lines += worker_lines(document, style, gaps)
     lines += ["", *_decisions(document, style)]
-    notes = [*_errors(document, style), *gaps.notes(WIDEST), _server_line(document, style)]
+    notes = [*_errors(document, style), *_differences(document), *gaps.notes(WIDEST), _server_line(document, style)]
     return "\n".join([*lines, "", *notes])
 
 
@@ -150,6 +150,12 @@ def _errors(document: Mapping[str, Any], style: Style) -> list[str]:
     if document["version"] != DOCUMENT_VERSION:
         lines.append(f"status document version {document['version']}; this command knows {DOCUMENT_VERSION}: update it")
     return [style.paint("yellow", line) for line in lines]
+
+
+def _differences(document: Mapping[str, Any]) -> list[str]:
+    """How what runs differs from what was written."""
+    sentences = document.get("gunicorn", {}).get("differences", ())
+    return [text for sentence in sentences for text in wrapped(f"note: {sentence}", WIDEST)]
 
 
 def _server_line(document: Mapping[str, Any], style: Style) -> str:

@@ -35,12 +35,17 @@ class Policy:
         "active", "active: decide and act. observe: decide, log and export, never touch a worker. off: plain Gunicorn.",
         choices=("active", "observe", "off"),
     )  # fmt: skip
-    min_workers: int = setting(2, "Never fewer workers than this. With 1, a single slow request blocks the site.",
-                               unit="workers", low=1, high=4096)  # fmt: skip
+    min_workers: int = setting(
+        2, "Never fewer workers than this. With 1, a single slow request blocks the site. Where Gunicorn's `workers` "
+           "is written, that many are started; a written `workers = 1` stays one until min_workers or max_workers is "
+           "written too.",
+        unit="workers", low=1, high=4096,
+    )  # fmt: skip
     max_workers: int = setting(
         0, "Never more workers than this, but for a replacement beside the worker it replaces (recycle_surge). "
            "0: 16 per core + 8, at most one per 32 MiB of the memory limit, at most 512; "
-           "CPU and memory caps keep the count below it. Mind connections: every worker opens its own to the database.",
+           "but not below a written `workers`; CPU and memory caps keep the count below it. Mind connections: every "
+           "worker opens its own to the database.",
         unit="workers", low=0, high=4096,
     )  # fmt: skip
     metrics: str = setting(
@@ -95,7 +100,8 @@ class Policy:
                 "folder. off: none.")  # fmt: skip
     max_requests_owner: str = setting(
         "autotune", "Who keeps Gunicorn's max_requests and max_requests_jitter. autotune: the replacement boots first, "
-        "and a worker leaves by itself only at two to three times its limit. gunicorn: as without us.",
+        "and a worker leaves by itself only at two to three times its limit; a max_requests below 5 stays Gunicorn's. "
+        "gunicorn: as without us.",
         choices=("autotune", "gunicorn"),
     )  # fmt: skip
     recycle_uss_bytes: int = setting(

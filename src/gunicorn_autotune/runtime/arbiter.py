@@ -11,9 +11,20 @@ import os
 import time
 from typing import Any
 
+from gunicorn_autotune.model.intent import Intent
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.status import Door, Mode
-from gunicorn_autotune.runtime import actuator, boots, commands, compat, hooks, reload, ticker, user_metrics
+from gunicorn_autotune.runtime import (
+    actuator,
+    boots,
+    commands,
+    compat,
+    differences,
+    hooks,
+    reload,
+    ticker,
+    user_metrics,
+)
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.setup import new_autotune
 from gunicorn_autotune.runtime.state import Autotune
@@ -149,7 +160,7 @@ def _before_reload(server: Any, tune: Autotune) -> None:
 
 
 def _hand_over_count(server: Any, tune: Autotune) -> None:
-    server.cfg.env_orig[COUNT_BEFORE_UPGRADE] = str(reload.standing_target(server, tune))
+    server.cfg.env_orig[COUNT_BEFORE_UPGRADE] = f"{reload.standing_target(server, tune)}/{tune.written_workers}"
 
 
 def _forget_count(server: Any) -> None:
@@ -179,33 +190,42 @@ def adopt(server: Any, policy: Policy) -> None:
         return
     plain = server.__class__, server.num_workers, {name: server.cfg.settings[name].get() for name in hooks.CHAINED}
     try:
-        _extend(server, policy)
+        meant = _extend(server, policy)
     except BaseException:
         server.__class__, server.num_workers = plain[0], plain[1]
         for name, hook in plain[2].items():
             server.cfg.set(name, hook)
         raise
     server.log.info(
-        line("ready to tune", mode=policy.mode, min_workers=policy.min_workers, metrics=policy.metrics,
+        line("ready to tune", mode=policy.mode, min_workers=meant.policy.min_workers, metrics=policy.metrics,
              gunicorn=_version(), worker_class=server.autotune.identity.worker_class)
     )  # fmt: skip
+    differences.tell(server, server.autotune, meant)
 
 
-def _extend(server: Any, policy: Policy) -> None:
+def _extend(server: Any, policy: Policy) -> Intent:
     user_metrics.begin()
-    server.autotune = new_autotune(server, policy)
+    meant = differences.intended(server, policy)
+    server.autotune = new_autotune(server, meant.policy)
+    server.autotune.written_workers = meant.workers
     server.__class__ = type("Arbiter", (AutotuneArbiter, server.__class__), {})
     hooks.chain(server, server.autotune)
     _take_over_count(server)
     hooks.set_first_target(server, server.autotune)
+    return meant
 
 
 def _take_over_count(server: Any) -> None:
-    """After an upgrade: the count the old master ran with; our bounds still apply."""
-    count = os.environ.pop(COUNT_BEFORE_UPGRADE, "")
+    """After an upgrade: the count the old master ran with, unless another one has been written; our bounds apply."""
+    count, _, before = os.environ.pop(COUNT_BEFORE_UPGRADE, "").partition("/")
+    now = server.autotune.written_workers
     # 0: WINCH had asked the old master for none.
-    if count.isdecimal() and int(count) and server.autotune.mode is Mode.ACTIVE:
+    if count.isdecimal() and int(count) and now in (None, _number(before)) and server.autotune.mode is Mode.ACTIVE:
         actuator.set_target(server, server.autotune, int(count))
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() else None
 
 
 def _version() -> str:

@@ -69,6 +69,33 @@ def before_start(adopt: Callable[[Any], None]) -> None:
     Arbiter.start = start
 
 
+def note_what_is_set() -> None:
+    """From now on a Config remembers which settings were given a value, by a file, a variable or the command line.
+
+    Only so a written `workers = 1` differs from the default: Gunicorn itself forgets who gave a value.
+    """
+    from gunicorn.config import Config
+
+    original = Config.set
+    if hasattr(original, "before_autotune"):
+        return
+
+    def set(self: Any, name: str, value: Any) -> None:
+        original(self, name, value)
+        self.__dict__.setdefault("autotune_was_set", []).append(name)
+
+    set.before_autotune = original  # type: ignore[attr-defined]
+    Config.set = set
+
+
+def written_workers(cfg: Any) -> int | None:
+    """Gunicorn's `workers` if somebody wrote it; None where it is only Gunicorn's default."""
+    workers = int(cfg.workers)
+    in_environment = cfg.env_orig.get("WEB_CONCURRENCY", "").strip() == "1"
+    was_set = in_environment or "workers" in cfg.__dict__.get("autotune_was_set", ())
+    return workers if was_set or workers != 1 else None
+
+
 def kind_of(worker_class: type) -> str:
     """How a worker class runs its requests; UNKNOWN when it does not call the request hooks."""
     if getattr(worker_class, "wsgi_handler", None) is not None:

@@ -7,11 +7,24 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from gunicorn_autotune.model import intent
 from gunicorn_autotune.model.readings import known
 from gunicorn_autotune.model.status import Door, ExitReason, Mode
-from gunicorn_autotune.runtime import actuator, boots, compat, flight, in_force, reload, slots, worker, written
+from gunicorn_autotune.runtime import (
+    actuator,
+    boots,
+    compat,
+    differences,
+    flight,
+    in_force,
+    reload,
+    slots,
+    worker,
+    written,
+)
 from gunicorn_autotune.runtime.exporter_process import EXPORTER_SETTINGS
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.setup import identity_of, resolved_max
@@ -185,7 +198,7 @@ def nworkers_changed(server: Any, tune: Autotune, new: int, old: int | None) -> 
 
 
 def set_first_target(server: Any, tune: Autotune) -> None:
-    """The count Gunicorn was configured with, inside our bounds."""
+    """The count that was written, or Gunicorn's default, inside our bounds."""
     target = within(tune, server.num_workers)
     if tune.mode is Mode.ACTIVE and target != server.num_workers:
         actuator.set_target(server, tune, target)
@@ -193,12 +206,13 @@ def set_first_target(server: Any, tune: Autotune) -> None:
 
 def within(tune: Autotune, workers: int) -> int:
     """`workers` inside the operator's bounds."""
-    return max(tune.policy.min_workers, min(workers, resolved_max(tune.policy)))
+    return intent.within(replace(tune.policy, max_workers=resolved_max(tune.policy)), workers)
 
 
 def on_reload(server: Any, tune: Autotune) -> None:
     """After Gunicorn has read the configuration again, before it spawns the new set."""
-    policy = written.policy
+    meant = differences.intended(server, written.policy)
+    policy = meant.policy
     exporter_changed = any(getattr(policy, name) != getattr(tune.policy, name) for name in EXPORTER_SETTINGS)
     tune.policy = policy
     tune.mode = Mode(policy.mode) if HAS_PROC and policy.mode != "off" else Mode.OBSERVE
@@ -211,9 +225,10 @@ def on_reload(server: Any, tune: Autotune) -> None:
     tune.faults_logged.clear()
     tune.doors.forget_told()
     tune.refused.clear()
+    differences.tell(server, tune, meant)
     if tune.mode is Mode.ACTIVE:
-        # 0: WINCH had asked for none; Gunicorn's setup has just put the configured count there.
-        reload.prepare(server, tune, within(tune, tune.target_before_reload or server.num_workers))
+        reload.prepare(server, tune, within(tune, reload.count_wanted(server, tune, meant.workers)))
+    tune.written_workers = meant.workers
     if exporter_changed and tune.exporter is not None:
         tune.exporter.stop()
         tune.exporter.policy = policy

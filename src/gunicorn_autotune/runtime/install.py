@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from gunicorn_autotune.exporter.address import parse_address
-from gunicorn_autotune.model.policy import policy_from
+from gunicorn_autotune.model.policy import names_written, policy_from
 from gunicorn_autotune.runtime import arbiter, compat, user_metrics, written
 from gunicorn_autotune.runtime.log import line
 
@@ -34,7 +34,8 @@ def install(namespace: dict[str, Any], settings: dict[str, Any]) -> None:
             print(line("reload refused, running settings stay", file=where, error=error), file=sys.stderr, flush=True)
             return
         raise SystemExit(f"gunicorn-autotune: {where}: {error}") from None
-    written.policy = policy
+    written.policy, written.names = policy, names_written(settings, os.environ)
+    compat.note_what_is_set()
     if policy.mode != "off":
         compat.before_start(_adopt)
         user_metrics.prepare(policy)

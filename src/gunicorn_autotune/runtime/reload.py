@@ -29,6 +29,14 @@ def begin(server: Any, tune: Autotune) -> None:
         tune.snapshot = None
 
 
+def count_wanted(server: Any, tune: Autotune, written_workers: int | None) -> int:
+    """The tuned count, unless somebody has written another one for `workers` since the last load."""
+    if written_workers is not None and written_workers != tune.written_workers:
+        return written_workers
+    # 0: WINCH had asked for none; Gunicorn's setup has just put the configured count there.
+    return tune.target_before_reload or int(server.num_workers)
+
+
 def prepare(server: Any, tune: Autotune, target: int) -> None:
     """In on_reload, after the configuration was read and before the spawn: how many workers Gunicorn starts now."""
     server.cfg.set("workers", target)

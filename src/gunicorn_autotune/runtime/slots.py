@@ -11,6 +11,9 @@ from gunicorn_autotune.runtime import user_metrics
 from gunicorn_autotune.runtime.state import Autotune, Tracked
 from gunicorn_autotune.scoreboard import board, layout
 
+LEAST_REQUESTS = 5
+"""Who writes fewer wants a process for each request, or nearly: what one leaves behind is not to meet the next."""
+
 
 def assign(tune: Autotune, worker: Any) -> Tracked:
     """Before the fork: a row for the worker, or none when the board is full (it serves unmeasured)."""
@@ -43,8 +46,14 @@ def _requests_limit(tune: Autotune, worker: Any) -> int | None:
 
     Only in a worker class whose requests we count and Gunicorn counts as well; and not while we only observe.
     """
-    ours = tune.mode is Mode.ACTIVE and tune.records and tune.policy.max_requests_owner == "autotune"
+    ours = keeps_max_requests(tune, worker.cfg.max_requests)
     return int(worker.max_requests) if ours and worker.max_requests < sys.maxsize else None
+
+
+def keeps_max_requests(tune: Autotune, max_requests: int) -> bool:
+    """Whether a worker leaves at the hands of the law instead of at Gunicorn's `max_requests`."""
+    ours = tune.mode is Mode.ACTIVE and tune.records and tune.policy.max_requests_owner == "autotune"
+    return ours and max_requests >= LEAST_REQUESTS
 
 
 def release(tune: Autotune, tracked: Tracked) -> None:

@@ -140,5 +140,9 @@ class Autotune:
     """The last one decided on."""
     refused: dict[str, str] = field(default_factory=dict)
     """Settings that are not obeyed, and why."""
+    written_workers: int | None = None
+    """Gunicorn's `workers` at the last load, if somebody wrote it."""
+    differences: tuple[str, ...] = ()
+    """How what runs differs from what was written, one sentence each."""
     said: tuple[Any, ...] = ()
     """The last change that would have been made; said once in observe mode."""

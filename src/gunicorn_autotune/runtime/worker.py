@@ -63,7 +63,8 @@ def _take_over_max_requests(worker: Any, tracked: Tracked) -> None:
 
     Drawn, or workers of one age would all leave in one moment, which is just what we are there to prevent.
     """
-    if tracked.requests_limit is not None:
+    if tracked.requests_limit is not None and worker.max_requests == tracked.requests_limit:
+        # Another value is one that the user's own hook gave it.
         worker.max_requests = int((2 + tracked.draw) * tracked.requests_limit)
 
 
