@@ -60,7 +60,7 @@ RESOURCES = ("cpu", "memory", "io")
 LIMITED_RESOURCES = ("cpu", "memory")
 STALLS = ("some", "full")
 
-WORKER = Label("worker", bound="slot number: 0 to 2 x max_workers + 7")
+WORKER = Label("worker", bound="slot number, from 0: as many as there were workers at once")
 LISTENER = Label("listener", bound="one per bind address")
 UNREPORTED = "the worker class does not report its requests"
 EMPTY = "slot empty"

@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from gunicorn_autotune.model.policy import Policy
+from gunicorn_autotune.model.policy import MOST_WORKERS, Policy
 
-MOST_WORKERS = 4096
-"""The upper bound of max_workers."""
 BOUNDS = frozenset({"min_workers", "max_workers"})
 
 

@@ -12,6 +12,8 @@ from gunicorn_autotune.model.environment import settings_in
 from gunicorn_autotune.model.readings import HostReading, known
 
 _LEAST_LEAK_RATIO = 1.5
+MOST_WORKERS = 4096
+"""No setting asks for more; the scoreboard has room for twice as many."""
 
 
 class PolicyError(ValueError):
@@ -39,14 +41,14 @@ class Policy:
         2, "Never fewer workers than this. With 1, a single slow request blocks the site. Where Gunicorn's `workers` "
            "is written, that many are started; a written `workers = 1` stays one until min_workers or max_workers is "
            "written too.",
-        unit="workers", low=1, high=4096,
+        unit="workers", low=1, high=MOST_WORKERS,
     )  # fmt: skip
     max_workers: int = setting(
         0, "Never more workers than this, but for a replacement beside the worker it replaces (recycle_surge). "
            "0: 16 per core + 8, at most one per 32 MiB of the memory limit, at most 512; "
            "but not below a written `workers`; CPU and memory caps keep the count below it. Mind connections: every "
            "worker opens its own to the database.",
-        unit="workers", low=0, high=4096,
+        unit="workers", low=0, high=MOST_WORKERS,
     )  # fmt: skip
     metrics: str = setting(
         "127.0.0.1:9877",

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import gunicorn_autotune
-from gunicorn_autotune.model.policy import Policy, for_host, with_automatic_max
+from gunicorn_autotune.model.policy import MOST_WORKERS, Policy, for_host, with_automatic_max
 from gunicorn_autotune.model.status import Identity, Mode, Tally
 from gunicorn_autotune.runtime import compat, flight, in_force
 from gunicorn_autotune.runtime.doors import Doors
@@ -24,8 +24,8 @@ HEALTHY_SECONDS = 30.0
 
 def new_autotune(server: Any, policy: Policy) -> Autotune:
     """Board, identity and exporter of one arbiter; nothing runs yet."""
-    shape = layout.shape_for(resolved_max(policy))
-    scoreboard = board.create(shape)
+    # For the most workers that any reload may allow. What no worker has touched takes no memory.
+    scoreboard = board.create(layout.shape_for(MOST_WORKERS))
     if not HAS_PROC:
         server.log.warning(line("observe only: no /proc on this host, so nothing tells its limits or pressure"))
     tally = Tally()
@@ -38,7 +38,6 @@ def new_autotune(server: Any, policy: Policy) -> Autotune:
         tally=tally,
         threads=compat.requests_at_once(server),
         records=compat.kind_of(server.worker_class) != compat.UNKNOWN,
-        free_slots=list(range(shape.rows)),
         gunicorn=in_force.published(server),
     )
     tune.exporter = new_exporter(server, policy, scoreboard)

@@ -18,13 +18,14 @@ LEAST_REQUESTS = 5
 def assign(tune: Autotune, worker: Any) -> Tracked:
     """Before the fork: a row for the worker, or none when the board is full (it serves unmeasured)."""
     now_ns = time.monotonic_ns()
-    slot = min(tune.free_slots, default=None)
+    slot = _free_slot(tune)
     row = None
     if slot is None:
         tune.tally.unmeasured_workers += 1
         worker.log.error("autotune: scoreboard full rows=%s, worker serves unmeasured", tune.board.shape.rows)
     else:
-        tune.free_slots.remove(slot)
+        if slot in tune.free_slots:
+            tune.free_slots.remove(slot)
         tune.slots_used = max(tune.slots_used, slot + 1)
         tune.board.words[layout.SLOTS_USED] = tune.slots_used
         row = tune.board.row(slot)
@@ -39,6 +40,13 @@ def assign(tune: Autotune, worker: Any) -> Tracked:
     worker.autotune = tracked
     tune.tally.spawns += 1
     return tracked
+
+
+def _free_slot(tune: Autotune) -> int | None:
+    """The lowest slot that a worker has left, else the next one that never had any; None when the board is full."""
+    if tune.free_slots:
+        return min(tune.free_slots)
+    return tune.slots_used if tune.slots_used < tune.board.shape.rows else None
 
 
 def _requests_limit(tune: Autotune, worker: Any) -> int | None:
@@ -78,5 +86,5 @@ def settle_strays(server: Any, tune: Autotune) -> None:
             release(tune, tracked)
     for slot in list(tune.free_slots):
         # Before 25.1 a worker may be reaped, in a signal handler, while the tick is writing its row.
-        if slot < tune.slots_used and tune.board.row(slot)[layout.PID]:
+        if tune.board.row(slot)[layout.PID]:
             board.reclaim(tune.board.row(slot), time.monotonic_ns())

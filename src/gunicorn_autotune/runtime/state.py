@@ -95,6 +95,7 @@ class Autotune:
     tracked: dict[int, Tracked] = field(default_factory=dict)
     """By age at birth, which no two workers share. Changed in place only: old Gunicorns reap in a signal handler."""
     free_slots: list[int] = field(default_factory=list)
+    """Slots that workers have left; those from `slots_used` on never had one."""
     slots_used: int = 0
     sums: Sums = field(default_factory=Sums)
     tally: Tally = field(default_factory=Tally)
