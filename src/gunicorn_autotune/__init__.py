@@ -9,8 +9,10 @@ from typing import Any
 
 from gunicorn_autotune.model.policy import Policy, PolicyError
 from gunicorn_autotune.model.version import VERSION
+from gunicorn_autotune.runtime.reader import refuse_a_slip
 
 __version__ = VERSION
+refuse_a_slip()
 __all__ = ["Policy", "PolicyError", "__version__", "install"]
 
 
@@ -22,6 +24,8 @@ def install(namespace: dict[str, Any], **settings: Any) -> None:
     with one line.
     """
     # Imported late: reading `Policy` in a script must not load Gunicorn.
+    from gunicorn_autotune.runtime import written
     from gunicorn_autotune.runtime.install import install as install_into
 
+    written.installed_in = str(namespace.get("__name__", ""))
     install_into(namespace, settings)

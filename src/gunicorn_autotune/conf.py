@@ -1,13 +1,13 @@
 """The Gunicorn configuration module: `gunicorn -c python:gunicorn_autotune.conf wsgi:app`.
 
-Settings come from the environment: `GUNICORN_AUTOTUNE_MAX_WORKERS=16`. Gunicorn's own command line beats what stands
-here.
+Settings come from the environment: `GUNICORN_AUTOTUNE_MAX_WORKERS=16`. Beneath it lies ./gunicorn.conf.py, which
+Gunicorn reads by itself where there is no `-c`: what stands there wins. Gunicorn's command line beats both.
 """
 
 from gunicorn_autotune import install
+from gunicorn_autotune.runtime import beneath
 
-# Seconds an idle connection of the proxy is kept: longer than the proxy's own, or requests are lost now and then (502).
-# It goes with `keepalive_timeout 4s; keepalive_time 2s;` in nginx's upstream.
-keepalive = 10
-
-install(globals())
+_theirs = beneath.read_theirs()
+if not beneath.they_installed():
+    install(globals())
+globals().update(_theirs | beneath.left_open(_theirs))

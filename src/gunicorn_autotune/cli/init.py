@@ -84,6 +84,8 @@ def _notes(site: Site, style: Style) -> list[str]:
     module = site.app.partition(":")[0].replace(".", "/")
     if not (site.folder / f"{module}.py").is_file() and not (site.folder / module).is_dir():
         notes.append(f"no {module}.py in {site.folder}: is --app {site.app} right?")
+    if (site.folder / "gunicorn.conf.py").exists():
+        notes.append(f"{site.folder}/gunicorn.conf.py is not read beside {CONFIG_NAME}: bring its settings over")
     try:
         user = pwd.getpwnam(site.user)
     except KeyError:

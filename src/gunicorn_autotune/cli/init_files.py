@@ -139,7 +139,8 @@ keepalive = 10
 if "RUNTIME_DIRECTORY" in os.environ:
     control_socket = os.environ["RUNTIME_DIRECTORY"] + "/gunicorn.ctl"
 
-# The worker count is autotune's: at least 2, at most what cores and memory allow. Mind the database: it must take
+# The worker count is autotune's: at least 2, at most what cores and memory allow. A `workers` that you write is what it
+# starts with, and `workers = 1` stays one until you write min_workers or max_workers. Mind the database: it must take
 # max_workers times the connections of one worker. Every setting can also come from the environment, as
 # GUNICORN_AUTOTUNE_MAX_WORKERS=16. To look on first without any change: mode="observe".
 install(globals())

@@ -21,6 +21,7 @@ from gunicorn_autotune.runtime import (
     compat,
     differences,
     hooks,
+    reader,
     reload,
     ticker,
     user_metrics,
@@ -154,6 +155,7 @@ def _short_sleep(server: Any, tune: Autotune) -> bool:
 
 
 def _before_reload(server: Any, tune: Autotune) -> None:
+    reader.forget_conf()
     tune.acting = True
     ticker.publish_frozen(server, tune, "reload")
     reload.begin(server, tune)

@@ -159,13 +159,15 @@ def test_unit_of_this_host_passes_systemd_analyze(folder):
 
 
 def test_notes_tell_what_would_not_work(folder, monkeypatch, capsys):
-    """No such app and no such user: written all the same, since it may be another machine that serves."""
+    """No such app, no such user, a file that is not read any more: written all the same; another machine may serve."""
+    (folder / "gunicorn.conf.py").write_text("workers = 3")
     code = main(["init", "--app", "missing:app", "--user", "nosuchuser"])
     out = capsys.readouterr().out
 
     assert code == 0
     assert f"note: no missing.py in {folder}: is --app missing:app right?" in out
     assert "note: no user nosuchuser on this host" in out
+    assert f"note: {folder}/gunicorn.conf.py is not read beside gunicorn_autotune.conf" in out
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the folders of this user are closed to others anyway")
