@@ -48,8 +48,9 @@ class Settings:
     """PROMETHEUS_MULTIPROC_DIR: the app's own metrics, merged into /metrics; empty for none."""
     healthy_seconds: float = 30.0
     """How long ago the last tick may be for /-/healthy. A HUP holds the arbiter up for Gunicorn's graceful_timeout."""
-    retry_seconds: float = 1.0
-    """First pause after an address that could not be bound; doubles up to 30 s."""
+    retry_seconds: float = 0.5
+    """Pause after an address that could not be bound: after an upgrade the new exporter is there this soon after the
+    old one, however long the two masters lived side by side. An attempt costs some 50 us."""
 
 
 def _wrong(setting: str, value: str, rule: str) -> ValueError:

@@ -19,7 +19,6 @@ __all__ = ["Settings", "Source", "parse_address", "run"]
 IGNORED_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 """They go to the whole foreground process group and mean the arbiter."""
 ADVICE = "'set metrics_bearer_token_file, or bind 127.0.0.1 or unix:/path'"
-MAX_RETRY_SECONDS = 30.0
 NAP_SECONDS = 0.2
 
 
@@ -68,7 +67,7 @@ def _listener(
     settings: Settings, certificate: Certificate | None, tell: Callable[[str], None], life: _Life
 ) -> socket.socket | None:
     """The listening socket, None when our time ended before it could be had."""
-    pause, told = settings.retry_seconds, ""
+    told = ""
     while life.goes_on():
         try:
             if certificate is not None:
@@ -79,6 +78,5 @@ def _listener(
             if why != told:
                 tell(f'exporter: cannot listen address={settings.address} error="{why}" retrying')
             told = why
-        life.nap(pause)
-        pause = min(2 * pause, MAX_RETRY_SECONDS)
+        life.nap(settings.retry_seconds)
     return None

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gunicorn_autotune.exporter import serve
+from gunicorn_autotune.exporter.address import Address, Settings, parse_address
 from tests.server import free_port
 from tests.unit.exporter.running import exporting, fetch
 
@@ -25,6 +27,25 @@ def test_port_taken_is_told_once_and_retried_until_free():
             assert taken == exporter.port
             assert fetch(taken).status == 200
     assert sum(line.startswith("exporter: cannot") for line in exporter.lines) == 1
+
+
+def test_a_port_that_was_taken_for_an_hour_is_asked_for_as_often_as_at_first(monkeypatch: pytest.MonkeyPatch):
+    """Two masters may live side by side for long; the gap in the metrics afterwards is one pause."""
+    pauses: list[float] = []
+
+    def taken(_address: Address) -> socket.socket:
+        if sum(pauses) < 3600:
+            raise OSError("taken")
+        return socket.socket()
+
+    monkeypatch.setattr(serve.listen, "listen", taken)
+    monkeypatch.setattr(serve._Life, "nap", lambda _life, seconds: pauses.append(seconds))
+    settings = Settings(parse_address("127.0.0.1:1"))
+    found = serve._listener(settings, None, lambda _line: None, serve._Life(lambda: True))
+    assert found is not None
+    found.close()
+
+    assert max(pauses) <= 0.5
 
 
 def test_every_interface_means_both_families():
