@@ -49,8 +49,9 @@ def machine_seconds(stat: str) -> float:
 
 
 def tree_seconds(pid: int) -> float:
-    """CPU time of a process and its children, those that have ended and been reaped included."""
-    return sum(process_seconds(Path(f"/proc/{one}/stat").read_text()) for one in (pid, *proc.children(pid)))
+    """CPU time of a process, its children, those that have ended and been reaped included, and its exporter."""
+    tree = (pid, *proc.children(pid), *proc.exporters(pid))
+    return sum(process_seconds(Path(f"/proc/{one}/stat").read_text()) for one in tree)
 
 
 def process_seconds(stat: str) -> float:

@@ -74,7 +74,8 @@ def pids_of(looks: Looks) -> list[int]:
     if looks.group:
         return [int(pid) for pid in Path(looks.group).read_text().split()]
     with contextlib.suppress(psutil.NoSuchProcess):
-        return [looks.pid, *(child.pid for child in psutil.Process(looks.pid).children(recursive=True))]
+        children = psutil.Process(looks.pid).children(recursive=True)
+        return [looks.pid, *(child.pid for child in children), *proc.exporters(looks.pid)]
     return []
 
 

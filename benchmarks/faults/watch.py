@@ -24,7 +24,6 @@ from benchmarks.micro import proc
 from benchmarks.micro.status import get, status
 
 UP = ("idle", "busy")
-EXPORTER = "gunicorn_autotune.runtime.exporter_main"
 
 
 @dataclass(frozen=True)
@@ -117,12 +116,8 @@ def children_of(pid: int) -> int:
 
 
 def exporter_of(pid: int) -> int | None:
-    """The arbiter's child that runs the exporter."""
-    with contextlib.suppress(OSError):
-        for child in proc.children(pid):
-            if EXPORTER in Path(f"/proc/{child}/cmdline").read_text():
-                return child
-    return None
+    """Pid of the exporter of the arbiter `pid`."""
+    return next(iter(proc.exporters(pid)), None)
 
 
 def main(looks: Looks, out: Path) -> None:

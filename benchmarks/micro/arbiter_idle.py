@@ -9,7 +9,6 @@ from benchmarks.demo_server import gunicorn
 from benchmarks.micro import proc
 from benchmarks.micro.options import APPS, Options, Tell
 from benchmarks.micro.report import CaseResult, Goal, Measured
-from benchmarks.micro.status import worker_pids
 
 CONFIG = ["workers = 4"]
 SETTINGS = {"min_workers": 4, "max_workers": 8}
@@ -23,8 +22,7 @@ def measure(options: Options, tell: Tell) -> CaseResult:
         gunicorn(CONFIG, app="hello:app", directory=APPS, path="/") as bare,
         gunicorn(CONFIG, SETTINGS, app="hello:app", directory=APPS, path="/") as tuned,
     ):
-        workers = worker_pids(tuned.metrics_port)
-        (exporter,) = set(proc.children(tuned.pid)) - set(workers)
+        (exporter,) = proc.exporters(tuned.pid)
         watched = {"bare": bare.pid, "autotune": tuned.pid, "exporter": exporter}
         time.sleep(SETTLE_SECONDS if not options.quick else 0.5)
         shares: dict[str, list[float]] = {name: [] for name in watched}

@@ -9,7 +9,7 @@ from benchmarks.demo_server import Server, gunicorn
 from benchmarks.micro import proc
 from benchmarks.micro.options import Options, Tell
 from benchmarks.micro.report import CaseResult, Goal, Measured
-from benchmarks.micro.status import get, worker_pids
+from benchmarks.micro.status import get
 
 CONFIG = ["workers = 4", "preload_app = True"]
 SETTINGS = {"min_workers": 4, "max_workers": 16}
@@ -28,7 +28,7 @@ def measure(options: Options, tell: Tell) -> CaseResult:
             for _ in range(4):
                 get(tuned.metrics_port, "/metrics")
             time.sleep(settle_seconds)
-            (pid,) = set(proc.children(tuned.pid)) - set(worker_pids(tuned.metrics_port))
+            (pid,) = proc.exporters(tuned.pid)
             theirs, ours = proc.memory_bytes(bare.pid), proc.memory_bytes(tuned.pid)
             bare_uss.append(theirs["uss"] / MIB)
             arbiter.append((ours["uss"] - theirs["uss"]) / MIB)
@@ -53,5 +53,6 @@ def measure(options: Options, tell: Tell) -> CaseResult:
 
 
 def pss_of_all(server: Server) -> int:
-    """Of the arbiter and all its children."""
-    return sum(proc.memory_bytes(pid)["pss"] for pid in (server.pid, *proc.children(server.pid)))
+    """Of the arbiter, all its children and the exporter."""
+    pids = (server.pid, *proc.children(server.pid), *proc.exporters(server.pid))
+    return sum(proc.memory_bytes(pid)["pss"] for pid in pids)

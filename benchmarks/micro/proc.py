@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -11,6 +12,16 @@ def children(pid: int) -> list[int]:
     """Pids of the process's children."""
     with open(f"/proc/{pid}/task/{pid}/children") as file:
         return [int(child) for child in file.read().split()]
+
+
+def exporters(arbiter: int) -> list[int]:
+    """Pids of the exporters that say in their command line that they are of this arbiter; they are no children."""
+    title, found = f"metrics exporter of {arbiter}'".encode(), []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdecimal() and title in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+    return found
 
 
 def cpu_seconds(pid: int) -> float:

@@ -123,10 +123,9 @@ async def load(server: Server, calm: Phase, busy: Phase) -> tuple[dict[str, Any]
 
 
 async def watch(server: Server, samples: list[int]) -> None:
-    """Count the workers: all children but the exporter."""
-    others = 1 if server.metrics_port else 0
+    """Count the workers: all children."""
     while True:
-        samples.append(len(proc.children(server.pid)) - others)
+        samples.append(len(proc.children(server.pid)))
         await asyncio.sleep(SAMPLE_SECONDS)
 
 

@@ -31,7 +31,7 @@ class Contender:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.worker = worker_of(server)
-        self.others = [server.pid, *(pid for pid in proc.children(server.pid) if pid != self.worker)]
+        self.others = [server.pid, *proc.exporters(server.pid)]
         """Arbiter and exporter."""
 
     def run(self, seconds: float) -> tuple[float, float]:

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from tests.server import Server
+from tests.server import Server, wait_for
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -18,9 +18,18 @@ def children(pid: int) -> list[int]:
 
 
 def exporter_pid(server: Server) -> int:
-    """The arbiter's child that is not a worker."""
-    workers = set(server.pids())
-    return next(pid for pid in children(server.process.pid) if pid not in workers)
+    """The process whose command line says that it is this arbiter's exporter; its first interpreter has ended."""
+    return wait_for(lambda: exporters_of(server.process.pid) or None, "an exporter")[0]
+
+
+def exporters_of(arbiter: int) -> list[int]:
+    """Pids of the exporters of the arbiter with this pid that have not ended."""
+    title, found = f"metrics exporter of {arbiter}'".encode(), []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdecimal() and title in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+    return found
 
 
 def threads(pid: int) -> int:

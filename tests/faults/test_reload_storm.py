@@ -63,7 +63,7 @@ def test_nothing_piles_up_in_arbiter_and_exporter(tmp_path: Path) -> None:
         for pid, before in held.items():
             wait_for(lambda: _holding(pid).within(before), f"no more threads and files than before: {before}")  # noqa: B023
         grown = resident_bytes(arbiter) - resident
-        wait_for(lambda: len(children(arbiter)) == 3, "two workers and the exporter, and no other child")
+        wait_for(lambda: len(children(arbiter)) == 2, "two workers and no other child")
         server.wait_for_status(lambda status: status["mode"] == "active", "going on as before")
         figures = load.failed, ended(exporter)
 

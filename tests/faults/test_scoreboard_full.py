@@ -34,10 +34,10 @@ def test_a_worker_without_a_row_serves_like_the_others_and_is_the_first_to_leave
                 _operator(server, signal.SIGTTIN, workers, workers + 1)
             server.wait_for_log(f"autotune: scoreboard full rows={ROWS}")
             counted = wait_for(lambda: server.metric("gunicorn_autotune_unmeasured_workers_total"), "the count of it")
-            wait_for(lambda: len(children(server.process.pid)) == ROWS + 2, "all workers and the exporter")
+            wait_for(lambda: len(children(server.process.pid)) == ROWS + 1, "all workers")
             load.answered(ROWS + 1)
             _operator(server, signal.SIGTTOU, ROWS + 1, ROWS)
-            wait_for(lambda: len(children(server.process.pid)) == ROWS + 1, "one worker fewer")
+            wait_for(lambda: len(children(server.process.pid)) == ROWS, "one worker fewer")
             measured = len(server.wait_for_ready(ROWS))
 
     assert (load.failed, counted, measured) == ([], 1, ROWS)

@@ -124,6 +124,7 @@ class AutotuneArbiter:
         """Readers learn at once that this server is leaving."""
         self.autotune.doors.through(Door.STOP, _before_stop, self, self.autotune)
         super().stop(graceful)  # type: ignore[misc]
+        self.autotune.doors.through(Door.STOP, _after_stop, self.autotune)
 
     @property
     def WORKER_BOOT_ERROR(self) -> int:  # noqa: N802
@@ -172,6 +173,11 @@ def _forget_count(server: Any) -> None:
 def _before_stop(server: Any, tune: Autotune) -> None:
     commands.stop(tune)
     ticker.publish_frozen(server, tune, "shutdown")
+
+
+def _after_stop(tune: Autotune) -> None:
+    if tune.exporter is not None:
+        tune.exporter.stop()
 
 
 def _boot_error(server: Any, tune: Autotune, code: int) -> int:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
+import fcntl
 import json
 import os
+import select
+import signal
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from gunicorn_autotune.exporter import multiprocess, serve
@@ -86,7 +92,7 @@ def _durations(sums: list[int], status_class: int) -> Buckets:
 
 
 def main(
-    parent: int,
+    arbiter_fds: list[int],
     board_fd: int,
     rows: int,
     status_bytes: int,
@@ -96,6 +102,9 @@ def main(
     settings: dict[str, str],
 ) -> None:
     """Serve until the arbiter is gone. Never exits with 3 or 4: old Gunicorns read those from any child as "halt"."""
+    os.write(pipe_fd, b"%d\n" % os.getpid())
+    _name_process()
+    _wake_when_closed(pipe_fd)
     source = BoardSource(Board(board_fd, layout.Shape(rows, status_bytes)))
 
     def tell(text: str) -> None:
@@ -108,11 +117,44 @@ def main(
     try:
         _drop_privileges(*user)
         serve.run(
-            source, exporter_settings(settings, healthy_seconds), tell=tell, parent_alive=lambda: os.getppid() == parent
-        )
+            source, exporter_settings(settings, healthy_seconds), tell=tell,
+            parent_alive=_watch(pipe_fd, arbiter_fds),
+        )  # fmt: skip
     except Exception as error:
         tell(f"exporter failed error={type(error).__name__}: {error}")
         raise SystemExit(1) from None
+
+
+COMMAND_NAME = "autotune-export"
+"""In `top` and `ps -e`, 15 characters. Without "gunicorn": scripts count processes by that name."""
+
+
+def _name_process() -> None:
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text(COMMAND_NAME)
+
+
+def _watch(pipe_fd: int, arbiter_fds: list[int]) -> Callable[[], bool]:
+    """Whether the arbiter lives: a pidfd is readable when its process has ended, a pipe errs when nobody can read it.
+
+    Not by getppid: our parent is whoever takes up orphans.
+    """
+    ends = select.poll()
+    ends.register(pipe_fd, 0)
+    for fd in arbiter_fds:
+        ends.register(fd, select.POLLIN)
+    return lambda: not ends.poll(0)
+
+
+def _wake_when_closed(pipe_fd: int) -> None:
+    """Let the kernel send us SIGCONT when the arbiter's end of the pipe closes (fcntl(2), F_SETSIG).
+
+    An exporter that somebody has stopped would keep the port after a killed arbiter; so it wakes up and leaves.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        fcntl.fcntl(pipe_fd, fcntl.F_SETSIG, signal.SIGCONT)
+        fcntl.fcntl(pipe_fd, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(pipe_fd, fcntl.F_SETFL, fcntl.fcntl(pipe_fd, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def exporter_settings(settings: dict[str, str], healthy_seconds: float) -> Settings:

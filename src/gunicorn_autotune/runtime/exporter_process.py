@@ -1,8 +1,9 @@
 """The exporter's process: started, watched and started again from the arbiter, without a thread.
 
 A fresh interpreter, not a fork: it carries none of the app's memory, none of Gunicorn's sockets, and
-prometheus_client never lands in the arbiter. It tells us what happens through a pipe; end of file on it means that
-the process is gone, whoever reaped it.
+prometheus_client never lands in the arbiter. It is no child of ours either: monitors count the arbiter's children and
+take each for a worker, so what we start forks once more and ends. It tells us its pid and what happens through a pipe;
+end of file on it means that the process is gone, whoever reaped it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from subprocess import DEVNULL, Popen  # bound before a preloaded app may let gevent patch the module
 from typing import Any
@@ -24,11 +26,19 @@ MAX_BACKOFF_SECONDS = 60.0
 STABLE_SECONDS = 30.0
 # The arbiter's path comes last: after a USR2 upgrade of `python -m gunicorn` it begins with Gunicorn's own folder,
 # whose `http` package would hide the standard one.
-BOOTSTRAP = (
-    "import json, sys; given = json.loads(sys.argv[1]); "
-    "sys.path += [place for place in given.pop('path') if place not in sys.path]; "
-    "from gunicorn_autotune.runtime.exporter_main import main; main(**given)"
-)
+# At the limit of processes the second fork may fail: an exporter that is a child is better than none.
+BOOTSTRAP = """'gunicorn-autotune: metrics exporter of {arbiter}'
+import json, os, sys
+try:
+    os.fork() and os._exit(0)
+except OSError:
+    pass
+given = json.loads(sys.argv[1])
+sys.path += [place for place in given.pop('path') if place not in sys.path]
+from gunicorn_autotune.runtime.exporter_main import main
+main(**given)
+"""
+"""`ps` shows its first line. Old Gunicorns read exit code 3 or 4 of any child as "halt": the first ends with 0."""
 
 
 class ExporterProcess:
@@ -48,6 +58,7 @@ class ExporterProcess:
         self.healthy_seconds = healthy_seconds
         self.tell = tell
         self.pid = 0
+        """0 until it has told us."""
         self._pipe: int | None = None
         self._pending = b""
         self._started_at = 0.0
@@ -69,14 +80,18 @@ class ExporterProcess:
         return True
 
     def stop(self) -> None:
-        """Ask the running one to leave (SIGTERM); a new one may be started at once."""
+        """Ask the running one to leave, even if somebody has stopped it (SIGSTOP); a new one may be started at once."""
+        self._listen(time.monotonic())  # its pid may be somebody else's once it has ended
         if self.pid:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(self.pid, signal.SIGTERM)
+                os.kill(self.pid, signal.SIGCONT)
+        else:
+            self.forget()  # too young to have told its pid: it leaves when it finds the pipe closed
         self._not_before = 0.0
 
     def forget(self) -> None:
-        """In a forked worker: close our end of the pipe."""
+        """Close our end of the pipe; in a forked worker, so that the arbiter's is the only one."""
         if self._pipe is not None:
             os.close(self._pipe)
             self._pipe = None
@@ -89,14 +104,16 @@ class ExporterProcess:
             ends += os.pipe()
             reader, writer = ends
             os.set_blocking(reader, False)
+            ends += _open_self()
+            given = self._given(writer) | {"arbiter_fds": ends[2:]}
             process = Popen(
-                [sys.executable, "-I", "-c", BOOTSTRAP, json.dumps(self._given(writer))],
-                pass_fds=(self.board.fd, writer),
+                [sys.executable, "-I", "-c", BOOTSTRAP.format(arbiter=os.getpid()), json.dumps(given)],
+                pass_fds=(self.board.fd, *ends[1:]),
                 stdin=DEVNULL,
             )
             # Gunicorn reaps every child; Popen must not wait for a pid that may belong to somebody else by then.
             process.returncode = 0
-            self.pid, self._pipe, self._told = process.pid, ends.pop(0), ""
+            self.pid, self._pipe, self._told, self._pending = 0, ends.pop(0), "", b""
         except Exception as error:
             self._died(now, f"cannot start error={type(error).__name__}: {error}")
         finally:
@@ -107,7 +124,6 @@ class ExporterProcess:
         return {
             # Python ignores entries that are no text, and so do we: some projects put a pathlib.Path there.
             "path": [place for place in sys.path if isinstance(place, str)],
-            "parent": os.getpid(),
             "board_fd": self.board.fd,
             "rows": self.board.shape.rows,
             "status_bytes": self.board.shape.status_bytes,
@@ -136,7 +152,10 @@ class ExporterProcess:
                 return
             *lines, self._pending = (self._pending + chunk).split(b"\n")
             for text in lines:
-                self.tell(text.decode("utf-8", "replace"))
+                if self.pid:
+                    self.tell(text.decode("utf-8", "replace"))
+                else:
+                    self.pid = int(text)
 
     def _died(self, now: float, what: str) -> None:
         if now - self._started_at > STABLE_SECONDS:
@@ -146,6 +165,17 @@ class ExporterProcess:
             self.tell(f"exporter {what} next_start_in_seconds={self._backoff_seconds:g}")
         self._told = what
         self._backoff_seconds = min(2 * self._backoff_seconds, MAX_BACKOFF_SECONDS)
+
+
+def _open_self() -> list[int]:
+    """A descriptor by which the exporter sees our end (pidfd_open(2), Linux 5.3); none where that is not to be had.
+
+    Then the pipe alone must do, whose end it does not see while a child that the app forked holds it open.
+    """
+    try:
+        return [os.pidfd_open(os.getpid())]
+    except (AttributeError, OSError):
+        return []
 
 
 EXPORTER_SETTINGS = (

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import pathlib
+import subprocess
 import sys
+import time
 
 import pytest
 
 from gunicorn_autotune.model.policy import Policy
-from gunicorn_autotune.runtime import exporter_process
+from gunicorn_autotune.runtime import exporter_main, exporter_process
 from gunicorn_autotune.runtime.exporter_process import ExporterProcess
 from gunicorn_autotune.scoreboard import board, layout
 
@@ -80,7 +82,7 @@ def test_entries_of_sys_path_that_are_no_text_are_left_out(keeper, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path, pathlib.Path("/tmp"), None, b"/tmp", 7])
     keeper.tend(1.0)
 
-    assert keeper.pid
+    assert keeper._pipe
     assert all(isinstance(place, str) for place in keeper._given(0)["path"])
 
 
@@ -91,3 +93,40 @@ def test_a_pipe_that_the_app_closed_counts_as_the_exporters_end(keeper, told):
     keeper.tend(1.1)
 
     assert "exporter ended" in told[-1]
+
+
+def test_the_exporter_tells_its_pid_and_is_no_child(keeper):
+    """What was started forks once more and ends with 0; the exporter itself has another parent, an init perhaps."""
+    keeper.tend(1.0)
+    deadline = time.monotonic() + 30
+    while not keeper.pid and time.monotonic() < deadline:
+        keeper.tend(1.0)
+        time.sleep(0.02)
+    parent = pathlib.Path(f"/proc/{keeper.pid}/stat").read_text().rpartition(")")[2].split()[1]
+
+    assert int(parent) != os.getpid()
+    assert pathlib.Path(f"/proc/{keeper.pid}/comm").read_text().strip() == "autotune-export"
+
+
+def test_a_stray_child_that_holds_the_pipe_open_does_not_hide_the_arbiters_end():
+    """A child that the app forks in the arbiter inherits the pipe; the pidfd tells all the same."""
+    reader, writer = os.pipe()
+    with subprocess.Popen(["sleep", "60"]) as arbiter:
+        watched = exporter_main._watch(writer, [os.pidfd_open(arbiter.pid)])
+        before = watched()
+        arbiter.kill()
+
+    assert (before, watched()) == (True, False)
+    os.close(reader)
+    os.close(writer)
+
+
+def test_without_a_pidfd_the_pipe_tells():
+    """Old kernels have none."""
+    reader, writer = os.pipe()
+    watched = exporter_main._watch(writer, [])
+    before = watched()
+    os.close(reader)
+
+    assert (before, watched()) == (True, False)
+    os.close(writer)
