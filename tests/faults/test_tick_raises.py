@@ -75,16 +75,24 @@ def test_a_gunicorn_without_the_names_we_lean_on_serves_untuned(tmp_path: Path) 
     assert answer == 200
 
 
-def test_an_adoption_that_fails_leaves_gunicorn_as_it_is(tmp_path: Path) -> None:
-    """Even our very first step may fail: logged, and Gunicorn starts without us."""
-    config = """
-from gunicorn_autotune.scoreboard import board
-def broken(shape):
-    raise MemoryError("no board on purpose")
-board.create = broken
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [("scoreboard.board", "create"), ("runtime.hooks", "chain"), ("runtime.hooks", "set_first_target")],
+)
+def test_an_adoption_that_fails_leaves_gunicorn_as_it_is(module: str, function: str, tmp_path: Path) -> None:
+    """Wholly or not at all: logged, and Gunicorn starts without us, with its own hooks, workers and max_requests."""
+    config = f"""
+workers, max_requests = 3, 100
+import gunicorn_autotune.{module} as broken
+def fails(*args):
+    raise MemoryError("on purpose")
+broken.{function} = fails
+def post_worker_init(worker):
+    print("max_requests", worker.max_requests, "ours", hasattr(worker, "autotune"), flush=True)
 """
     with serving(tmp_path, config, ready=False) as server:
         server.wait_for_log("autotune: could not start, Gunicorn serves on without it")
+        server.wait_for_log("max_requests 100 ours False", 3)
         answer = wait_for(lambda: server.get("/")[0], "an answer")
 
     assert answer == 200
