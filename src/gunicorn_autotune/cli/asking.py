@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import ssl
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from gunicorn_autotune.exporter.address import Address, parse_address
 
 TIMEOUT_SECONDS = 5.0
 LARGEST_ANSWER_BYTES = 64 << 20
+PAGE = re.compile("/(status.json|metrics)$")
 _ANY_HOST = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 """A server that listens on every interface is asked on loopback."""
 
@@ -71,7 +73,7 @@ def _from_url(text: str) -> Place:
         raise ValueError(text)
     host = _ANY_HOST.get(parts.hostname or "", parts.hostname or "")
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    return Place(Address(host, port), parts.scheme == "https", parts.path.removesuffix("/status.json").rstrip("/"))
+    return Place(Address(host, port), parts.scheme == "https", PAGE.sub("", parts.path).rstrip("/"))
 
 
 def read_token(path: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from gunicorn_autotune.cli.asking import Place, get
 from gunicorn_autotune.cli.finding import Check, Finding, Host, fail, ok, warn
 from gunicorn_autotune.cli.style import CommandError, bytes_text, figure
-from gunicorn_autotune.exporter.address import Address, is_private, parse_address
+from gunicorn_autotune.exporter.address import Address, first_choice, is_private, parse_address
 from gunicorn_autotune.model.readings import Missing, ProcessReading, Reading, Unlimited
 from gunicorn_autotune.sensors import listeners, memory, process
 
@@ -24,7 +24,7 @@ def check_metrics(host: Host) -> Finding | None:
     """Whether the exporter could listen."""
     if host.policy.metrics == "off":
         return ok("off: no exporter, no status")
-    address = parse_address(host.policy.metrics)
+    address = parse_address(first_choice(host.policy.metrics))
     if address.path:
         return _check_metrics_path(Path(address.path))
     taken = _why_not_bound(address)

@@ -14,6 +14,7 @@ from gunicorn_autotune.cli.finding import Host
 from gunicorn_autotune.cli.probe import FILE, Probe, check_location, probe
 from gunicorn_autotune.cli.status import parse_document, read_status
 from gunicorn_autotune.cli.style import CommandError
+from gunicorn_autotune.exporter.address import AUTO, first_choice
 from gunicorn_autotune.nginx.gunicorn import CONCURRENT, SETTINGS, Gunicorn
 from gunicorn_autotune.runtime.compat import OVERLAPPING
 from gunicorn_autotune.sensors.cgroup import find_cgroup, read_host
@@ -75,7 +76,7 @@ def _from_document(document: Mapping[str, Any], told: Mapping[str, Any]) -> Guni
         kind=_kind(told["kind"]),
         values=values,
         origins=dict.fromkeys(sorted(changed), origin),
-        policy=document["policy"] | {"max_workers": _most_workers(document)},
+        policy=document["policy"] | {"max_workers": _most_workers(document), "metrics": _metrics(document)},
         status=document,
     )
 
@@ -128,7 +129,7 @@ def _policy(found: Probe, location: str) -> dict[str, Any] | None:
         return None
     cgroups = find_cgroup(ROOT)
     host = Host(ROOT, location, found, cgroups, read_host(cgroups))
-    return found.policy | {"max_workers": host.max_workers}
+    return found.policy | {"max_workers": host.max_workers, "metrics": first_choice(found.policy["metrics"])}
 
 
 def _told(place: Place, document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -154,3 +155,10 @@ def _listening(document: Mapping[str, Any]) -> list[str]:
 def _most_workers(document: Mapping[str, Any]) -> int:
     """max_workers as the server itself resolved it, which may run in another cgroup than we do."""
     return int(document["policy"]["max_workers"] or document["caps"].get("config_max", 0) or document["target"])
+
+
+def _metrics(document: Mapping[str, Any]) -> str:
+    """The setting `metrics`; of `auto`, what it came to."""
+    written = str(document["policy"]["metrics"])
+    found = document["server"].get("metrics") if written == AUTO else ""
+    return str(parse_place(str(found), "metrics").address) if found else first_choice(written)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gunicorn_autotune.cli.probe import CMD_ARGS, COMMAND_LINE, FILE
-from gunicorn_autotune.exporter.address import parse_address
+from gunicorn_autotune.exporter.address import check_setting
 from gunicorn_autotune.model.policy import policy_from
 from gunicorn_autotune.runtime import in_force
 
@@ -98,8 +98,7 @@ def _policy(written: list[dict[str, Any]]) -> dict[str, Any] | None:
     if not written:
         return None
     policy = policy_from(written[-1], os.environ)
-    if policy.metrics != "off":
-        parse_address(policy.metrics)
+    check_setting(policy.metrics)
     return {name: getattr(policy, name) for name in policy.__slots__}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from gunicorn_autotune.cli.asking import Place, get, parse_place, read_token
 from gunicorn_autotune.cli.status_page import page
 from gunicorn_autotune.cli.style import CommandError, Style
-from gunicorn_autotune.exporter.address import Address
+from gunicorn_autotune.exporter.address import Address, first_choice
 from gunicorn_autotune.model.environment import ENVIRONMENT_PREFIX
 from gunicorn_autotune.model.policy import Policy
 
@@ -68,7 +68,7 @@ def place_of(url: str | None, path: str | None, environment: Mapping[str, str]) 
         return Place(Address(path=path.removeprefix("unix:")))
     if url is not None:
         return parse_place(url, "--url")
-    place = parse_place(environment.get(METRICS) or Policy().metrics, METRICS)
+    place = parse_place(first_choice(environment.get(METRICS) or Policy().metrics), METRICS)
     return Place(place.address, tls=bool(environment.get(METRICS + "_CERT_FILE")) and not place.address.path)
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+OFF, AUTO = "off", "auto"
+AUTO_HOST, AUTO_PORTS = "127.0.0.1", range(9877, 9897)
+"""`auto`: the first of these that nobody has, so that each of several servers on a host finds one."""
 UNIX_PATH_BYTES = 107
 """sun_path of sockaddr_un (unix(7)) less its end mark."""
 TCP = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^\[\]:/\s]*)):(?P<port>[0-9]{1,5})")
@@ -41,6 +45,13 @@ class Settings:
     """Everything the exporter's process is told at its start."""
 
     address: Address
+    """What somebody wrote; with `others`, the first choice."""
+    others: Callable[[], Iterable[Address]] | None = None
+    """In this order, when `address` cannot be had. None: it was written, and is never changed."""
+    patience_seconds: float = 0.0
+    """How long `address` is waited for before `others`: this server had it before, and it is about to be free again."""
+    predecessor_pid: int = 0
+    """The old master of an upgrade: while it lives, `address` is waited for."""
     cert_file: str = ""
     key_file: str = ""
     bearer_token_file: str = ""
@@ -77,8 +88,19 @@ def parse_address(text: str, setting: str = "metrics") -> Address:
     if match is None and BARE_IPV6.fullmatch(text):
         raise _wrong(setting, text, "an IPv6 address stands in brackets, as [::1]:9877")
     if match is None:
-        raise _wrong(setting, text, "must be HOST:PORT, [IPV6]:PORT, :PORT, unix:/path or off")
+        raise _wrong(setting, text, "must be HOST:PORT, [IPV6]:PORT, :PORT, unix:/path, auto or off")
     port = int(match["port"])
     if port > 65535:
         raise _wrong(setting, text, "the port must be at most 65535")
     return Address(host=match["v6"] or match["host"] or "", port=port)
+
+
+def check_setting(text: str) -> None:
+    """A ValueError of one line unless `text` is a value for the setting `metrics`."""
+    if text not in (OFF, AUTO):
+        parse_address(text)
+
+
+def first_choice(text: str) -> str:
+    """Where an exporter with this setting listens if it can."""
+    return f"{AUTO_HOST}:{AUTO_PORTS[0]}" if text == AUTO else text

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import signal
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from gunicorn_autotune.exporter import listen
-from gunicorn_autotune.exporter.address import Settings, is_private, parse_address
+from gunicorn_autotune.exporter.address import Address, Settings, is_private, parse_address
 from gunicorn_autotune.exporter.credentials import Certificate
+from gunicorn_autotune.exporter.place import Place, Places
 from gunicorn_autotune.exporter.rows import Source
 from gunicorn_autotune.exporter.server import Server
 
@@ -41,42 +41,48 @@ class _Life:
             time.sleep(NAP_SECONDS)
 
 
-def run(source: Source, settings: Settings, tell: Callable[[str], None], parent_alive: Callable[[], bool]) -> None:
+def run(
+    source: Source, settings: Settings, tell: Callable[[str], None], parent_alive: Callable[[], bool],
+    listening: Callable[[Address, str], None] = lambda address, url: None,
+) -> None:  # fmt: skip
     """Serve until SIGTERM or the parent's end, then return. Call it from the main thread of its own process.
 
-    An address that is taken, a certificate that is not there yet: told once, tried again until it works.
+    An address that is taken, a certificate that is not there yet: told once, tried again until it works. `listening`
+    hears the address that was had, and its URL.
     """
     life = _Life(parent_alive)
     for number in IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, life.end)
     certificate = Certificate(settings.cert_file, settings.key_file) if settings.cert_file else None
-    listener = _listener(settings, certificate, tell, life)
-    if listener is None:
+    place = _place(settings, certificate, tell, life)
+    if place is None:
         return
-    own_file = listen.identity(listener)
-    with Server(listener, source, settings, certificate, tell) as server:
-        tell(f"exporter listening address={listen.url(settings.address, listener, certificate is not None)}")
-        if not is_private(settings.address) and server.token is None:
-            tell(f"exporter: open to the network without a token address={settings.address} advice={ADVICE}")
+    own_file = listen.identity(place.listener)
+    with Server(place.listener, source, settings, certificate, tell) as server:
+        url = listen.url(place.address, place.listener, certificate is not None)
+        listening(place.address, url)
+        instead = f' instead_of={settings.address} error="{place.why_not_first}"' if place.why_not_first else ""
+        tell(f"exporter listening address={url}{instead}")
+        if not is_private(place.address) and server.token is None:
+            tell(f"exporter: open to the network without a token address={place.address} advice={ADVICE}")
         server.serve_while(life.goes_on)
     listen.remove_own(own_file)
 
 
-def _listener(
+def _place(
     settings: Settings, certificate: Certificate | None, tell: Callable[[str], None], life: _Life
-) -> socket.socket | None:
-    """The listening socket, None when our time ended before it could be had."""
-    told = ""
+) -> Place | None:  # fmt: skip
+    """Where to listen, None when our time ended before a place could be had."""
+    told, places = "", Places(settings, time.monotonic())
     while life.goes_on():
         try:
             if certificate is not None:
                 certificate.context()
-            return listen.listen(settings.address)
+            return places.take(time.monotonic())
         except OSError as error:
-            why = (error.strerror or str(error)).partition(" (while")[0]
-            if why != told:
-                tell(f'exporter: cannot listen address={settings.address} error="{why}" retrying')
-            told = why
+            if str(error) != told:
+                tell(f'exporter: cannot listen address={settings.address} error="{places.why_not(error)}" retrying')
+            told = str(error)
         life.nap(settings.retry_seconds)
     return None

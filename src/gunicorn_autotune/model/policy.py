@@ -51,8 +51,10 @@ class Policy:
         unit="workers", low=0, high=MOST_WORKERS,
     )  # fmt: skip
     metrics: str = setting(
-        "127.0.0.1:9877",
-        "Where the exporter listens: HOST:PORT, unix:/path, or off.",
+        "auto",
+        "Where the exporter listens: HOST:PORT, unix:/path, or off. auto: 127.0.0.1:9877, or where another server has "
+        "that, the first free port up to 9896; the log and `gunicorn-autotune status` tell it. Write an address for a "
+        "Prometheus that must find it.",
     )
     metrics_cert_file: str = setting("", "TLS certificate (PEM) of the exporter; needs metrics_key_file.")
     metrics_key_file: str = setting("", "TLS private key (PEM) of the exporter.")

@@ -108,6 +108,10 @@ class Identity:
     started_unix_seconds: float
     command_socket: str = ""
     """Where commands are taken; empty for nowhere."""
+    name: str = ""
+    """Gunicorn's proc_name: `-n`, else the app's."""
+    metrics: str = ""
+    """URL of /metrics, which `metrics = "auto"` alone does not tell; empty while no exporter listens."""
 
 
 @dataclass(slots=True)

@@ -35,7 +35,8 @@ GUNICORN_LOOP_SECONDS = 0.9
 NO_EXIT_CODE = -1
 """Not None: that is what Gunicorn compares for a worker that died by a signal."""
 COUNT_BEFORE_UPGRADE = "AUTOTUNE_COUNT_BEFORE_UPGRADE"
-"""Environment variable from an old master to the new one; not among those that are settings."""
+METRICS_BEFORE_UPGRADE = "AUTOTUNE_METRICS_BEFORE_UPGRADE"
+"""Environment variables from an old master to the new one; not among those that are settings."""
 
 
 class AutotuneArbiter:
@@ -113,12 +114,12 @@ class AutotuneArbiter:
             self.autotune.doors.through(Door.RELOAD, reload.finish, self, self.autotune)
 
     def reexec(self) -> None:
-        """USR2: the new master begins with the tuned count, as a reload does, not with the configured one."""
-        self.autotune.doors.through(Door.REEXEC, _hand_over_count, self, self.autotune)
+        """USR2: the new master begins with the tuned count, as a reload does, and waits for our address for metrics."""
+        self.autotune.doors.through(Door.REEXEC, _hand_over, self, self.autotune)
         try:
             super().reexec()  # type: ignore[misc]
         finally:
-            self.autotune.doors.through(Door.REEXEC, _forget_count, self)
+            self.autotune.doors.through(Door.REEXEC, _forget_hand_over, self)
 
     def stop(self, graceful: bool = True) -> None:
         """Readers learn at once that this server is leaving."""
@@ -162,12 +163,14 @@ def _before_reload(server: Any, tune: Autotune) -> None:
     reload.begin(server, tune)
 
 
-def _hand_over_count(server: Any, tune: Autotune) -> None:
+def _hand_over(server: Any, tune: Autotune) -> None:
     server.cfg.env_orig[COUNT_BEFORE_UPGRADE] = f"{reload.standing_target(server, tune)}/{tune.written_workers}"
+    server.cfg.env_orig[METRICS_BEFORE_UPGRADE] = tune.exporter.kept if tune.exporter is not None else ""
 
 
-def _forget_count(server: Any) -> None:
+def _forget_hand_over(server: Any) -> None:
     server.cfg.env_orig.pop(COUNT_BEFORE_UPGRADE, None)
+    server.cfg.env_orig.pop(METRICS_BEFORE_UPGRADE, None)
 
 
 def _before_stop(server: Any, tune: Autotune) -> None:
@@ -219,6 +222,7 @@ def _extend(server: Any, policy: Policy) -> Intent:
     server.__class__ = type("Arbiter", (AutotuneArbiter, server.__class__), {})
     hooks.chain(server, server.autotune)
     _take_over_count(server)
+    server.autotune.exporter.inherit(os.environ.pop(METRICS_BEFORE_UPGRADE, ""), server.master_pid)
     hooks.set_first_target(server, server.autotune)
     return meant
 

@@ -27,7 +27,8 @@ OFF, AUTO = "off", "auto"
 MOST_AT_ONCE = 16
 LOOK_SECONDS = 5.0
 """How often a path that was taken is tried again, and one of ours looked after."""
-OWN_NAME = re.compile(r"([0-9]{1,9})\.sock")
+OWN_NAME = re.compile(r"(?:metrics-)?([0-9]{1,9})\.sock")
+"""`metrics-PID.sock` is an exporter's that found no free port."""
 CREDENTIALS = struct.Struct("=iII")
 """struct ucred of unix(7): pid, uid, gid."""
 # Linux alone has them; elsewhere the mode of the file is the only guard.

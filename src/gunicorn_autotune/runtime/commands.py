@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,9 @@ WHY_NOT = {
     Mode.OBSERVE: "mode is observe: this server changes no worker; see its setting `mode`",
     Mode.FALLBACK: "mode is fallback: autotune failed repeatedly and changes no worker until the next HUP; see the log",
 }
+
+MOST_LISTENERS = 100
+"""In the reply to a ping, which is one datagram."""
 
 
 def tend(server: Any, tune: Autotune, now: float) -> None:
@@ -54,11 +58,25 @@ def reply_to(server: Any, tune: Autotune, datagram: Datagram) -> dict[str, Any]:
         _admit(datagram)
         command = parse_command(datagram.data)
         if isinstance(command, Ping):
-            return {"ok": True, "pid": os.getpid(), "mode": mode_now(tune).value}
+            return _about(server, tune)
         return _recycle(server, tune, command, datagram)
     except CommandRefused as refusal:
         _note_refusal(server, tune, datagram, refusal)
         return {"ok": False, "error": str(refusal)}
+
+
+def _about(server: Any, tune: Autotune) -> dict[str, Any]:
+    """Which server this is, for whoever looks for one among several."""
+    listeners = [re.sub("^https?://", "", str(listener)) for listener in server.LISTENERS[:MOST_LISTENERS]]
+    return {
+        "ok": True,
+        "pid": os.getpid(),
+        "mode": mode_now(tune).value,
+        "name": tune.identity.name,
+        "bind": listeners,
+        "metrics": tune.identity.metrics,
+        "workers": len(server.WORKERS),
+    }
 
 
 def _admit(datagram: Datagram) -> None:

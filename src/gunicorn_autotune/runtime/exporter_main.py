@@ -10,17 +10,30 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from gunicorn_autotune.exporter import multiprocess, serve
-from gunicorn_autotune.exporter.address import Settings, parse_address
+from gunicorn_autotune.exporter.address import (
+    AUTO,
+    AUTO_HOST,
+    AUTO_PORTS,
+    Address,
+    Settings,
+    first_choice,
+    parse_address,
+)
 from gunicorn_autotune.exporter.rows import BoardReading, Buckets, Row
 from gunicorn_autotune.model.printable import printable
 from gunicorn_autotune.model.snapshot import WorkerState
+from gunicorn_autotune.runtime import command_socket
+from gunicorn_autotune.runtime.exporter_process import LISTENING
 from gunicorn_autotune.scoreboard import board, layout
 from gunicorn_autotune.scoreboard.board import Board
+
+KEPT_PATIENCE_SECONDS = 5.0
+"""How long an address we had before is waited for; an exporter that is told to leave takes a second at most."""
 
 
 class BoardSource:
@@ -100,26 +113,37 @@ def main(
     user: list[int],
     healthy_seconds: float,
     settings: dict[str, str],
+    kept: str,
+    predecessor_pid: int,
 ) -> None:
-    """Serve until the arbiter is gone. Never exits with 3 or 4: old Gunicorns read those from any child as "halt"."""
+    """Serve until the arbiter is gone. `kept` is the address that `metrics = "auto"` had before, empty for none.
+
+    Never exits with 3 or 4: old Gunicorns read those from any child as "halt".
+    """
     os.write(pipe_fd, b"%d\n" % os.getpid())
     _name_process()
     _wake_when_closed(pipe_fd)
     source = BoardSource(Board(board_fd, layout.Shape(rows, status_bytes)))
 
-    def tell(text: str) -> None:
+    def write(data: bytes) -> None:
         # The arbiter may be gone; its log is the only place to tell it.
         try:
-            os.write(pipe_fd, printable(text).encode() + b"\n")
+            os.write(pipe_fd, data + b"\n")
         except OSError:
             return
+
+    def tell(text: str) -> None:
+        write(printable(text).encode())
 
     try:
         _drop_privileges(*user)
         serve.run(
-            source, exporter_settings(settings, healthy_seconds), tell=tell,
+            source,
+            exporter_settings(settings, healthy_seconds, kept, predecessor_pid),
+            tell=tell,
             parent_alive=_watch(pipe_fd, arbiter_fds),
-        )  # fmt: skip
+            listening=lambda address, url: write(LISTENING + json.dumps([str(address), url]).encode()),
+        )
     except Exception as error:
         tell(f"exporter failed error={type(error).__name__}: {error}")
         raise SystemExit(1) from None
@@ -157,16 +181,32 @@ def _wake_when_closed(pipe_fd: int) -> None:
         fcntl.fcntl(pipe_fd, fcntl.F_SETFL, fcntl.fcntl(pipe_fd, fcntl.F_GETFL) | os.O_ASYNC)
 
 
-def exporter_settings(settings: dict[str, str], healthy_seconds: float) -> Settings:
+def exporter_settings(
+    settings: dict[str, str], healthy_seconds: float, kept: str = "", predecessor_pid: int = 0
+) -> Settings:
     """From the policy's text settings to the exporter's own."""
+    auto = settings["metrics"] == AUTO
     return Settings(
-        address=parse_address(settings["metrics"]),
+        address=parse_address((auto and kept) or first_choice(settings["metrics"])),
+        others=free_places if auto else None,
+        patience_seconds=KEPT_PATIENCE_SECONDS if kept else 0.0,
+        predecessor_pid=predecessor_pid,
         cert_file=settings["metrics_cert_file"],
         key_file=settings["metrics_key_file"],
         bearer_token_file=settings["metrics_bearer_token_file"],
         healthy_seconds=healthy_seconds,
         multiprocess_directory=multiprocess.configured() if settings["user_metrics"] == "on" else "",
     )
+
+
+def free_places() -> Iterator[Address]:
+    """What `metrics = "auto"` may take: the ports, and when none is free a socket in this user's runtime folder."""
+    for port in AUTO_PORTS:
+        yield Address(AUTO_HOST, port)
+    folder = command_socket.automatic_folder(os.geteuid(), os.environ)
+    command_socket.secure_folder(folder, os.geteuid())
+    command_socket.remove_stale(folder)
+    yield Address(path=str(folder / f"metrics-{os.getpid()}.sock"))
 
 
 def _drop_privileges(uid: int, gid: int) -> None:

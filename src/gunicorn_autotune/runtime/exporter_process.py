@@ -18,6 +18,7 @@ from collections.abc import Callable
 from subprocess import DEVNULL, Popen  # bound before a preloaded app may let gevent patch the module
 from typing import Any
 
+from gunicorn_autotune.exporter.address import AUTO, OFF, parse_address
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.scoreboard.board import Board
 
@@ -59,6 +60,11 @@ class ExporterProcess:
         self.tell = tell
         self.pid = 0
         """0 until it has told us."""
+        self.url = ""
+        """Where it answers; empty while it does not."""
+        self.kept = ""
+        """The address that `metrics = "auto"` found, for the next exporter to have it again."""
+        self._predecessor_pid = 0
         self._pipe: int | None = None
         self._pending = b""
         self._started_at = 0.0
@@ -69,7 +75,12 @@ class ExporterProcess:
     @property
     def wanted(self) -> bool:
         """Whether the operator wants one."""
-        return self.policy.metrics != "off"
+        return self.policy.metrics != OFF
+
+    def inherit(self, address: str, master_pid: int) -> None:
+        """In the new master of an upgrade: take the old one's address once it has left; what is none is left alone."""
+        with contextlib.suppress(ValueError):
+            self.kept, self._predecessor_pid = str(parse_address(address)), master_pid
 
     def tend(self, now: float) -> bool:
         """Pass on what it told, notice its death, start one when due. True when one was started."""
@@ -113,7 +124,7 @@ class ExporterProcess:
             )
             # Gunicorn reaps every child; Popen must not wait for a pid that may belong to somebody else by then.
             process.returncode = 0
-            self.pid, self._pipe, self._told, self._pending = 0, ends.pop(0), "", b""
+            self.pid, self._pipe, self._told, self._pending, self.url = 0, ends.pop(0), "", b"", ""
         except Exception as error:
             self._died(now, f"cannot start error={type(error).__name__}: {error}")
         finally:
@@ -131,6 +142,8 @@ class ExporterProcess:
             "user": self.user,
             "healthy_seconds": self.healthy_seconds,
             "settings": {name: getattr(self.policy, name) for name in EXPORTER_SETTINGS},
+            "kept": self.kept,
+            "predecessor_pid": self._predecessor_pid,
         }
 
     def _listen(self, now: float) -> None:
@@ -148,14 +161,23 @@ class ExporterProcess:
             if not chunk:
                 self._pipe = None
                 self._died(now, f"ended pid={self.pid}")
-                self.pid = 0
+                self.pid, self.url = 0, ""
                 return
             *lines, self._pending = (self._pending + chunk).split(b"\n")
             for text in lines:
                 if self.pid:
-                    self.tell(text.decode("utf-8", "replace"))
+                    self._hear(text)
                 else:
                     self.pid = int(text)
+
+    def _hear(self, text: bytes) -> None:
+        """A line for the log, or where it listens."""
+        if not text.startswith(LISTENING):
+            self.tell(text.decode("utf-8", "replace"))
+            return
+        address, self.url = map(str, json.loads(text.removeprefix(LISTENING)))
+        self._predecessor_pid = 0
+        self.kept = address if self.policy.metrics == AUTO else ""
 
     def _died(self, now: float, what: str) -> None:
         if now - self._started_at > STABLE_SECONDS:
@@ -178,6 +200,8 @@ def _open_self() -> list[int]:
         return []
 
 
+LISTENING = b"\x02"
+"""Begins the line of the pipe that is not for the log: address and URL as JSON. `printable` keeps others from it."""
 EXPORTER_SETTINGS = (
     "metrics",
     "metrics_cert_file",

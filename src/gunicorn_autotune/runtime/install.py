@@ -10,7 +10,7 @@ import os
 import sys
 from typing import Any
 
-from gunicorn_autotune.exporter.address import parse_address
+from gunicorn_autotune.exporter.address import check_setting
 from gunicorn_autotune.model.policy import names_written, policy_from
 from gunicorn_autotune.runtime import arbiter, compat, user_metrics, written
 from gunicorn_autotune.runtime.log import line
@@ -26,8 +26,7 @@ def install(namespace: dict[str, Any], settings: dict[str, Any]) -> None:
     """
     try:
         policy = policy_from(settings, os.environ)
-        if policy.metrics != "off":
-            parse_address(policy.metrics)
+        check_setting(policy.metrics)
     except ValueError as error:
         where = namespace.get("__file__", "configuration")
         if _started_in_pid == os.getpid():

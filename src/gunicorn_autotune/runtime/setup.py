@@ -75,4 +75,5 @@ def identity_of(server: Any) -> Identity:
         worker_class=str(server.cfg.worker_class_str),
         pid=os.getpid(),
         started_unix_seconds=time.time(),
+        name=str(server.cfg.proc_name),
     )

@@ -75,8 +75,12 @@ def _before(server: Any, tune: Autotune, now: float) -> None:
 
 
 def _tend_exporter(tune: Autotune, now: float) -> None:
-    if tune.exporter is not None and tune.exporter.tend(now):
+    if tune.exporter is None:
+        return
+    if tune.exporter.tend(now):
         tune.tally.exporter_spawns += 1
+    if tune.identity.metrics != tune.exporter.url:
+        tune.identity = replace(tune.identity, metrics=tune.exporter.url)
 
 
 def _hear_workers(tune: Autotune) -> None:

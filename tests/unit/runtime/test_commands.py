@@ -38,7 +38,7 @@ class Log:
 def server() -> Any:
     """Three workers in slots 0 to 2, the last one leaving."""
     workers = {100 + slot: SimpleNamespace(age=slot) for slot in range(3)}
-    return SimpleNamespace(WORKERS=workers, log=Log())
+    return SimpleNamespace(WORKERS=workers, LISTENERS=["http://127.0.0.1:8000", "unix:/run/x.sock"], log=Log())
 
 
 @pytest.fixture
@@ -138,7 +138,9 @@ def test_a_tick_answers_what_waits_and_publishes_the_path(server: Any, tune: Any
         commands.tend(server, tune, 0.0)
         reply = json.loads(client.recv(1000))
 
-    assert ({"ok": True, "pid": os.getpid(), "mode": "active"}, path) == (reply, tune.identity.command_socket)
+    about = {"name": "", "bind": ["127.0.0.1:8000", "unix:/run/x.sock"], "metrics": "", "workers": 3}
+    assert {"ok": True, "pid": os.getpid(), "mode": "active"} | about == reply
+    assert path == tune.identity.command_socket
 
 
 def test_a_stop_takes_the_path_back(server: Any, tune: Any) -> None:
