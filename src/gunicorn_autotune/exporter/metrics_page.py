@@ -36,7 +36,7 @@ INTRODUCTION = """\
 
 <!-- Written by `python -m gunicorn_autotune.exporter.metrics_page`. Change the table, exporter/metrics.py. -->
 
-The exporter answers on `127.0.0.1:9877` unless told otherwise:
+The exporter answers on `127.0.0.1:9877` unless told otherwise or taken by another server (see the setting `metrics`):
 
 | path | answer |
 |---|---|

@@ -41,9 +41,9 @@ def test_a_port_that_was_taken_for_an_hour_is_asked_for_as_often_as_at_first(mon
     monkeypatch.setattr(serve.listen, "listen", taken)
     monkeypatch.setattr(serve._Life, "nap", lambda _life, seconds: pauses.append(seconds))
     settings = Settings(parse_address("127.0.0.1:1"))
-    found = serve._listener(settings, None, lambda _line: None, serve._Life(lambda: True))
+    found = serve._place(settings, None, lambda _line: None, serve._Life(lambda: True))
     assert found is not None
-    found.close()
+    found.listener.close()
 
     assert max(pauses) <= 0.5
 
