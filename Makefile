@@ -7,7 +7,7 @@ NEWEST := 27.0.1
 MATRIX := 22.0.0 23.0.0 25.3.0 26.2.0 27.0.1
 REAL := tests/integration tests/faults
 
-.PHONY: demo test lint quick real docs test-matrix bench bench-quick bench-micro bench-sim bench-calibrate bench-faults bench-nginx soak fetch clean
+.PHONY: demo test lint quick real docs mutants test-matrix bench bench-quick bench-micro bench-sim bench-calibrate bench-faults bench-nginx soak fetch clean
 
 demo: $(VENV)/.demo ## The example app under a load that goes calm, busy, calm; ends by itself in 90 s
 	@$(BIN)/python -m benchmarks.demo
@@ -31,6 +31,10 @@ real: $(VENV)/.dev .venv-gunicorn-$(GUNICORN)/.ready fetch ## Real servers on GU
 test-matrix: ## Real servers on every supported Gunicorn
 	@for version in $(MATRIX); do echo "== gunicorn $$version"; \
 	  $(MAKE) --no-print-directory real GUNICORN=$$version || exit 1; done
+
+MUTANTS ?= 249
+mutants: $(VENV)/.dev .venv-gunicorn-$(NEWEST)/.ready ## How many of MUTANTS small faults the tests notice; prints a table, hours
+	AUTOTUNE_TEST_PYTHON=$(CURDIR)/.venv-gunicorn-$(NEWEST)/bin/python $(BIN)/python -m tests.mutants --mutants $(MUTANTS)
 
 docs: $(VENV)/.dev ## Write the generated pages again
 	$(BIN)/python -m gunicorn_autotune.exporter.metrics_page > docs/metrics.md
@@ -87,4 +91,4 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-gunicorn-* .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/out
+	rm -rf .venv .venv-gunicorn-* mutants.jsonl .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/out

@@ -23,6 +23,8 @@ DEADLINE_SECONDS = 30.0
 GUNICORN = os.environ.get("AUTOTUNE_TEST_PYTHON", sys.executable)
 """The interpreter whose Gunicorn is tested: `make test-matrix` points it at venvs with other versions."""
 APPS = Path(__file__).parent / "apps"
+SOURCE = Path(__file__).parents[1] / "src"
+"""The package beside these tests is the one that serves, wherever the interpreter's own installation points."""
 
 
 def _ports() -> Iterator[int]:
@@ -225,7 +227,7 @@ def command(arguments: list[str]) -> list[str]:
 def environment(extra: dict[str, str]) -> dict[str, str]:
     """Of a child: ours without settings that would leak in from outside."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith(("GUNICORN", "PROMETHEUS_"))}
-    return kept | {"PYTHONPATH": str(APPS), "PYTHONUNBUFFERED": "1"} | extra
+    return kept | {"PYTHONPATH": f"{APPS}{os.pathsep}{SOURCE}", "PYTHONUNBUFFERED": "1"} | extra
 
 
 @contextmanager
