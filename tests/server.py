@@ -160,10 +160,9 @@ class Server:
 
     def wait_for_ready(self, workers: int, seconds: float = DEADLINE_SECONDS) -> list[int]:
         """Pids once exactly `workers` are ready and none leaves or boots."""
+        ready = ("idle", "busy", "unknown")
         return wait_for(
-            lambda: (
-                pids if len(pids := self.pids("idle", "busy")) == workers == len(self.status()["workers"]) else None
-            ),
+            lambda: pids if len(pids := self.pids(*ready)) == workers == len(self.status()["workers"]) else None,
             f"{workers} ready workers\n{self.log[-3000:]}",
             seconds,
         )

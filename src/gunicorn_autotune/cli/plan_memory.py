@@ -10,7 +10,7 @@ from gunicorn_autotune.cli.plan_observed import Memory
 from gunicorn_autotune.model.flight import Tick
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.readings import Limit, Missing, Reading, Unlimited, known
-from gunicorn_autotune.model.snapshot import Snapshot, WorkerReading, WorkerState
+from gunicorn_autotune.model.snapshot import READY_STATES, Snapshot, WorkerReading
 
 WARM_SECONDS = 60.0
 """Lazy imports and caches fill in this time; only growth after it can be a leak."""
@@ -102,7 +102,7 @@ def _shared_bytes(worker: WorkerReading | None) -> Reading[int]:
 
 
 def _ready(snapshot: Snapshot) -> list[WorkerReading]:
-    return [worker for worker in snapshot.workers if worker.state in (WorkerState.IDLE, WorkerState.BUSY)]
+    return [worker for worker in snapshot.workers if worker.state in READY_STATES]
 
 
 def _other_bytes(ticks: Sequence[Tick]) -> Reading[int]:

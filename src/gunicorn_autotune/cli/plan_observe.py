@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from gunicorn_autotune.cli import plan_memory
+from gunicorn_autotune.cli.gaps import UNKNOWN
 from gunicorn_autotune.cli.plan_observed import Cpu, Crew, Load, Observed, Queue
 from gunicorn_autotune.cli.plan_windows import (
     Window,
@@ -24,6 +25,7 @@ from gunicorn_autotune.law.cores import cores_of
 from gunicorn_autotune.law.pressure import queue_p95
 from gunicorn_autotune.law.service import Service, service_of
 from gunicorn_autotune.law.spans import LONGEST_SECONDS, mark_of
+from gunicorn_autotune.model.decisions import Bottleneck
 from gunicorn_autotune.model.flight import Tick
 from gunicorn_autotune.model.history import Learned
 from gunicorn_autotune.model.policy import Policy, for_host
@@ -53,7 +55,7 @@ def observe(server: Mapping[str, Any], policy: Policy, ticks: Sequence[Tick], fa
         memory=plan_memory.memory_of(policy, ticks),
         crew=crew_of(ticks),
         reasons=_shares(ticks, [tick.decision.reason.value for tick in ticks]),
-        bottlenecks=_shares(ticks, [tick.decision.bottleneck.value for tick in ticks]),
+        bottlenecks=_shares(ticks, [_named(tick.decision.bottleneck) for tick in ticks]),
         fault=fault,
     )
 
@@ -200,6 +202,10 @@ def _shares(ticks: Sequence[Tick], words: Sequence[str]) -> dict[str, float]:
     total = sum(seconds.values())
     longest_first = sorted(seconds.items(), key=lambda item: -item[1])
     return {word: passed / total for word, passed in longest_first} if total else {}
+
+
+def _named(bottleneck: Reading[Bottleneck]) -> str:
+    return UNKNOWN if isinstance(bottleneck, Missing) else bottleneck.value
 
 
 def _backlogs(snapshot: Snapshot) -> Iterable[int]:

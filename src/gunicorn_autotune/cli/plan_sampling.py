@@ -128,7 +128,7 @@ def _worker(worker: Mapping[str, Any], document: Mapping[str, Any]) -> WorkerRea
         slot=worker["slot"],
         pid=worker["pid"],
         age=0,
-        state=WorkerState.IDLE if isinstance(state, dict) else WorkerState(state),
+        state=WorkerState.UNKNOWN if isinstance(state, dict) else WorkerState(state),
         spawned_at=worker["spawned_unix_seconds"] - document["time"] + document["monotonic"],
         ready_at=None,
         in_flight=_number(worker["in_flight"]),
@@ -163,10 +163,9 @@ def _host(host: Mapping[str, Any]) -> HostReading:
 
 
 def _decision(document: Mapping[str, Any]) -> Decision:
-    made = document["decision"]
-    return Decision(
-        Action(made["action"]), Reason(made["reason"]), made["to"], bottleneck=Bottleneck(document["bottleneck"])
-    )
+    made, named = document["decision"], _reading(document["bottleneck"])
+    bottleneck = named if isinstance(named, Missing) else Bottleneck(named)
+    return Decision(Action(made["action"]), Reason(made["reason"]), made["to"], bottleneck=bottleneck)
 
 
 def _reading(value: Any) -> Any:

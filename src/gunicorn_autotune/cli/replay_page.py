@@ -65,8 +65,7 @@ def _decisions(replayed: Replay, style: Style, every: bool) -> list[str]:
     if not any(turns[0].differs for turns in shown):
         rows = [(*row[:3], *row[5:]) for row in rows]
     head, *lines = table(rows, left=frozenset({0, 1, 2, 3, 4, len(rows[0]) - 1}))
-    width = style.width or WIDEST
-    cut = [clipped(line, width) for line in lines]
+    cut = lines if style.width is None else [clipped(line, style.width) for line in lines]
     painted = [
         style.paint("yellow", line) if turns[0].differs else line for turns, line in zip(shown, cut, strict=True)
     ]

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gunicorn_autotune.cli.gaps import Gaps
+from gunicorn_autotune.cli.gaps import UNKNOWN, Gaps
+from gunicorn_autotune.cli.status_words import why_text
 from gunicorn_autotune.cli.status_workers import worker_lines
-from gunicorn_autotune.cli.style import WIDEST, Style, bytes_text, clipped, figure, seconds_text, table, wrapped
-from gunicorn_autotune.cli.words import CALM, CAPS, MODE_NOTES, MODES, cause_text, decision_text, reason_text
-from gunicorn_autotune.model.status import DOCUMENT_VERSION
+from gunicorn_autotune.cli.style import WIDEST, Style, bytes_text, figure, seconds_text, table, wrapped
+from gunicorn_autotune.cli.words import CALM, CAPS, MODE_NOTES, MODES, cause_text, reason_text
+from gunicorn_autotune.model.status import DOCUMENT_VERSION, ExitReason, Mode
 
 DECISIONS_SHOWN = 10
 FACTS: dict[str, Callable[[float], str]] = {
@@ -30,7 +31,7 @@ def page(document: Mapping[str, Any], style: Style, trouble: list[str]) -> str:
     if "missing" in document:
         return "\n".join(lines)
     gaps = Gaps()
-    lines += [*_header(document, style, gaps), "", *_limits(document, gaps), ""]
+    lines += [*_header(document, style, gaps), "", *_limits(document, style, gaps), ""]
     lines += worker_lines(document, style, gaps)
     lines += ["", *_decisions(document, style)]
     notes = [*_errors(document, style), *_differences(document), *gaps.notes(WIDEST), _server_line(document, style)]
@@ -38,17 +39,17 @@ def page(document: Mapping[str, Any], style: Style, trouble: list[str]) -> str:
 
 
 def _header(document: Mapping[str, Any], style: Style, gaps: Gaps) -> list[str]:
-    mode, bottleneck = str(document["mode"]), str(document["bottleneck"])
+    mode, bottleneck = str(document["mode"]), gaps.show("bottleneck", document["bottleneck"], str)
     parts = [
         style.paint(MODES.get(mode, "yellow"), mode),
         style.paint("bold", f"workers {_now(document)} -> {document['target']}"),
         "demand " + gaps.show("demand", document["demand"], figure),
         f"cap {_cap(document)}",
-        f"bottleneck {bottleneck if bottleneck == CALM else style.paint('yellow', bottleneck)}",
+        f"bottleneck {bottleneck if bottleneck in (CALM, UNKNOWN) else style.paint('yellow', bottleneck)}",
     ]
-    decision = document["decision"]
-    why = decision_text(decision["action"], decision["reason"], decision["to"], decision.get("cause"))
-    lines = ["   ".join(parts), *wrapped(why, WIDEST), style.paint("dim", clipped(_facts(decision), WIDEST))]
+    lines = ["   ".join(parts), *wrapped(why_text(document), WIDEST)]
+    if mode != Mode.FALLBACK.value:
+        lines.append(style.paint("dim", style.fit(_facts(document["decision"]))))
     return list(filter(None, lines)) + ([style.paint("yellow", MODE_NOTES[mode])] if mode in MODE_NOTES else [])
 
 
@@ -59,7 +60,7 @@ def _now(document: Mapping[str, Any]) -> int:
 
 def _cap(document: Mapping[str, Any]) -> str:
     if document["cap"] is None:
-        return "none"
+        return UNKNOWN
     names = [CAPS.get(name, name) for name, limit in document["caps"].items() if limit == document["cap"]]
     return f"{document['cap']} ({', '.join(names)})"
 
@@ -69,7 +70,7 @@ def _facts(decision: Mapping[str, Any]) -> str:
     return ", ".join(filter(None, known))
 
 
-def _limits(document: Mapping[str, Any], gaps: Gaps) -> list[str]:
+def _limits(document: Mapping[str, Any], style: Style, gaps: Gaps) -> list[str]:
     host = document["host"]
     rows = [_cpu_row(document, gaps), _memory_row(document, gaps), *_listener_rows(document, gaps)]
     pids = [gaps.show("pids used", host["pids_used"], str), gaps.show("pids limit", host["pids_limit"], str)]
@@ -77,7 +78,7 @@ def _limits(document: Mapping[str, Any], gaps: Gaps) -> list[str]:
         rows.append(("pids", f"{pids[0]} of {pids[1]}", ""))
     else:
         gaps.forget("pids used")
-    return [clipped(line, WIDEST) for line in table(rows, left=frozenset({0, 1, 2}))]
+    return [style.fit(line) for line in table(rows, left=frozenset({0, 1, 2}))]
 
 
 def _cpu_row(document: Mapping[str, Any], gaps: Gaps) -> tuple[str, str, str]:
@@ -95,9 +96,9 @@ def _memory_row(document: Mapping[str, Any], gaps: Gaps) -> tuple[str, str, str]
     used, limit = host["memory_used_bytes"], document["policy"].get("memory_limit_bytes") or host["memory_limit_bytes"]
     stalled = gaps.show("memory pressure", host["memory_pressure"], lambda it: f"{it['some_avg10_share']:.0%}")
     share = f"{used / limit:.0%} used, " if isinstance(used, int) and isinstance(limit, int) and limit else ""
-    kills = host["oom_kills"] if isinstance(host["oom_kills"], int) else 0
+    kills = gaps.show("OOM kills", host["oom_kills"], str)
     shown = f"{gaps.show('memory used', used, bytes_text)} of {gaps.show('memory limit', limit, bytes_text)}"
-    return "memory", shown, f"{share}pressure {stalled}" + (f", {kills} OOM kills" if kills else "")
+    return "memory", shown, f"{share}pressure {stalled}" + ("" if kills == "0" else f", {kills} OOM kills")
 
 
 def _listener_rows(document: Mapping[str, Any], gaps: Gaps) -> list[tuple[str, str, str]]:
@@ -114,11 +115,13 @@ def _decisions(document: Mapping[str, Any], style: Style) -> list[str]:
     recent = document["recent_decisions"][-DECISIONS_SHOWN:]
     if not recent:
         return [style.paint("dim", "No change of the worker count so far.")]
+    made = " that would have been made" if document["mode"] == Mode.OBSERVE.value else ""
     today = _local(document["time"])[:10]
     digits = max(len(str(record["from"])) for record in recent)
     rows = [_decision_row(record, today, digits) for record in reversed(recent)]
-    lines = [clipped(line, WIDEST) for line in table(rows, left=frozenset({0, 1, 2, 3}))]
-    return [style.paint("dim", f"last {len(recent)} changes, newest first, local time"), *lines]
+    lines = [style.fit(line) for line in table(rows, left=frozenset({0, 1, 2, 3}))]
+    head = f"last {len(recent)} changes{made}, newest first, local time"
+    return [style.paint("dim", head), *lines]
 
 
 def _decision_row(record: Mapping[str, Any], today: str, digits: int) -> tuple[str, ...]:
@@ -144,6 +147,8 @@ def _errors(document: Mapping[str, Any], style: Style) -> list[str]:
     lines = [f"autotune errors: {', '.join(errors)}; see Gunicorn's error log"] if errors else []
     if tally["unmeasured_workers"]:
         lines.append(f"{tally['unmeasured_workers']} workers served unmeasured: the scoreboard was full")
+    if killed := tally["exits"].get(ExitReason.OOM_KILL.value, 0):
+        lines.append(f"the kernel killed {killed} of the workers for memory (OOM kill): they did not fit")
     if tally.get("drain_kills"):
         lines.append(f"{tally['drain_kills']} workers did not leave in time and were killed")
     lines += [text.removeprefix("autotune: ") for text in document.get("refused_settings", ())]
@@ -166,4 +171,4 @@ def _server_line(document: Mapping[str, Any], style: Style) -> str:
         f"gunicorn {server['gunicorn']}, {server['worker_class']}{threads}, autotune {server['autotune']}, "
         f"python {server['python']}, arbiter {server['pid']} up {up}"
     )
-    return style.paint("dim", clipped(line, WIDEST))
+    return style.paint("dim", style.fit(line))

@@ -7,6 +7,7 @@ from typing import Any
 
 from gunicorn_autotune.cli.gaps import Gaps
 from gunicorn_autotune.cli.style import Style, bar, bytes_text, count_text, seconds_text, table
+from gunicorn_autotune.model.snapshot import WorkerState
 
 HEAD = ("slot", "pid", "state", "busy", "queued", "requests", "rss", "uss", "age", "longest")
 LEFT = frozenset({2, 3})
@@ -35,7 +36,7 @@ def _row(worker: Mapping[str, Any], document: Mapping[str, Any], style: Style, g
     return (
         str(worker["slot"]),
         str(worker["pid"]),
-        gaps.show("state", worker["state"], str),
+        gaps.show("state", _state(worker), str),
         _busy(worker, document["threads"], style, gaps),
         gaps.show("queued", worker["queued"], lambda it: count_text(it) if it else "-"),
         gaps.show("requests", worker["requests"], count_text),
@@ -44,6 +45,11 @@ def _row(worker: Mapping[str, Any], document: Mapping[str, Any], style: Style, g
         seconds_text(age),
         gaps.show("longest running request", worker["oldest_request_seconds"], _longest),
     )
+
+
+def _state(worker: Mapping[str, Any]) -> Any:
+    """Ready and not seen to be busy or idle: for the reason for which its requests are not seen."""
+    return worker["in_flight"] if worker["state"] == WorkerState.UNKNOWN.value else worker["state"]
 
 
 def _busy(worker: Mapping[str, Any], threads: int, style: Style, gaps: Gaps) -> str:

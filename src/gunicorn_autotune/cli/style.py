@@ -32,6 +32,10 @@ class Style:
     width: int | None = None
     """Columns of the terminal, at most WIDEST; None where it is none, and lines are not wrapped."""
 
+    def fit(self, text: str) -> str:
+        """`text` cut to WIDEST columns on a terminal, whole where a file or another program takes it."""
+        return text if self.width is None else clipped(text, WIDEST)
+
     def paint(self, how: str, text: str) -> str:
         """`text` in bold, dim, red, green or yellow, or as it is."""
         return f"\033[{_CODES[how]}m{text}\033[0m" if self.colour and text else text

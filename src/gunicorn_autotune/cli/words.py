@@ -11,7 +11,7 @@ REASONS: dict[str, str] = {
     Reason.DEMAND: "nobody waits yet, but the load measured needs more workers",
     Reason.BELOW_MIN: "fewer workers than min_workers",
     Reason.QUEUE_TIME: "calm on average, yet requests wait longer than the goal: bursts between two looks",
-    Reason.PROBE: "requests wait, though by the figures there are workers enough: a few more are tried",
+    Reason.PROBE: "requests wait, though the figures call the workers enough: a few more are tried",
     Reason.RECYCLE: "a worker is replaced, its replacement first",
     Reason.DRAIN_FIRST: "a worker is replaced; there is no room for both, so the old one leaves first",
     Reason.LOAD_FELL: "calm, and fewer workers were enough for the whole window",
@@ -19,14 +19,14 @@ REASONS: dict[str, str] = {
     Reason.OOM_KILL: "the kernel killed for memory: back to what fits",
     Reason.CPU: "more workers than the cores can feed",
     Reason.ABOVE_MAX: "more workers than max_workers",
-    Reason.STEADY: "the count is right",
+    Reason.STEADY: "the load measured needs about this many",
     Reason.AT_MAX: "more are needed, but max_workers is reached",
     Reason.AT_CPU_CAP: "more are needed, but the cores could not feed them",
     Reason.AT_MEMORY_CAP: "more are needed, but they would not fit into memory",
     Reason.AT_PIDS_CAP: "more are needed, but the limit on processes (pids) leaves no room",
-    Reason.BOOTING: "more are needed, and as many boot as the cores can boot at once",
+    Reason.BOOTING: "requests wait; the workers that boot now come first",
     Reason.VERIFYING: "requests wait; by the figures there are workers enough, and their effect is awaited",
-    Reason.NO_GAIN: "more workers did not raise throughput: something behind them is the limit",
+    Reason.NO_GAIN: "more workers did not raise throughput",
     Reason.COOLING: "fewer would do, but the calm has not lasted long enough",
     Reason.OPERATOR: "the count was changed by hand and is left alone for a while",
     Reason.FROZEN: "a reload, upgrade or shutdown is under way",
@@ -49,6 +49,12 @@ VERBS: dict[str, str] = {
     Action.HOLD: "Holding at {to}",
     Action.ROLLBACK: "Going back to {to}",
 }
+WOULD: dict[str, str] = {
+    Action.GROW: "Would grow to {to}",
+    Action.SHRINK: "Would shrink to {to}",
+    Action.ROLLBACK: "Would go back to {to}",
+}
+"""Where decisions are made and not carried out."""
 CAPS: dict[str, str] = {
     CapName.CPU: "cores",
     CapName.MEMORY: "memory",
@@ -64,7 +70,7 @@ MODES: dict[str, str] = {
 """The colour of each mode."""
 MODE_NOTES: dict[str, str] = {
     Mode.OBSERVE: "observe: decides and logs, but touches no worker",
-    Mode.PAUSED: "paused: a manual change or a reload is respected first",
+    Mode.PAUSED: "paused: a change by hand, a reload or an upgrade comes first",
     Mode.FALLBACK: "fallback: autotune failed repeatedly and leaves the count alone; see Gunicorn's error log",
 }
 CALM = Bottleneck.NONE.value
@@ -80,7 +86,7 @@ def cause_text(cause: str | None) -> str:
     return f": {CAUSES.get(cause, cause)}" if cause else ""
 
 
-def decision_text(action: str, reason: str, to: object, cause: str | None = None) -> str:
-    """`Growing to 9: requests wait in the queue.`"""
-    verb = VERBS.get(action, action + " at {to}")
-    return f"{verb.format(to=to)}: {reason_text(reason)}{cause_text(cause)}."
+def decision_text(action: str, to: object, *, touches: bool = True) -> str:
+    """`Growing to 9`; `Would grow to 9` where the decision is not carried out."""
+    verbs = VERBS if touches else VERBS | WOULD
+    return verbs.get(action, action + " at {to}").format(to=to)

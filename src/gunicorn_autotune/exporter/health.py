@@ -16,7 +16,7 @@ WHY_MISSING = {
     "uss_bytes": "not read yet",
     "pss_bytes": "not read yet",
 }
-UNREPORTED = "the worker class does not report its requests"
+UNREPORTED = "this worker class does not report its requests"
 
 
 def sick(document: Document | None, monotonic: float, tolerance_seconds: float) -> str | None:

@@ -13,14 +13,15 @@ from typing import Any
 from gunicorn_autotune.exporter import metrics
 from gunicorn_autotune.exporter.rows import STATUS_CLASSES, BoardReading, Buckets, Row, ever_used, live
 from gunicorn_autotune.model.decisions import PAIRS, Bottleneck, CapName
-from gunicorn_autotune.model.snapshot import WorkerState
+from gunicorn_autotune.model.snapshot import READY_STATES, WorkerState
 from gunicorn_autotune.model.status import WORKER_DOORS, Door, ExitReason, Mode, Stage
+
+UNSEEN_KIND = "unknown"
+"""`kind` of a worker class whose requests nobody sees (runtime/compat.py): nor how many it takes at once."""
 
 Document = dict[str, Any]
 Sample = tuple[tuple[str, ...], Any]
 """Label values, then the number (a Buckets for a histogram)."""
-
-READY_STATES = (WorkerState.IDLE, WorkerState.BUSY)
 
 
 def at(document: Any, *path: str) -> Any:
@@ -43,7 +44,7 @@ def _one(value: Any) -> Iterator[Sample]:
 
 def _flags(words: Iterable[Any], present: Any) -> Iterator[Sample]:
     """1 for the word in force, 0 for the others; nothing when it is not known."""
-    if present is not None:
+    if isinstance(present, str):
         for word in words:
             yield (word.value,), int(word.value == present)
 
@@ -104,9 +105,13 @@ def _in_progress(reading: BoardReading) -> Iterator[Sample]:
         yield (), sum(count or 0 for count in running)
 
 
+def _unseen(document: Document) -> bool:
+    return bool(at(document, "gunicorn", "kind") == UNSEEN_KIND)
+
+
 def _threads(document: Document, reading: BoardReading) -> Iterator[Sample]:
     threads = _number(document.get("threads"))
-    if threads is not None:
+    if threads is not None and not _unseen(document):
         yield (), threads * sum(row.state in READY_STATES for row in live(reading))
 
 
@@ -169,6 +174,13 @@ FROM_BOARD: dict[str, Callable[[BoardReading], Iterator[Sample]]] = {
     "gunicorn_request_queue_dropped_total": lambda reading: iter((((), reading.queue_dropped),)),
 }
 
+OF_REQUESTS = (
+    "gunicorn_request_duration_seconds",
+    "gunicorn_request_queue_seconds",
+    "gunicorn_request_queue_dropped_total",
+)
+"""Not there where no request is ever seen: 0 would say that there was none."""
+
 FROM_SLOT: dict[str, Callable[[Row], float | None]] = {
     "gunicorn_worker_requests_total": lambda row: row.requests,
     "gunicorn_worker_busy_seconds_total": lambda row: row.busy_seconds,
@@ -201,4 +213,6 @@ def samples(document: Document | None, reading: BoardReading) -> dict[str, list[
     if document is not None:
         found |= {name: list(read(document)) for name, read in FROM_DOCUMENT.items()}
         found |= {name: list(join(document, reading)) for name, join in FROM_BOTH.items()}
+        if _unseen(document) and not any(row.requests for row in reading.rows):
+            found |= {name: [] for name in OF_REQUESTS}
     return found

@@ -17,6 +17,7 @@ from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.decisions import Action, CapName, Cause, Reason
 from gunicorn_autotune.model.history import History, Recycling
 from gunicorn_autotune.model.policy import Policy
+from gunicorn_autotune.model.readings import Missing
 from gunicorn_autotune.model.snapshot import Snapshot
 
 _AT_CAP = {
@@ -223,4 +224,7 @@ def _why_hold(ask: Question) -> Reason:
             return Reason.AT_CPU_CAP
         return Reason.BOOTING if ask.view.crew.booting else Reason.VERIFYING
     kept = max(ask.policy.min_workers, min(ask.need.keep, ask.limit))
-    return Reason.COOLING if excess(ask.count, kept) else Reason.STEADY
+    if excess(ask.count, kept):
+        return Reason.COOLING
+    # No queue in the kernel; whether the count is right nobody can say who does not see the requests.
+    return Reason.MISSING if isinstance(ask.need.demand, Missing) else Reason.STEADY

@@ -12,7 +12,7 @@ from gunicorn_autotune.model.decisions import Cause
 from gunicorn_autotune.model.history import History
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.readings import known
-from gunicorn_autotune.model.snapshot import Snapshot, WorkerReading, WorkerState
+from gunicorn_autotune.model.snapshot import READY_STATES, Snapshot, WorkerReading, WorkerState
 
 Due = tuple[Cause, list[WorkerReading]]
 _LEAST_ROOM = 1.25
@@ -60,7 +60,7 @@ def _found(policy: Policy, history: History, view: View) -> Iterator[Due]:
 
 
 def _overdue(policy: Policy, history: History, view: View) -> Iterator[Due]:
-    ready = [one for one in view.snapshot.workers if one.state in (WorkerState.IDLE, WorkerState.BUSY)]
+    ready = [one for one in view.snapshot.workers if one.state in READY_STATES]
     yield Cause.RELOAD, [one for one in ready if one.outdated]
     if recycles_allowed(policy, history, view):
         yield (

@@ -9,7 +9,7 @@ from gunicorn_autotune.law.answer import Choice
 from gunicorn_autotune.law.choice import Question
 from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Reason
-from gunicorn_autotune.model.readings import Missing
+from gunicorn_autotune.model.readings import Missing, Reading
 from gunicorn_autotune.model.snapshot import Snapshot
 
 _FULL_SHARE = 0.9
@@ -20,7 +20,7 @@ def facts(view: View) -> Mapping[str, float]:
     crew, newest = view.crew, view.newest
     found = {
         "backlog": crew.waiting,
-        "arrivals_per_second": view.arrivals_per_second,
+        "arrivals_per_second": view.arrivals_per_second if newest.busy is not None else None,
         "busy_share": newest.busy / crew.slots if newest.busy is not None and crew.slots else None,
         "load_slots": view.fast.load if newest.busy is not None else None,
         "service_seconds": view.service.seconds if view.service else None,
@@ -31,8 +31,11 @@ def facts(view: View) -> Mapping[str, float]:
     return MappingProxyType({name: round(figure, 4) for name, figure in found.items() if figure is not None})
 
 
-def bottleneck(ask: Question, choice: Choice) -> Bottleneck:
-    """What limits throughput now: a host's cap that binds, a listener about to refuse, or the worker count."""
+def bottleneck(ask: Question, choice: Choice) -> Reading[Bottleneck]:
+    """What limits throughput now: a host's cap that binds, a listener about to refuse, or the worker count.
+
+    Missing where nothing of it is seen and the requests are not either.
+    """
     if choice.reason in (Reason.MEMORY, Reason.OOM_KILL) or ask.over_memory:
         return Bottleneck.MEMORY
     pressed = ask.view.pressed is not None
@@ -48,7 +51,8 @@ def bottleneck(ask: Question, choice: Choice) -> Bottleneck:
         return Bottleneck.LISTENER
     if capped or pressed or choice.action is Action.GROW:
         return Bottleneck.WORKERS
-    return Bottleneck.NONE
+    # Nothing presses. Where the requests are not seen, that is no proof that nothing limits them.
+    return ask.need.demand if isinstance(ask.need.demand, Missing) else Bottleneck.NONE
 
 
 def listener_full(snapshot: Snapshot) -> bool:

@@ -27,7 +27,7 @@ from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Cause, Decision, Reason
 from gunicorn_autotune.model.history import History
 from gunicorn_autotune.model.policy import Policy
-from gunicorn_autotune.model.readings import Missing
+from gunicorn_autotune.model.readings import Missing, Reading
 from gunicorn_autotune.model.snapshot import Snapshot
 
 __all__ = ["decide", "start"]
@@ -80,7 +80,7 @@ def decide(policy: Policy, history: History, snapshot: Snapshot) -> tuple[Decisi
     return decision, replace(_shed(_acted(policy, history, snapshot, choice, need), choice), pressure=pressure)
 
 
-def _pressure(history: History, need: Need, limit: int, named: Bottleneck) -> float | None:
+def _pressure(history: History, need: Need, limit: int, named: Reading[Bottleneck]) -> float | None:
     """demand / cap; as it was, but 1 at most, while the bottleneck is downstream: more hosts would make that worse."""
     if named is Bottleneck.DOWNSTREAM and history.pressure is not None:
         return min(1.0, history.pressure)

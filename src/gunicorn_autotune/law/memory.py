@@ -10,7 +10,7 @@ from gunicorn_autotune.law.sizes import PEAKS, mature_bytes, own_bytes
 from gunicorn_autotune.model.history import History
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.readings import HostReading, Missing, Unlimited, known
-from gunicorn_autotune.model.snapshot import Snapshot, WorkerReading, WorkerState
+from gunicorn_autotune.model.snapshot import READY_STATES, Snapshot, WorkerReading, WorkerState
 
 _MARGIN = 1.15
 """A worker is taken to grow this much above the largest seen (VPA's margin)."""
@@ -97,7 +97,7 @@ def oom_seen(policy: Policy, history: History, snapshot: Snapshot) -> History:
         history = replace(history, short_at=snapshot.at)
     if not _killed(history, snapshot):
         return _after_recovery(policy, history, snapshot)
-    alive = [worker for worker in snapshot.workers if worker.state in (WorkerState.IDLE, WorkerState.BUSY)]
+    alive = [worker for worker in snapshot.workers if worker.state in READY_STATES]
     largest = max([own_bytes(worker) for worker in alive], default=0)
     # One entry for each that is alive, or it would be lost among those above the 90th percentile.
     bump = ((snapshot.at, int(_OOM_GROWTH * largest)),) * len(alive) if largest else ()

@@ -137,7 +137,8 @@ class Decision:
     caps: Mapping[CapName, int] = field(default_factory=lambda: MappingProxyType({}))
     """Largest count each limit allows; a limit that allows any number is absent."""
     floor: int = 1
-    bottleneck: Bottleneck = Bottleneck.NONE
+    bottleneck: Reading[Bottleneck] = Missing("no load measured yet")
+    """Missing where nothing presses and the requests are not seen: then it may be anything."""
     scale_out_pressure: Reading[float] = Missing("no load measured yet")
     """demand / cap: above 1 this host is too small. Depends on load and limits only, never on the present count;
     keeps its value, 1 at most, while the bottleneck is downstream, because more hosts would not help."""

@@ -23,6 +23,11 @@ class WorkerState(str, Enum):
     IDLE = "idle"
     BUSY = "busy"
     DRAINING = "draining"
+    UNKNOWN = "unknown"
+    """Ready; whether it is busy cannot be seen, as its class does not report its requests or it has no row."""
+
+
+READY_STATES = (WorkerState.IDLE, WorkerState.BUSY, WorkerState.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,7 +188,7 @@ def status_document(
         "caps": plain(decision.caps),
         "floor": decision.floor,
         "scale_out_pressure": plain(decision.scale_out_pressure),
-        "bottleneck": decision.bottleneck.value,
+        "bottleneck": plain(decision.bottleneck),
         "decision": decision_record(decision, snapshot.target, unix_seconds),
         "recent_decisions": recent[-RECENT_DECISIONS:],
         "listeners": plain(snapshot.listeners),

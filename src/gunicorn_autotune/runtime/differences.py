@@ -1,4 +1,4 @@
-"""Every difference between what was written and what runs: one log line each, when a configuration is loaded."""
+"""What a loaded configuration comes to that nobody wrote, a log line each: what differs, and what goes unseen."""
 
 from __future__ import annotations
 
@@ -20,12 +20,21 @@ def intended(server: Any, policy: Policy) -> Intent:
 
 def tell(server: Any, tune: Autotune, meant: Intent) -> None:
     """Log what differs, unless the load before this one differed in the same way."""
-    found = (*_changed_by_us(server, tune, meant), *written.notes(server.cfg))
+    found = (*_changed_by_us(server, tune, meant), *written.notes(server.cfg), *_unseen(tune))
     for sentence in found:
         if sentence not in tune.differences:
             server.log.info(line(sentence))
     tune.differences = found
     tune.gunicorn = tune.gunicorn | {"differences": list(found)}
+
+
+def _unseen(tune: Autotune) -> tuple[str, ...]:
+    if tune.records:
+        return ()
+    return (
+        f"{tune.identity.worker_class} does not report its requests: neither they nor whether a worker is busy are "
+        "seen; the count follows the kernel's queue and the CPU in use",
+    )
 
 
 def _changed_by_us(server: Any, tune: Autotune, meant: Intent) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ def _row(slot: int, words: list[int], now_ns: int, ahead: float) -> Row:
     return Row(
         slot=slot,
         pid=pid,
-        state=_state(words, now.in_flight) if pid else None,
+        state=_state(words, now.in_flight, records=records) if pid else None,
         spawned=words[layout.SPAWNED_NS] / 1e9 + ahead,
         requests=board.finished(words) if records else None,
         busy_seconds=now.busy_ns / 1e9 if records else None,
@@ -86,11 +86,13 @@ def _row(slot: int, words: list[int], now_ns: int, ahead: float) -> Row:
     )
 
 
-def _state(words: list[int], in_flight: int) -> WorkerState:
+def _state(words: list[int], in_flight: int, *, records: bool) -> WorkerState:
     if words[layout.DRAINING]:
         return WorkerState.DRAINING
     if not words[layout.READY_NS]:
         return WorkerState.BOOTING
+    if not records:
+        return WorkerState.UNKNOWN
     return WorkerState.BUSY if in_flight else WorkerState.IDLE
 
 

@@ -22,6 +22,7 @@ UNMEASURED = [0] * layout.ROW_WORDS
 IDLE = Activity(0, 0, 0)
 SQUARED_MIDDLES = [middle * middle for middle in layout.DURATION_MIDDLES_SECONDS]
 NO_CPU = Missing("no CPU time could be read")
+NO_DELAY = Missing("no time spent waiting for a core could be read")
 NOT_RECORDED = Missing("this worker class does not report its requests")
 
 
@@ -109,7 +110,7 @@ def _read_worker(
         slot=tracked.slot,
         pid=pid,
         age=tracked.age,
-        state=_state(tracked, ready_ns, now.in_flight),
+        state=_state(tracked, ready_ns, now.in_flight, records=bool(words[layout.RECORDS])),
         spawned_at=tracked.spawned_at,
         ready_at=ready_ns / 1e9 if ready_ns else None,
         in_flight=now.in_flight,
@@ -189,11 +190,13 @@ def _read_one_memory(server: Any, tune: Autotune, followed: list[Tracked], pids:
         tune.memory_not_before = now + (time.monotonic() - began) / MEMORY_TIME_SHARE
 
 
-def _state(tracked: Tracked, ready_ns: int, in_flight: int) -> WorkerState:
+def _state(tracked: Tracked, ready_ns: int, in_flight: int, *, records: bool) -> WorkerState:
     if tracked.draining:
         return WorkerState.DRAINING
     if not ready_ns:
         return WorkerState.BOOTING
+    if not records:
+        return WorkerState.UNKNOWN
     return WorkerState.BUSY if in_flight else WorkerState.IDLE
 
 
@@ -203,6 +206,7 @@ def _totals(tune: Autotune, rows: list[list[int]], in_flight: int) -> Totals:
     finished = board.finished(added)
     sums = tune.sums
     cpu_known = any(tracked.cpu_seconds for tracked in list(tune.tracked.values()))
+    delay_known = cpu_known and any(map(_delay_read, list(tune.tracked.values())))
     return Totals(
         busy_seconds=sum(sums.busy_ns) / 1e9 if tune.records else NOT_RECORDED,
         requests_started=finished + in_flight + sum([words[layout.LOST] for words in rows]),
@@ -210,12 +214,17 @@ def _totals(tune: Autotune, rows: list[list[int]], in_flight: int) -> Totals:
         service_seconds=board.service_ns(added) / 1e9,
         service_seconds_squared=_squares(added),
         cpu_seconds=sums.cpu_seconds if cpu_known else NO_CPU,
-        run_delay_seconds=sums.run_delay_seconds if cpu_known else NO_CPU,
+        run_delay_seconds=sums.run_delay_seconds if delay_known else NO_DELAY,
         boot_cpu_seconds=sums.boot_cpu_seconds,
         boots=sums.boots,
         queue_time_counts=tuple(added[layout.QUEUE_BUCKETS : layout.QUEUE_END]),
         killed=tune.tally.exits[ExitReason.SIGNAL] + tune.tally.exits[ExitReason.OOM_KILL],
     )
+
+
+def _delay_read(tracked: Tracked) -> bool:
+    process = tracked.process
+    return not isinstance(process, Missing) and not isinstance(process.run_delay_seconds, Missing)
 
 
 def _squares(added: list[int]) -> float:

@@ -79,6 +79,8 @@ def before_exit(worker: Any) -> None:
 
 def _record(worker: Any, doors: Doors, row: memoryview) -> None:
     kind = compat.kind_of(type(worker))
+    # The slot's last worker may have been of another class, before a reload.
+    row[layout.RECORDS] = 0
     if kind == compat.UNKNOWN:
         return
     if compat.is_asgi(type(worker)):

@@ -16,6 +16,7 @@ from gunicorn_autotune.law import decide, start
 from gunicorn_autotune.model.decisions import Decision
 from gunicorn_autotune.model.history import History
 from gunicorn_autotune.model.policy import Policy
+from gunicorn_autotune.model.readings import Missing
 from gunicorn_autotune.model.snapshot import Snapshot
 from gunicorn_autotune.testing.drawn import requests_of
 from gunicorn_autotune.testing.load import Load, Trace
@@ -48,7 +49,8 @@ class Autotuned:
     @property
     def verdicts(self) -> set[str]:
         """Bottlenecks named at any time."""
-        return {decision.bottleneck.value for _, decision in self.decisions}
+        named = [decision.bottleneck for _, decision in self.decisions]
+        return {one.value for one in named if not isinstance(one, Missing)}
 
 
 def autotuned(policy: Policy) -> Autotuned:

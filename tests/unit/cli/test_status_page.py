@@ -36,7 +36,7 @@ def test_first_line_tells_mode_counts_cap_and_bottleneck():
 
 def test_second_line_says_why():
     """The decision in words."""
-    assert shown(a_whole_document())[1] == "Holding at 3: the count is right."
+    assert shown(a_whole_document())[1] == "Holding at 3: the load measured needs about this many."
 
 
 def test_limits_show_use_limit_and_queues():
@@ -148,9 +148,39 @@ def test_everything_fits_100_columns():
     document["listeners"][0]["address"] = "unix:/" + "x" * 100
     document["decision"]["facts"] = facts
     document["demand"] = {"missing": "because " * 40}
-    lines = shown(document, Style(colour=True, unicode=True))
+    lines = shown(document, Style(colour=True, unicode=True, width=WIDEST))
 
     assert max(len(ESCAPE.sub("", line)) for line in lines) <= WIDEST
+
+
+def test_nothing_is_cut_where_no_terminal_is():
+    """A file or another program takes every line whole."""
+    document = a_whole_document()
+    document["listeners"][0]["address"] = "unix:/" + "x" * 200
+    document["server"]["worker_class"] = "y" * 200
+    text = page(document, Style(), [])
+
+    assert ("x" * 200 in text, "y" * 200 in text) == (True, True)
+
+
+def test_what_limits_is_unknown_where_no_request_is_seen():
+    """Not `none`, not `idle`: a question mark, and why."""
+    unseen = a_row(0, state=WorkerState.UNKNOWN, requests=None, busy_seconds=None, in_flight=None, queued=None)
+    why = {"missing": "this worker class does not report its requests"}
+    lines = shown(a_whole_document(a_board(unseen), bottleneck=why, demand=why))
+    row = next(line for line in lines if line.split()[:2] == ["0", "5000"])
+
+    assert lines[0].endswith("demand ?   cap 4 (max_workers)   bottleneck ?")
+    assert row.split()[2:5] == ["?", "?", "?"]
+    assert line_with(lines, "? bottleneck") == f"? bottleneck, demand, state, busy, queued, requests: {why['missing']}"
+
+
+def test_workers_killed_for_memory_are_said():
+    """However calm it is now."""
+    document = a_whole_document()
+    document["tally"]["exits"]["oom_kill"] = 2
+
+    assert "the kernel killed 2 of the workers for memory (OOM kill): they did not fit" in shown(document)
 
 
 def test_server_that_published_nothing_shows_its_trouble_alone():

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from gunicorn_autotune.exporter.rows import BoardReading, Buckets, Row
-from gunicorn_autotune.model.decisions import Action, CapName, Decision, Reason
+from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Decision, Reason
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.readings import HostReading, ListenerReading, Missing, PressureReading, Reading, Unlimited
 from gunicorn_autotune.model.snapshot import Snapshot, Totals, WorkerState
@@ -66,6 +66,7 @@ def a_document(monotonic: float = 1000.0, host: HostReading | None = None, froze
         demand=2.5,
         caps={CapName.CPU: 8, CapName.CONFIG_MAX: 4},
         floor=2,
+        bottleneck=Bottleneck.NONE,
         scale_out_pressure=0.625,
     )
     tally = Tally(spawns=5, unmeasured_workers=1, ticks=4000, tick_seconds=2.25, exporter_spawns=1)

@@ -64,7 +64,7 @@ def test_status_says_why_a_value_is_missing():
     worker = status_json(a_document(), a_board(a_row(0, rss_bytes=None, in_flight=None)), 0.0, 30.0)["workers"][0]
 
     assert worker["rss_bytes"] == {"missing": "not read yet"}
-    assert worker["in_flight"] == {"missing": "the worker class does not report its requests"}
+    assert worker["in_flight"] == {"missing": "this worker class does not report its requests"}
 
 
 def test_status_is_strict_json_whatever_the_figures():

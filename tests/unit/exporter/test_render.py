@@ -145,10 +145,10 @@ def test_slot_never_used_is_not_exported():
 
 
 def test_threads_count_only_workers_that_can_take_requests():
-    """Concurrency available now: a booting or draining worker adds none."""
+    """Concurrency available now: a booting or draining worker adds none, one not seen to be busy does."""
     rows = [a_row(slot, state=state) for slot, state in enumerate(WorkerState)]
 
-    assert scraped(a_board(*rows))["gunicorn_threads"] == {(): 2.0 * 2}
+    assert scraped(a_board(*rows))["gunicorn_threads"] == {(): 2.0 * 3}
 
 
 def test_board_alone_is_scraped_before_the_first_document():
@@ -244,3 +244,14 @@ def test_not_a_number_has_no_sample():
 
     assert "gunicorn_autotune_workers_demand" not in found
     assert "gunicorn_autotune_scale_out_pressure_ratio" not in found
+
+
+def test_a_class_that_reports_no_request_exports_no_zero_of_them():
+    """No histogram, no threads, no bottleneck: a count of 0 requests would be a measurement."""
+    unseen = a_row(0, state=WorkerState.UNKNOWN, requests=None, busy_seconds=None, in_flight=None, queued=None)
+    why = {"missing": "this worker class does not report its requests"}
+    document = a_document() | {"gunicorn": {"kind": "unknown"}, "bottleneck": why}
+    found = scraped(BoardReading((unseen,)), document)
+    shown = {name for name in found if name.startswith(("gunicorn_request", "gunicorn_threads", "gunicorn_autotune_b"))}
+
+    assert (shown, found["gunicorn_workers"][(("state", "unknown"),)]) == (set(), 1)

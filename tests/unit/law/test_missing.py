@@ -72,6 +72,15 @@ def test_an_unknown_worker_class_keeps_what_its_cpu_needs():
     assert (decision.reason, decision.target) == (Reason.DEMAND, 4)
 
 
+def test_an_unknown_worker_class_in_calm_is_neither_steady_nor_free():
+    """No queue in the kernel says nothing of the requests inside: reason, bottleneck and rate stay unknown."""
+    last = Run(Server(sees={"busy_seconds": GONE}), POLICY).serve(10, 5, tick_seconds=1.0).decisions[-1][1]
+
+    assert (last.action, last.reason) == (Action.HOLD, Reason.MISSING)
+    assert isinstance(last.bottleneck, Missing)
+    assert "arrivals_per_second" not in last.facts
+
+
 def test_an_unknown_worker_class_shrinks_by_the_window():
     """Quiet for the window and the calm: down to the minimum."""
     policy = a_policy(max_workers=64, scale_down_window_seconds=20, calm_seconds=10)

@@ -15,7 +15,8 @@ of its last lines, those of the server of now: ignore it if the two are of diffe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
@@ -51,7 +52,7 @@ def check(site: Site) -> Iterator[Finding]:
     timing, gunicorn = site.host.timing, site.gunicorn
     if timing is None or gunicorn is None or gunicorn.status is None:
         return
-    verdict = _verdict(timing, str(gunicorn.status.get("bottleneck", "none")))
+    verdict = _verdict(timing, _limit(gunicorn.status))
     if verdict is None:
         return
     what, fix = verdict
@@ -89,4 +90,10 @@ def _live(gunicorn: Gunicorn) -> str:
     facts = (status.get("decision") or {}).get("facts") or {}
     busy = facts.get("busy_share")
     share = f", {busy:.0%} busy" if isinstance(busy, (int, float)) else ""
-    return f"bottleneck = {status.get('bottleneck', 'none')}{share} (running server)"
+    return f"bottleneck = {_limit(status)}{share} (running server)"
+
+
+def _limit(status: Mapping[str, Any]) -> str:
+    """What limits throughput; `?` where the server cannot tell."""
+    limit = status.get("bottleneck")
+    return limit if isinstance(limit, str) else "?"
