@@ -30,6 +30,7 @@ from gunicorn_autotune.model.snapshot import WorkerState
 from gunicorn_autotune.runtime import command_socket
 from gunicorn_autotune.runtime.exporter_process import LISTENING
 from gunicorn_autotune.scoreboard import board, layout
+from gunicorn_autotune.scoreboard.belief import Believed
 from gunicorn_autotune.scoreboard.board import Board
 
 KEPT_PATIENCE_SECONDS = 5.0
@@ -41,6 +42,7 @@ class BoardSource:
 
     def __init__(self, scoreboard: Board) -> None:
         self.board = scoreboard
+        self.believed = Believed()
         # Once: a start time that moved by the clocks' jitter at every scrape would look like a new process.
         self._unix_minus_monotonic = time.time() - time.monotonic()
 
@@ -52,7 +54,7 @@ class BoardSource:
     def rows(self) -> BoardReading:
         """All rows as they are now."""
         now_ns, ahead = time.monotonic_ns(), self._unix_minus_monotonic
-        slots = [self.board.row(slot).tolist() for slot in range(self.board.words[layout.SLOTS_USED])]
+        slots = [self.believed.read(self.board, slot, now_ns) for slot in range(self.board.slots_used)]
         sums = list(map(sum, zip(*slots, strict=True))) or [0] * layout.ROW_WORDS
         return BoardReading(
             rows=tuple(_row(slot, words, now_ns, ahead) for slot, words in enumerate(slots)),
@@ -108,7 +110,7 @@ def _durations(sums: list[int], status_class: int) -> Buckets:
 
 def main(
     arbiter_fds: list[int],
-    board_fd: int,
+    board_fds: list[int],
     rows: int,
     status_bytes: int,
     pipe_fd: int,
@@ -125,7 +127,7 @@ def main(
     os.write(pipe_fd, b"%d\n" % os.getpid())
     _name_process()
     _wake_when_closed(pipe_fd)
-    source = BoardSource(Board(board_fd, layout.Shape(rows, status_bytes)))
+    source = BoardSource(Board((board_fds[0], board_fds[1]), layout.Shape(rows, status_bytes), writable=False))
 
     def write(data: bytes) -> None:
         # The arbiter may be gone; its log is the only place to tell it.

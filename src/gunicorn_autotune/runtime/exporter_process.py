@@ -119,7 +119,7 @@ class ExporterProcess:
             given = self._given(writer) | {"arbiter_fds": ends[2:]}
             process = Popen(
                 [sys.executable, "-I", "-c", BOOTSTRAP.format(arbiter=os.getpid()), json.dumps(given)],
-                pass_fds=(self.board.fd, *ends[1:]),
+                pass_fds=(*self.board.fds, *ends[1:]),
                 stdin=DEVNULL,
             )
             # Gunicorn reaps every child; Popen must not wait for a pid that may belong to somebody else by then.
@@ -135,7 +135,7 @@ class ExporterProcess:
         return {
             # Python ignores entries that are no text, and so do we: some projects put a pathlib.Path there.
             "path": [place for place in sys.path if isinstance(place, str)],
-            "board_fd": self.board.fd,
+            "board_fds": self.board.fds,
             "rows": self.board.shape.rows,
             "status_bytes": self.board.shape.status_bytes,
             "pipe_fd": writer,

@@ -10,6 +10,7 @@ from gunicorn_autotune.model.readings import Missing, ProcessReading, Reading, k
 from gunicorn_autotune.model.snapshot import Snapshot, Totals, WorkerReading, WorkerState
 from gunicorn_autotune.model.status import ExitReason
 from gunicorn_autotune.runtime import surroundings
+from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune, Tracked
 from gunicorn_autotune.runtime.surroundings import HAS_PROC, SLOW_SENSOR_SECONDS
 from gunicorn_autotune.scoreboard import board, layout
@@ -29,7 +30,8 @@ NOT_RECORDED = Missing("this worker class does not report its requests")
 def look(server: Any, tune: Autotune) -> Snapshot:
     """Everything the law may know, now."""
     now_ns = time.monotonic_ns()
-    rows = [tune.board.row(slot).tolist() for slot in range(tune.slots_used)]
+    rows = [tune.believed.read(tune.board, slot, now_ns) for slot in range(tune.slots_used)]
+    _tell_doubted(server, tune)
     now = [board.activity(words, now_ns) for words in rows]
     maxima = tune.sums.busy_ns
     maxima.extend([0] * (len(rows) - len(maxima)))
@@ -46,6 +48,14 @@ def look(server: Any, tune: Autotune) -> Snapshot:
         held_until=tune.held_until,
         boot_backoff_until=tune.boot_backoff_until,
     )
+
+
+def _tell_doubted(server: Any, tune: Autotune) -> None:
+    if tune.believed.doubted and "row" not in tune.faults_logged:
+        tune.faults_logged.add("row")
+        slot = min(tune.believed.doubted)
+        pid = tune.board.noted(slot, layout.PID)
+        server.log.error(line("the row of a worker holds what cannot be true, its figures stop", slot=slot, pid=pid))
 
 
 def nothing_happened(server: Any, tune: Autotune, now: float) -> bool:
@@ -105,7 +115,7 @@ def _read_worker(
     else:
         cpu, delay, rss = process.cpu_seconds, process.run_delay_seconds, process.rss_bytes
     _account_cpu(tune, tracked, cpu, delay, ready=bool(ready_ns))
-    _write_arbiter_words(tracked, pid, rss)
+    _write_arbiter_words(tune, tracked, pid, rss)
     return WorkerReading(
         slot=tracked.slot,
         pid=pid,
@@ -162,17 +172,18 @@ def _account_cpu(tune: Autotune, tracked: Tracked, cpu: Reading[float], delay: R
         tune.boot_failures_in_row = 0
 
 
-def _write_arbiter_words(tracked: Tracked, pid: int, rss: Reading[int]) -> None:
-    row = tracked.row
-    if row is None:
+def _write_arbiter_words(tune: Autotune, tracked: Tracked, pid: int, rss: Reading[int]) -> None:
+    slot = tracked.slot
+    if slot is None or tracked.row is None:
         return
-    row[layout.PID] = pid
-    row[layout.DRAINING] = int(tracked.draining)
-    row[layout.CPU_NS] = tracked.cpu_ns_before + int(tracked.cpu_seconds * 1e9)
-    row[layout.RSS_BYTES] = known(rss, layout.NOT_READ)
+    note = tune.board.note
+    note(slot, layout.PID, pid)
+    note(slot, layout.DRAINING, int(tracked.draining))
+    note(slot, layout.CPU_NS, tracked.cpu_ns_before + int(tracked.cpu_seconds * 1e9))
+    note(slot, layout.RSS_BYTES, known(rss, layout.NOT_READ))
     if not isinstance(tracked.memory, Missing):
-        row[layout.USS_BYTES] = tracked.memory.uss_bytes
-        row[layout.PSS_BYTES] = tracked.memory.pss_bytes
+        note(slot, layout.USS_BYTES, tracked.memory.uss_bytes)
+        note(slot, layout.PSS_BYTES, tracked.memory.pss_bytes)
 
 
 def _read_one_memory(server: Any, tune: Autotune, followed: list[Tracked], pids: dict[int, int], now: float) -> None:

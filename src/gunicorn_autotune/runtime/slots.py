@@ -19,27 +19,36 @@ def assign(tune: Autotune, worker: Any) -> Tracked:
     """Before the fork: a row for the worker, or none when the board is full (it serves unmeasured)."""
     now_ns = time.monotonic_ns()
     slot = _free_slot(tune)
-    row = None
+    tracked = Tracked(worker, worker.age, slot, None, spawned_at=now_ns / 1e9)
+    tracked.requests_limit = _requests_limit(tune, worker)
     if slot is None:
         tune.tally.unmeasured_workers += 1
         worker.log.error("autotune: scoreboard full rows=%s, worker serves unmeasured", tune.board.shape.rows)
     else:
-        if slot in tune.free_slots:
-            tune.free_slots.remove(slot)
-        tune.slots_used = max(tune.slots_used, slot + 1)
-        tune.board.words[layout.SLOTS_USED] = tune.slots_used
-        row = tune.board.row(slot)
-        row[layout.SPAWNED_NS] = now_ns
-        row[layout.AGE] = worker.age
-    tracked = Tracked(worker, worker.age, slot, row, spawned_at=now_ns / 1e9)
-    tracked.requests_limit = _requests_limit(tune, worker)
-    if row is not None:
-        tracked.requests_before = board.finished(row.tolist())
-        tracked.cpu_ns_before = row[layout.CPU_NS]
+        _take(tune, slot, tracked, now_ns)
     tune.tracked[worker.age] = tracked
     worker.autotune = tracked
     tune.tally.spawns += 1
     return tracked
+
+
+def _take(tune: Autotune, slot: int, tracked: Tracked, now_ns: int) -> None:
+    if slot in tune.free_slots:
+        tune.free_slots.remove(slot)
+    tune.slots_used = tune.board.slots_used = max(tune.slots_used, slot + 1)
+    tracked.row = tune.board.row(slot)
+    tracked.requests_before = board.finished(words_of(tune, slot))
+    if slot in tune.believed.doubted:
+        # Other workers can write here as well; the new one must not begin with it.
+        _reclaim(tune, slot)
+    tracked.cpu_ns_before = tune.board.noted(slot, layout.CPU_NS)
+    tune.board.note(slot, layout.SPAWNED_NS, now_ns)
+    tune.board.note(slot, layout.AGE, tracked.age)
+
+
+def words_of(tune: Autotune, slot: int) -> list[int]:
+    """The row of a slot, as far as it can be true."""
+    return tune.believed.read(tune.board, slot, time.monotonic_ns())
 
 
 def _free_slot(tune: Autotune) -> int | None:
@@ -72,7 +81,7 @@ def release(tune: Autotune, tracked: Tracked) -> None:
         tracked.probe = None
     if tracked.slot is None or tracked.row is None:
         return
-    board.reclaim(tracked.row, time.monotonic_ns())
+    _reclaim(tune, tracked.slot)
     tracked.row = None
     tune.free_slots.append(tracked.slot)
     user_metrics.leave_slot(tracked.slot)
@@ -86,5 +95,9 @@ def settle_strays(server: Any, tune: Autotune) -> None:
             release(tune, tracked)
     for slot in list(tune.free_slots):
         # Before 25.1 a worker may be reaped, in a signal handler, while the tick is writing its row.
-        if tune.board.row(slot)[layout.PID]:
-            board.reclaim(tune.board.row(slot), time.monotonic_ns())
+        if tune.board.noted(slot, layout.PID):
+            _reclaim(tune, slot)
+
+
+def _reclaim(tune: Autotune, slot: int) -> None:
+    board.reclaim(tune.board, slot, words_of(tune, slot), time.monotonic_ns())

@@ -15,6 +15,7 @@ from gunicorn_autotune.runtime.command_socket import CommandSocket
 from gunicorn_autotune.runtime.doors import Doors
 from gunicorn_autotune.runtime.exporter_process import ExporterProcess
 from gunicorn_autotune.runtime.flight import FlightWriter
+from gunicorn_autotune.scoreboard.belief import Believed
 from gunicorn_autotune.scoreboard.board import Board
 
 
@@ -91,6 +92,8 @@ class Autotune:
     threads: int
     records: bool
     """Whether the worker class reports its requests."""
+    believed: Believed = field(default_factory=Believed)
+    """The rows, as far as they can be true."""
     cgroups: Any = None
     tracked: dict[int, Tracked] = field(default_factory=dict)
     """By age at birth, which no two workers share. Changed in place only: old Gunicorns reap in a signal handler."""

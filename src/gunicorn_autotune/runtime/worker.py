@@ -40,7 +40,9 @@ def after_fork(tune: Autotune, worker: Any) -> None:
     if tune.flight is not None:
         tune.flight.forget()
     tune.commands.forget()
-    os.close(tune.board.fd)
+    if tracked is not None and tracked.row is not None:
+        # The row has one writer: what the app forks from this worker, and lets go on with its request, has no row.
+        os.register_at_fork(after_in_child=tracked.row.release)
 
 
 def after_init(tune: Autotune, worker: Any) -> None:
@@ -71,7 +73,8 @@ def _take_over_max_requests(worker: Any, tracked: Tracked) -> None:
 def before_exit(worker: Any) -> None:
     """The worker leaves by itself; with which code shows the exception under way."""
     tracked: Tracked | None = getattr(worker, "autotune", None)
-    if tracked is not None and tracked.row is not None:
+    # A process that the app forked from this worker leaves as well, perhaps through here: the row is not its own.
+    if tracked is not None and tracked.row is not None and worker.pid == os.getpid():
         leaving = sys.exc_info()[1]
         code = leaving.code if isinstance(leaving, SystemExit) else 1
         recorder.mark_exit(tracked.row, code if isinstance(code, int) else int(code is not None))

@@ -1,8 +1,9 @@
 """Where each word of a row stands. Pure: names, offsets, sizes.
 
 A row is ROW_WORDS unsigned 64-bit words, 64-byte aligned. Every word has one writer: the arbiter, or the worker that
-holds the slot. Counters are never reset: the next worker in the slot goes on where the last one stopped, so sums over
-slots never go down. Between the reaping of one worker and the fork of the next the arbiter alone owns the row.
+holds the slot. The arbiter's words stand in memory of its own, which no worker has; a reader joins the two. Counters
+are never reset: the next worker in the slot goes on where the last one stopped, so sums over slots never go down.
+Between the reaping of one worker and the fork of the next the arbiter alone owns the row.
 
 Times are CLOCK_MONOTONIC nanoseconds, which every process of a host shares (clock_gettime(2)).
 """
@@ -20,7 +21,9 @@ LINE_WORDS = 8
 NOT_READ = (1 << 64) - 1
 """Stands for a Missing reading in a word the arbiter writes."""
 
-# Written by the arbiter (first two cache lines).
+# Written by the arbiter, in its own memory.
+OWN_WORDS = 16
+"""How many; a worker's memory leaves the same room at the beginning of a row, so that a word has one number in both."""
 PID = 0
 SPAWNED_NS = 1
 DRAINING = 2
@@ -79,14 +82,15 @@ DURATION_MIDDLES_SECONDS = tuple((low + high) / 2 for low, high in pairwise(_BOU
 DURATION_BOUNDS_NS = tuple(int(bound * 1e9) for bound in DURATION_BOUNDS_SECONDS)
 QUEUE_BOUNDS_NS = tuple(int(bound * 1e9) for bound in QUEUE_TIME_BOUNDS_SECONDS)
 
-# Header: one cache line. Then the rows, then two status buffers.
-ROWS = 0
+# The arbiter's memory begins with a header of one cache line. Then its words by row, then two status buffers.
 STATUS_ACTIVE = 1
 STATUS_LENGTH = (2, 3)
 STATUS_CRC = (4, 5)
 SLOTS_USED = 6
 """Rows from 0 up to this one have held a worker at some time."""
 HEADER_WORDS = 8
+STATUS_BYTES = 1 << 20
+"""A document of 8,000 listeners. What is never written takes no memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +101,33 @@ class Shape:
     status_bytes: int
 
     @property
-    def total_bytes(self) -> int:
-        """Size of the mapping."""
+    def rows_bytes(self) -> int:
+        """Size of the memory that workers write to."""
+        return self.rows * ROW_WORDS * WORD_BYTES
+
+    @property
+    def own_bytes(self) -> int:
+        """Size of the memory that only the arbiter writes to."""
         return self.status_offset(2)
 
     def row_offset(self, slot: int) -> int:
         """First word of a slot's row."""
+        return self._known(slot) * ROW_WORDS
+
+    def own_offset(self, slot: int) -> int:
+        """First of the arbiter's words about a slot, in its own memory."""
+        return HEADER_WORDS + self._known(slot) * OWN_WORDS
+
+    def _known(self, slot: int) -> int:
         if not 0 <= slot < self.rows:
             raise IndexError(f"slot {slot}: the board has {self.rows} rows")
-        return HEADER_WORDS + slot * ROW_WORDS
+        return slot
 
     def status_offset(self, buffer: int) -> int:
         """First byte of a status buffer."""
-        return (HEADER_WORDS + self.rows * ROW_WORDS) * WORD_BYTES + buffer * self.status_bytes
+        return (HEADER_WORDS + self.rows * OWN_WORDS) * WORD_BYTES + buffer * self.status_bytes
 
 
 def shape_for(max_workers: int) -> Shape:
     """A board for `max_workers`: a HUP doubles the set for a moment, recycling adds a few."""
-    return Shape(rows=2 * max_workers + 8, status_bytes=64 << 10)
+    return Shape(rows=2 * max_workers + 8, status_bytes=STATUS_BYTES)

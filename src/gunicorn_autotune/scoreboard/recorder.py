@@ -199,15 +199,18 @@ def locked(recorder: Recorder) -> Recorder:
 
 def queue_recorder(row: memoryview) -> Callable[[int | None], None]:
     """`record(queue_ns)`: a request waited this long for a worker; None when its stamp could not be believed."""
-    lock = Lock()
+    words, lock = row.tolist(), Lock()
+
+    def add(word: int, more: int) -> None:
+        words[word] = row[word] = words[word] + more
 
     def record(queue_ns: int | None) -> None:
         with lock:
             if queue_ns is None:
-                row[QUEUE_DROPPED] += 1
+                add(QUEUE_DROPPED, 1)
                 return
-            row[QUEUE_BUCKETS + bisect_left(QUEUE_BOUNDS_NS, queue_ns)] += 1
-            row[QUEUE_NS] += queue_ns
+            add(QUEUE_BUCKETS + bisect_left(QUEUE_BOUNDS_NS, queue_ns), 1)
+            add(QUEUE_NS, queue_ns)
 
     return record
 

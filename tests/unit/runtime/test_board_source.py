@@ -13,7 +13,8 @@ def test_busy_time_does_not_go_down_when_a_worker_is_caught_between_two_stores()
     """The cell is cleared before its time is added: a scrape in between must not look like a counter that was reset."""
     scoreboard = board.create(layout.shape_for(1))
     row = scoreboard.row(0)
-    scoreboard.words[layout.SLOTS_USED] = row[layout.RECORDS] = row[layout.PID] = 1
+    scoreboard.slots_used = row[layout.RECORDS] = 1
+    scoreboard.note(0, layout.PID, 1)
     source, highest = BoardSource(scoreboard), Highest()
     recorder.single(row, clock=lambda: time.monotonic_ns() - 10**9).begin(None, None)
     running = highest.settle(source.rows()).rows[0].busy_seconds

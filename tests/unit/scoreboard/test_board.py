@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +23,9 @@ def test_rows_start_on_a_cache_line() -> None:
     assert offsets == [0, 0, 0, 0]
 
 
-def test_arbiter_and_worker_words_do_not_share_a_cache_line() -> None:
-    """The arbiter's words end before the line on which the worker's begin."""
-    assert layout.COMMAND // layout.LINE_WORDS < layout.CHANGED_NS // layout.LINE_WORDS
+def test_arbiter_and_worker_words_do_not_overlap() -> None:
+    """One number means one word, in whichever of the two memories it stands."""
+    assert layout.COMMAND < layout.OWN_WORDS <= layout.CHANGED_NS
 
 
 def test_a_board_has_room_for_a_reload_of_the_largest_set() -> None:
@@ -39,9 +42,11 @@ def test_a_slot_outside_the_board_is_refused_by_name() -> None:
 def test_another_mapping_of_the_same_memory_sees_the_same_words() -> None:
     """The exporter maps the board by its descriptor."""
     made = board.create(SHAPE)
-    made.row(2)[layout.PID] = 4711
+    made.note(2, layout.PID, 4711)
+    made.row(2)[layout.QUEUED] = 7
+    words = Board(made.fds, SHAPE, writable=False).words(2)
 
-    assert Board(made.fd, SHAPE).row(2)[layout.PID] == 4711
+    assert (words[layout.PID], words[layout.QUEUED]) == (4711, 7)
 
 
 def test_the_last_published_document_is_read() -> None:
@@ -69,8 +74,8 @@ def test_no_document_before_the_first() -> None:
 PATTERNS = (0x1111111111111111, 0xEEEEEEEEEEEEEEEE)
 
 
-def _write_for_ever(fd: int) -> None:
-    mine = Board(fd, SHAPE)
+def _write_for_ever(fds: tuple[int, int]) -> None:
+    mine = Board(fds, SHAPE)
     row, documents = mine.row(1), [bytes([65 + n]) * (1000 + n) for n in range(26)]
     while True:
         for n in range(1000):
@@ -84,7 +89,8 @@ def test_two_process_torture_shows_no_torn_word_and_no_mixed_document() -> None:
     made = board.create(SHAPE)
     made.row(1)[layout.BUSY_NS] = PATTERNS[0]
     made.publish(b"A" * 1000)
-    writer = multiprocessing.get_context("fork").Process(target=_write_for_ever, args=(made.fd,), daemon=True)
+    kept = (os.dup(made.fds[0]), os.dup(made.fds[1]))
+    writer = multiprocessing.get_context("fork").Process(target=_write_for_ever, args=(kept,), daemon=True)
     writer.start()
     row = made.row(1)
     seen, bad, reads = set(), [], 0
@@ -103,3 +109,71 @@ def test_two_process_torture_shows_no_torn_word_and_no_mixed_document() -> None:
         writer.join()
 
     assert (bad, seen, reads > 100_000) == ([], set(PATTERNS), True)
+
+
+def test_nobody_can_cut_the_memory_or_let_it_grow() -> None:
+    """A process dies of SIGBUS when its mapping is cut: every worker has a descriptor, so the kernel must refuse."""
+    made = board.create(SHAPE)
+    sizes = [os.fstat(fd).st_size for fd in made.fds]
+    for fd in made.fds:
+        for size in (0, 1 << 30):
+            with pytest.raises(PermissionError):
+                os.ftruncate(fd, size)
+
+    assert [os.fstat(fd).st_size for fd in made.fds] == sizes
+
+
+def test_memory_is_sealed_by_a_python_without_memfd_create(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Builds against an old C library lack it in os; the library of the host has it."""
+    monkeypatch.delattr(os, "memfd_create")
+    with pytest.raises(PermissionError):
+        os.ftruncate(board.create(SHAPE).fds[0], 0)
+
+
+def test_a_system_without_memfd_gets_a_file_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot be sealed, but it works."""
+    monkeypatch.setattr("gunicorn_autotune.scoreboard.memory._memfd", lambda: None)
+    made = board.create(SHAPE)
+    made.publish(b"here")
+
+    assert made.status() == b"here"
+
+
+def _child_says(ask: Callable[[], str]) -> str:
+    """What `ask` answers in a forked child."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            os.write(writer, ask().encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    os.waitpid(pid, 0)
+    with os.fdopen(reader) as pipe:
+        return pipe.read()
+
+
+def test_a_forked_process_loses_what_is_the_arbiters_own() -> None:
+    """Whoever forks it: no mapping, no descriptor; the rows stay for a worker to write."""
+    made = board.create(SHAPE)
+
+    def ask() -> str:
+        maps = [line for line in Path("/proc/self/maps").read_text().splitlines() if "gunicorn-autotune" in line]
+        made.row(1)[layout.QUEUED] = 9
+        return f"{len(maps)} {made.fds}"
+
+    mapped = Path("/proc/self/maps").read_text().count("gunicorn-autotune")
+    answer = _child_says(ask)
+
+    assert (answer.split(" ", 1)[1], int(answer.split()[0]) < mapped) == ("(-1, -1)", True)
+    assert (made.words(1)[layout.QUEUED], made.publish(b"mine")) == (9, True)
+
+
+def test_a_figure_that_fits_into_no_word_ends_at_its_bound() -> None:
+    """Nothing that is written about a slot overflows."""
+    made = board.create(SHAPE)
+    made.note(0, layout.CPU_NS, 1 << 70)
+    made.note(0, layout.RSS_BYTES, -1)
+
+    assert (made.noted(0, layout.CPU_NS), made.noted(0, layout.RSS_BYTES)) == ((1 << 64) - 1, 0)

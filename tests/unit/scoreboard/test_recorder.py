@@ -178,7 +178,7 @@ def test_the_next_worker_in_a_slot_goes_on_counting(
         pen.begin(None, request)
         clock.pass_ms(10)
         pen.end(None, request, {}, OK)
-        board.reclaim(row, clock())
+        board.reclaim(small_board, 0, small_board.words(0), clock())
     words = row.tolist()
 
     assert (board.finished(words), board.activity(words, clock()).busy_ns) == (3, 30 * MS)
@@ -192,9 +192,9 @@ def test_a_request_that_dies_with_its_worker_stays_counted(
     row = small_board.row(0)
     kind(row, clock).begin(None, object())
     clock.pass_ms(40)
-    board.reclaim(row, clock())
+    board.reclaim(small_board, 0, small_board.words(0), clock())
     clock.pass_ms(1000)
-    words = row.tolist()
+    words = small_board.words(0)
 
     assert (words[layout.LOST], board.activity(words, clock()).in_flight, board.activity(words, clock()).busy_ns) == (
         1,
