@@ -34,6 +34,10 @@ def _said(server: Server) -> tuple[set[str], set[int]]:
     return bad, {server.exporter(page)[0] for page in ("/metrics", "/status.json", "/-/healthy", "/-/ready")}
 
 
+def _requests(server: Server) -> int:
+    return sum(worker["requests"] for worker in server.status()["workers"])
+
+
 def test_cutting_the_memory_fails_in_the_app_and_nowhere_else(server: Server) -> None:
     """The app gets its own OSError; the arbiter would have died of SIGBUS at its next look."""
     answer = server.get("/cut")[1].decode()
@@ -71,11 +75,11 @@ def test_a_new_worker_in_the_slot_is_measured_again(server: Server) -> None:
     """Its predecessor's garbage ends with it: the slot goes on from the last figures that could be true."""
     server.get("/scribble/ones")
     server.wait_for_log("cannot be true, its figures stop")
+    old = set(server.pids())
     server.signal(signal.SIGHUP)
-    server.wait_for_log("Booting worker", count=4)
-    server.wait_for_ready(2)
-    before = sum(worker["requests"] for worker in server.status()["workers"])
+    wait_for(lambda: not old & set(server.pids()) and server.wait_for_ready(2), "a new set")
+    before = _requests(server)
     for _ in range(10):
         server.get("/")
 
-    wait_for(lambda: sum(worker["requests"] for worker in server.status()["workers"]) >= before + 10, "ten more")
+    wait_for(lambda: _requests(server) >= before + 10, "ten more")
