@@ -237,7 +237,7 @@ def launched(
     port, metrics_port = free_port(), free_port()
     # The control socket of 25.1 and later lies in the home folder.
     place = {"GUNICORN_AUTOTUNE_METRICS": f"127.0.0.1:{metrics_port}", "HOME": str(folder)}
-    words = command([*arguments, "-b", f"127.0.0.1:{port}", "--graceful-timeout", "5", app])
+    words = command(["-b", f"127.0.0.1:{port}", "--graceful-timeout", "5", *arguments, app])
     with (folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(words, cwd=folder, env=environment(place | (env or {})), stdout=log, stderr=log)
     server = Server(process, folder, port, metrics_port)

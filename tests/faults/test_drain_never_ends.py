@@ -1,4 +1,4 @@
-"""A worker that was asked to leave stays: its heart beats, so Gunicorn would wait for ever."""
+"""A worker that was asked to leave stays and serves on: its heart beats, so Gunicorn would wait for ever."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.real
 STAYS = """
 workers = 2
 graceful_timeout = 1
-timeout = 0
+timeout = 2
 def post_worker_init(worker):
     import signal
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -22,7 +22,7 @@ def post_worker_init(worker):
 
 
 def test_it_is_killed_after_its_time_and_nobody_else_notices(tmp_path: Path) -> None:
-    """After graceful_timeout and a margin it gets SIGKILL; said, counted, and at most the request inside it fails."""
+    """After graceful_timeout, timeout and 5 s: SIGKILL, between two requests (one may just begin); said, counted."""
     with serving(tmp_path, STAYS, max_workers=4) as server:
         server.wait_for_ready(2)
         server.signal(signal.SIGTTIN)

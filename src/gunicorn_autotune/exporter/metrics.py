@@ -118,7 +118,7 @@ SERVER = (
     Metric("gunicorn_worker_exits_total", Kind.COUNTER, "Worker exits by cause.",
            labels=(Label("reason", _values(ExitReason)),)),
     Metric("gunicorn_worker_drain_kills_total", Kind.COUNTER,
-           "Workers killed because they did not leave within graceful_timeout + 5 s."),
+           "Workers killed that were to leave and, in no request, stayed for graceful_timeout + timeout + 5 s."),
     Metric("gunicorn_listen_backlog", Kind.GAUGE, "Connections waiting in the kernel for a worker to accept them.",
            labels=(LISTENER,), absent="cannot be read on this system"),
     Metric("gunicorn_listen_backlog_limit", Kind.GAUGE, "Size of that queue.",

@@ -81,11 +81,16 @@ def choose_victims(tracked: list[Tracked], count: int) -> list[Tracked]:
         ready = words is None or words[layout.READY_NS] > 0
         if one.exit_reason is not None:
             return (-2, 0, one.age)
-        running = board.activity(words, 0).in_flight + (board.queued(words) or 0) if words else -1
         fat = getattr(one.memory, "uss_bytes", 0)
-        return (running if ready else -1, -fat, one.age)
+        return (running(one) if ready and words else -1, -fat, one.age)
 
     return sorted(tracked, key=rank)[:count]
+
+
+def running(one: Tracked) -> int:
+    """Requests it has taken and not answered, as far as its row tells."""
+    words = one.row.tolist() if one.row is not None else None
+    return board.activity(words, 0).in_flight + (board.queued(words) or 0) if words else 0
 
 
 def mark_victims(server: Any, tune: Autotune) -> None:

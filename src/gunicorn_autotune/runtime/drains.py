@@ -1,4 +1,8 @@
-"""The end of a drain. Gunicorn repeats SIGTERM for ever to a worker that goes on beating its heart; we do not."""
+"""The end of a drain. Gunicorn repeats SIGTERM for ever to a worker that goes on beating its heart; we do not.
+
+A worker whose heart has stopped is Gunicorn's to abort after `timeout`, draining or not. What is left to us is a worker
+that could have gone by Gunicorn's own rules and has nothing to do, but stays: its app took SIGTERM over, for instance.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +19,13 @@ MARGIN_SECONDS = 5.0
 
 
 def end_overdue(server: Any, tune: Autotune, now: float) -> None:
-    """SIGKILL to each worker that was asked to leave and is still there after graceful_timeout and a margin.
-
-    A worker of one request at a time finishes that request, and Gunicorn gives it `timeout` for it: so do we.
-    """
+    """SIGKILL to each worker that was asked to leave, should have left, and is in no request that we know of."""
     if tune.mode is not Mode.ACTIVE:
         return
-    leaving = [one for one in actuator.followed(server, tune) if one.draining]
-    limit = _limit_seconds(server, tune) if leaving else 0.0
-    for tracked in [one for one in leaving if now - one.draining_at > limit]:
+    for tracked in [one for one in actuator.followed(server, tune) if one.draining]:
+        limit = limit_seconds(server.cfg, tracked.worker.cfg)
+        if limit is None or now - tracked.draining_at <= limit or actuator.running(tracked):
+            continue
         # Again after the same time, should even that not reach it (uninterruptible sleep).
         tracked.draining_at = now
         tune.tally.drain_kills += 1
@@ -33,6 +35,11 @@ def end_overdue(server: Any, tune: Autotune, now: float) -> None:
         server.kill_worker(pid, signal.SIGKILL)
 
 
-def _limit_seconds(server: Any, tune: Autotune) -> float:
-    in_a_request = float(server.cfg.timeout) if tune.threads == 1 else 0.0
-    return max(float(server.cfg.graceful_timeout), in_a_request) + MARGIN_SECONDS
+def limit_seconds(arbiters: Any, workers: Any) -> float | None:
+    """How long a drain may take by Gunicorn's own rules; None, which is what `timeout = 0` means: as long as it likes.
+
+    gthread beats its heart for `graceful_timeout` and then waits for its threads, for which the arbiter leaves it
+    `timeout` (of its configuration now; the worker keeps that of its birth). The others take less.
+    """
+    timeouts = float(arbiters.timeout), float(workers.timeout)
+    return None if 0 in timeouts else float(workers.graceful_timeout) + max(timeouts) + MARGIN_SECONDS
