@@ -22,6 +22,7 @@ MAX_BOOT_BACKOFF_SECONDS = 600.0
 def set_target(server: Any, tune: Autotune, target: int) -> None:
     """Ask the arbiter for `target` workers, as TTIN and TTOU do; the loop's next step acts on it."""
     before, tune.acting = tune.acting, True
+    tune.operators_count = False
     try:
         server.num_workers = target
     finally:
@@ -87,6 +88,21 @@ def choose_victims(tracked: list[Tracked], count: int) -> list[Tracked]:
     return sorted(tracked, key=rank)[:count]
 
 
+def choose_for_operator(tracked: list[Tracked], count: int, old_set_age: int) -> list[Tracked]:
+    """Who leaves when an operator lowers the count: the oldest, as Gunicorn promises, but idle before busy.
+
+    Those of the old set come before those that came with or after the operator's TTIN, busy or not: who refreshes all
+    workers by TTIN and TTOU must end with a whole new set. Before all these the one that is being recycled anyway, and
+    one without a row.
+    """
+
+    def rank(one: Tracked) -> tuple[bool, bool, bool, int]:
+        leaves_anyway = one.exit_reason is not None or one.row is None
+        return (not leaves_anyway, one.age > old_set_age, running(one) > 0, one.age)
+
+    return sorted(tracked, key=rank)[:count]
+
+
 def running(one: Tracked) -> int:
     """Requests it has taken and not answered, as far as its row tells."""
     words = one.row.tolist() if one.row is not None else None
@@ -97,8 +113,21 @@ def mark_victims(server: Any, tune: Autotune) -> None:
     """Before Gunicorn shrinks: let it find the victims we choose at the low end of the ages."""
     serving = [tracked for tracked in followed(server, tune) if not tracked.draining]
     surplus = len(serving) - server.num_workers
-    for tracked in choose_victims(serving, surplus) if surplus > 0 else ():
+    if surplus <= 0:
+        return
+    if tune.operators_count:
+        victims = choose_for_operator(serving, surplus, tune.old_set_age)
+    else:
+        victims = choose_victims(serving, surplus)
+    for tracked in victims:
         put_first_in_line(server, tracked)
+
+
+def note_operators_count(server: Any, tune: Autotune, raised: bool) -> None:
+    """An operator has changed the count. Raised: the workers there are now are the old set, until the last has left."""
+    tune.operators_count = True
+    if raised and not any(one.age <= tune.old_set_age and not one.draining for one in followed(server, tune)):
+        tune.old_set_age = server.worker_age
 
 
 def put_first_in_line(server: Any, tracked: Tracked) -> None:

@@ -191,6 +191,7 @@ def nworkers_changed(server: Any, tune: Autotune, new: int, old: int | None) -> 
     """A count that we did not set is an operator's: left alone for a while, said in the log."""
     if tune.acting or old is None or new == old or server.autotune is not tune:
         return
+    actuator.note_operators_count(server, tune, raised=new > old)
     tune.held_until = time.monotonic() + tune.policy.operator_hold_seconds
     server.log.info(
         line("operator", workers=f"{old}->{new}", hold_seconds=tune.policy.operator_hold_seconds)

@@ -117,6 +117,10 @@ class Autotune:
     short_lives: ShortLives = field(default_factory=ShortLives)
     acting: bool = False
     """While we set num_workers ourselves, so that nworkers_changed is not taken for an operator."""
+    operators_count: bool = False
+    """Whether an operator was the last to set the count."""
+    old_set_age: int = 0
+    """The youngest worker that was there when an operator began to raise the count; see choose_for_operator."""
     murdered_at: float = 0.0
     ticked_at: float = 0.0
     published_at: float = 0.0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from gunicorn_autotune.model.readings import MemoryReading
 from gunicorn_autotune.model.status import ExitReason
 from gunicorn_autotune.runtime import compat, hooks
-from gunicorn_autotune.runtime.actuator import choose_victims
+from gunicorn_autotune.runtime.actuator import choose_for_operator, choose_victims, note_operators_count
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Tracked
 from gunicorn_autotune.scoreboard import board, layout, recorder
@@ -61,6 +62,44 @@ def test_a_worker_without_a_row_leaves_before_the_measured() -> None:
 def test_among_equals_the_oldest_leaves() -> None:
     """As Gunicorn would."""
     assert _ages(choose_victims([a_tracked(5), a_tracked(4)], 1)) == [4]
+
+
+def test_an_operators_victim_is_the_oldest_idle_one() -> None:
+    """However fat the others are: Gunicorn promises the oldest."""
+    workers = [a_tracked(1, running=1), a_tracked(2, uss_mib=10), a_tracked(3, uss_mib=900), a_tracked(4, running=3)]
+
+    assert _ages(choose_for_operator(workers, 4, old_set_age=0)) == [2, 3, 1, 4]
+
+
+def test_a_new_worker_stays_when_an_operator_refreshes_under_load() -> None:
+    """TTIN brought 4, which is idle while the old ones are busy: an old one leaves all the same."""
+    workers = [a_tracked(1, running=2), a_tracked(2, running=1), a_tracked(3, ready=False), a_tracked(4)]
+
+    assert _ages(choose_for_operator(workers, 2, old_set_age=2)) == [1, 2]
+
+
+def test_who_leaves_anyway_leaves_first_for_an_operator_too() -> None:
+    """One that is being recycled, and one without a row."""
+    recycled, unmeasured = a_tracked(9), Tracked(SimpleNamespace(age=8), 8, None, None, spawned_at=0.0)
+    recycled.exit_reason = ExitReason.RECYCLE_AGE
+
+    assert _ages(choose_for_operator([a_tracked(1), recycled, unmeasured], 2, old_set_age=1)) == [8, 9]
+
+
+def test_a_refresh_begins_anew_when_the_last_of_the_old_set_has_left() -> None:
+    """TTIN in the middle of a refresh makes none of the new ones old."""
+    one, other = a_tracked(1), a_tracked(2)
+    server: Any = SimpleNamespace(worker_age=1, WORKERS={7: one.worker})
+    tune: Any = SimpleNamespace(tracked={1: one, 2: other}, operators_count=False, old_set_age=0)
+    note_operators_count(server, tune, raised=False)
+    seen = [tune.old_set_age]
+    for draining in (False, False, True):
+        one.draining = draining
+        note_operators_count(server, tune, raised=True)
+        seen.append(tune.old_set_age)
+        server.worker_age, server.WORKERS[8] = 2, other.worker
+
+    assert (seen, tune.operators_count) == ([0, 1, 1, 2], True)
 
 
 def _left_with(code: int | None, *, asked: ExitReason | None = None, aborted: bool = False) -> ExitReason:
