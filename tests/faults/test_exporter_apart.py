@@ -19,6 +19,7 @@ def test_a_stopped_exporter_leaves_with_its_arbiter(farewell: int, tmp_path: Pat
     """SIGSTOP, and then whatever ends the arbiter: the exporter ends too, and its port is free."""
     with serving(tmp_path, "timeout = 2") as server:  # a worker looks for its parent every second
         exporter, workers = exporter_pid(server), server.pids()
+        server.wait_for_log("exporter listening")  # once its last line is read, nothing wakes it but the pipe's end
         os.kill(exporter, signal.SIGSTOP)
         wait_for(lambda: ") T " in Path(f"/proc/{exporter}/stat").read_text(), "a stopped exporter")
         server.signal(farewell)

@@ -41,7 +41,8 @@ def _refreshed(folder: Path, config: str, refresh: Callable[[int], None]) -> tup
         wait_for(lambda: server.get()[0] == 200, "an answer")
         if config != CONFIG:
             server.wait_for_log("exporter listening")
-        before = set(wait_for(lambda: pids if len(pids := children(server.process.pid)) >= WORKERS else None, "workers"))
+        wait_for(lambda: len(children(server.process.pid)) >= WORKERS, "workers")
+        before = set(children(server.process.pid))
         # All busy most of the time, so that none of the old set is idle when its turn comes, and the new one is.
         with steady(server, "/sleep?s=0.25", requests_per_second=10) as load:
             refresh(server.process.pid)
