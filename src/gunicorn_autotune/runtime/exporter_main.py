@@ -177,8 +177,8 @@ def _watch(pipe_fd: int, arbiter_fds: list[int]) -> Callable[[], bool]:
 def _wake_when_closed(pipe_fd: int) -> None:
     """Let the kernel send us SIGCONT when the arbiter's end of the pipe closes (fcntl(2), F_SETSIG).
 
-    An exporter that somebody has stopped would keep the port after a killed arbiter; so it wakes up and leaves. The arbiter
-    wakes it too when it reads a line of ours.
+    An exporter that somebody has stopped would keep the port after a killed arbiter; so it wakes up and leaves. It is
+    woken too when the arbiter reads a line of ours.
     """
     with contextlib.suppress(AttributeError, OSError):
         fcntl.fcntl(pipe_fd, fcntl.F_SETSIG, signal.SIGCONT)
