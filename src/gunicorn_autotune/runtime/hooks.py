@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from gunicorn_autotune.model import intent
-from gunicorn_autotune.model.readings import known
 from gunicorn_autotune.model.status import Door, ExitReason, Mode
 from gunicorn_autotune.runtime import (
     actuator,
     boots,
     compat,
     differences,
+    exits,
     flight,
     in_force,
     reload,
@@ -30,8 +29,7 @@ from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.setup import identity_of, resolved_max
 from gunicorn_autotune.runtime.state import Autotune, Tracked
 from gunicorn_autotune.runtime.surroundings import HAS_PROC
-from gunicorn_autotune.scoreboard import board, layout
-from gunicorn_autotune.sensors import cgroup
+from gunicorn_autotune.scoreboard import layout
 
 LEAVING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT, signal.SIGKILL)
 
@@ -119,46 +117,13 @@ def child_exit(server: Any, tune: Autotune, gone: Any) -> None:
     tracked: Tracked | None = getattr(gone, "autotune", None)
     if tracked is None or tracked.age not in tune.tracked:
         return
-    reason = exit_reason(tune, tracked)
+    reason = exits.exit_reason(tune, tracked)
     was_ready = tracked.was_ready or (tracked.row is not None and tracked.row[layout.READY_NS] > 0)
     tune.tally.exits[reason] += 1
     boots.note_exit(server, tune, tracked, reason)
     slots.release(tune, tracked)
     if reason is ExitReason.ERROR and not was_ready and tune.mode is Mode.ACTIVE and tune.frozen != "shutdown":
         actuator.roll_back_boot(server, tune, f"worker {gone.pid} failed to boot")
-
-
-def exit_reason(tune: Autotune, tracked: Tracked) -> ExitReason:
-    """Why this worker ended. Its row holds 1 + exit code when it left by itself; a signal leaves 0."""
-    words = tracked.row.tolist() if tracked.row is not None else None
-    left = words[layout.EXIT] if words else 1
-    if tracked.worker.aborted:
-        return ExitReason.TIMEOUT
-    if left == 0 and tracked.exit_reason is None:
-        return ExitReason.OOM_KILL if _oom_killed(tune) else ExitReason.SIGNAL
-    if left > 1 and tracked.exit_reason is None:
-        return ExitReason.ERROR
-    if tracked.exit_reason is not None:
-        return tracked.exit_reason
-    if not tune.records and tracked.worker.max_requests < sys.maxsize:
-        return ExitReason.RECYCLE_REQUESTS
-    requests = _requests_of(tracked)
-    return ExitReason.RECYCLE_REQUESTS if requests >= tracked.worker.max_requests else ExitReason.SIGNAL
-
-
-def _requests_of(tracked: Tracked) -> int:
-    return board.finished(tracked.row.tolist()) - tracked.requests_before if tracked.row is not None else 0
-
-
-def _oom_killed(tune: Autotune) -> bool:
-    """Whether the cgroup counted an OOM kill that no earlier death explains."""
-    if tune.cgroups is None or tune.oom_kills_settled is None:
-        return False
-    kills = known(cgroup.read_host(tune.cgroups).oom_kills, tune.oom_kills_settled)
-    new = kills > tune.oom_kills_settled
-    # One death explains one kill: a second worker may have been killed in the same moment.
-    tune.oom_kills_settled += new
-    return new
 
 
 TERM_AGAIN_SECONDS = 0.9

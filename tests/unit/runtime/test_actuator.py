@@ -9,7 +9,7 @@ import pytest
 
 from gunicorn_autotune.model.readings import MemoryReading
 from gunicorn_autotune.model.status import ExitReason
-from gunicorn_autotune.runtime import compat, hooks
+from gunicorn_autotune.runtime import compat, exits
 from gunicorn_autotune.runtime.actuator import choose_for_operator, choose_victims, note_operators_count
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Tracked
@@ -110,7 +110,7 @@ def _left_with(code: int | None, *, asked: ExitReason | None = None, aborted: bo
     if code is not None:
         recorder.mark_exit(tracked.row, code)
     tune = SimpleNamespace(cgroups=None, oom_kills_settled=None, records=True)
-    return hooks.exit_reason(tune, tracked)  # type: ignore[arg-type]
+    return exits.exit_reason(tune, tracked)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

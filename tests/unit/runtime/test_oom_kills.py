@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gunicorn_autotune.model.status import ExitReason
-from gunicorn_autotune.runtime import hooks, surroundings
+from gunicorn_autotune.runtime import exits, surroundings
 from gunicorn_autotune.runtime.state import Tracked
 from gunicorn_autotune.scoreboard import board, layout
 from gunicorn_autotune.sensors import cgroup
@@ -31,7 +31,7 @@ def test_two_workers_killed_in_one_moment_were_both_killed_for_memory(monkeypatc
     tune = a_tune(monkeypatch, kills=2)
 
     assert [ExitReason.OOM_KILL, ExitReason.OOM_KILL, ExitReason.SIGNAL] == [
-        hooks.exit_reason(tune, a_dead_worker(age)) for age in (1, 2, 3)
+        exits.exit_reason(tune, a_dead_worker(age)) for age in (1, 2, 3)
     ]
 
 
@@ -41,4 +41,4 @@ def test_a_kill_that_no_death_explained_was_a_neighbours(monkeypatch: pytest.Mon
     for now in (10.0, 11.0, 11.0 + surroundings.OOM_BLAME_SECONDS):
         surroundings._settle_oom_kills(tune, 1, now)
 
-    assert ExitReason.SIGNAL == hooks.exit_reason(tune, a_dead_worker(1))
+    assert ExitReason.SIGNAL == exits.exit_reason(tune, a_dead_worker(1))
