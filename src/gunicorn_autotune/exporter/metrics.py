@@ -115,7 +115,7 @@ SERVER = (
     Metric("gunicorn_worker_start_time_seconds", Kind.GAUGE, "Start of the process in the slot, Unix time.",
            unit="seconds", labels=(WORKER,), absent=EMPTY),
     Metric("gunicorn_worker_spawns_total", Kind.COUNTER, "Workers started."),
-    Metric("gunicorn_worker_exits_total", Kind.COUNTER, "Worker exits by cause.",
+    Metric("gunicorn_worker_exits_total", Kind.COUNTER, "Worker exits by cause; see below.",
            labels=(Label("reason", _values(ExitReason)),)),
     Metric("gunicorn_worker_drain_kills_total", Kind.COUNTER,
            "Workers killed that were to leave and, in no request, stayed for graceful_timeout + timeout + 5 s."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gunicorn_autotune.exporter.metrics import CONTROLLER, SERVER, TABLE, Kind, Label, Metric, series
+from gunicorn_autotune.model.status import EXIT_MEANINGS, ExitReason
 
 QUESTIONS: tuple[tuple[str, str], ...] = (
     ("Requests a second, by status class",
@@ -93,6 +94,11 @@ def _bounds() -> str:
     return "\n".join(["## Buckets\n", *lines, ""])
 
 
+def _exits() -> str:
+    lines = [f"- `{reason.value}`: {EXIT_MEANINGS[reason]}" for reason in ExitReason]
+    return "\n".join(["## Why a worker ended\n", *lines, ""])
+
+
 def _questions() -> str:
     parts = [f"{question}:\n\n```promql\n{query}\n```\n" for question, query in QUESTIONS]
     return "\n".join(["## Questions and their queries\n", *parts]).rstrip() + "\n"
@@ -109,6 +115,7 @@ def metrics_page() -> str:
             _table("The server", SERVER),
             _table("The controller", CONTROLLER),
             _bounds(),
+            _exits(),
             _questions(),
         ]
     )

@@ -46,9 +46,33 @@ class ExitReason(str, Enum):
     RELOAD = "reload"
     TIMEOUT = "timeout"
     OOM_KILL = "oom_kill"
+    TERMINATED = "terminated"
     SIGNAL = "signal"
     ERROR = "error"
+    EXIT = "exit"
     SHUTDOWN = "shutdown"
+    UNKNOWN = "unknown"
+
+
+EXIT_MEANINGS = {
+    ExitReason.SCALE_DOWN: "fewer workers are needed",
+    ExitReason.RECYCLE_MEMORY: "replaced before memory runs out",
+    ExitReason.RECYCLE_SIZE: "replaced, larger than recycle_uss_bytes or recycle_rss_bytes",
+    ExitReason.RECYCLE_LEAK: "replaced, it grew with every request (recycle_leak_ratio)",
+    ExitReason.RECYCLE_REQUESTS: "replaced, or left by itself, at max_requests",
+    ExitReason.RECYCLE_AGE: "replaced, older than recycle_age_seconds",
+    ExitReason.RECYCLE_OPERATOR: "replaced for `gunicorn-autotune recycle`",
+    ExitReason.RELOAD: "HUP, or code that changed under `reload = True`",
+    ExitReason.TIMEOUT: "silent for longer than Gunicorn's timeout, aborted",
+    ExitReason.OOM_KILL: "the kernel killed it for memory",
+    ExitReason.TERMINATED: "told to leave from outside: SIGTERM, SIGINT or SIGQUIT by `kill`, `gunicornc worker kill`",
+    ExitReason.SIGNAL: "another signal from outside, or a crash: SIGKILL, SIGSEGV",
+    ExitReason.ERROR: "an exit code that is not 0: the app did not load or called os._exit, or its worker raised",
+    ExitReason.EXIT: "exit code 0 though nobody asked: the app called os._exit, or sys.exit outside of a request",
+    ExitReason.SHUTDOWN: "the server was stopped",
+    ExitReason.UNKNOWN: "could not be told",
+}
+"""For docs/metrics.md; how each is found out stands in runtime/exits.py."""
 
 
 class Stage(str, Enum):
@@ -73,6 +97,7 @@ class Door(str, Enum):
     MANAGE_WORKERS = "manage_workers"
     SPAWN_WORKERS = "spawn_workers"
     KILL_WORKER = "kill_worker"
+    REAP_WORKERS = "reap_workers"
     RELOAD = "reload"
     REEXEC = "reexec"
     STOP = "stop"

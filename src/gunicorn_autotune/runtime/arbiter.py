@@ -20,6 +20,7 @@ from gunicorn_autotune.runtime import (
     commands,
     compat,
     differences,
+    exits,
     hooks,
     reader,
     reload,
@@ -98,6 +99,11 @@ class AutotuneArbiter:
         if self.autotune.doors.through(Door.KILL_WORKER, hooks.before_kill, self, self.autotune, pid, sig,
                                        otherwise=True):  # fmt: skip
             super().kill_worker(pid, sig)  # type: ignore[misc]
+
+    def reap_workers(self) -> None:
+        """How a worker ended is told to nobody else; see how before it is reaped."""
+        self.autotune.doors.through(Door.REAP_WORKERS, exits.look_before_reap, self)
+        super().reap_workers()  # type: ignore[misc]
 
     def setup(self, app: Any) -> None:
         """A reload makes a new configuration here: chain our hooks onto it before it is used."""

@@ -26,7 +26,7 @@ FIRST_PAUSE_SECONDS = 1.0
 """Gunicorn's own loop turns once a second: a crashing worker takes about that long to come again without us."""
 MOST_PAUSE_SECONDS = 10.0
 """A site that comes back by itself must not wait long for us: the first back-off of a failed boot is as long."""
-CRASHES = frozenset({ExitReason.ERROR, ExitReason.SIGNAL})
+CRASHES = frozenset({ExitReason.ERROR, ExitReason.SIGNAL, ExitReason.TERMINATED, ExitReason.EXIT, ExitReason.UNKNOWN})
 
 
 def missing_now(server: Any, tune: Autotune) -> int | None:

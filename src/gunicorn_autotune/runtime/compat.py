@@ -16,6 +16,7 @@ ARBITER_NAMES = (
     "manage_workers",
     "spawn_worker",
     "kill_worker",
+    "reap_workers",
     "reload",
     "reexec",
     "stop",

@@ -138,6 +138,7 @@ def before_kill(server: Any, tune: Autotune, pid: int, sig: int) -> bool:
     tracked: Tracked | None = getattr(server.WORKERS.get(pid), "autotune", None)
     if tracked is None or sig not in LEAVING_SIGNALS:
         return True
+    tracked.sent.add(int(sig))
     now = time.monotonic()
     if sig == signal.SIGTERM:
         if now - tracked.terminated_at < TERM_AGAIN_SECONDS and tune.frozen != "shutdown":

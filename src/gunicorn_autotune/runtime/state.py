@@ -50,6 +50,12 @@ class Tracked:
     """An operator asked to recycle it."""
     exit_reason: ExitReason | None = None
     """Why we or Gunicorn asked it to leave, or are about to; None while nobody is."""
+    sent: set[int] = field(default_factory=set)
+    """Signals that the arbiter sent it to make it leave."""
+    returncode: int | None = None
+    """How it ended: exit code, or minus the signal. None while it runs, and where nobody saw it."""
+    source_changed: bool = False
+    """In the worker: its reloader has seen changed code."""
     requests_limit: int | None = None
     """Its max_requests, where we keep it instead of Gunicorn."""
     draw: float = field(default_factory=random)

@@ -56,6 +56,7 @@ def after_init(tune: Autotune, worker: Any) -> None:
     try:
         _record(worker, tune.doors, tracked.row)
         _take_over_max_requests(worker, tracked)
+        _watch_reloader(worker, tracked)
     finally:
         recorder.mark_ready(tracked.row, time.monotonic_ns())
 
@@ -70,6 +71,20 @@ def _take_over_max_requests(worker: Any, tracked: Tracked) -> None:
         worker.max_requests = int((2 + tracked.draw) * tracked.requests_limit)
 
 
+def _watch_reloader(worker: Any, tracked: Tracked) -> None:
+    """`reload = True`: what its thread does when it sees changed code looks like a signal from outside afterwards."""
+    reloader = getattr(worker, "reloader", None)
+    theirs = getattr(reloader, "_callback", None)
+    if not callable(theirs):
+        return
+
+    def changed(name: str) -> None:
+        tracked.source_changed = True
+        theirs(name)
+
+    reloader._callback = changed  # type: ignore[union-attr]
+
+
 def before_exit(worker: Any) -> None:
     """The worker leaves by itself; with which code shows the exception under way."""
     tracked: Tracked | None = getattr(worker, "autotune", None)
@@ -77,7 +92,17 @@ def before_exit(worker: Any) -> None:
     if tracked is not None and tracked.row is not None and worker.pid == os.getpid():
         leaving = sys.exc_info()[1]
         code = leaving.code if isinstance(leaving, SystemExit) else 1
-        recorder.mark_exit(tracked.row, code if isinstance(code, int) else int(code is not None))
+        code = code if isinstance(code, int) else int(code is not None)
+        recorder.mark_exit(tracked.row, code, _left_for(worker, tracked))
+
+
+def _left_for(worker: Any, tracked: Tracked) -> int:
+    """One of layout.LEFT_*, 0 when its loop was not told to end: then the app ended the process."""
+    if tracked.source_changed:
+        return layout.LEFT_FOR_SOURCE
+    if getattr(worker, "nr", 0) >= worker.max_requests:
+        return layout.LEFT_FOR_REQUESTS
+    return 0 if worker.alive else layout.LEFT_AS_TOLD
 
 
 def _record(worker: Any, doors: Doors, row: memoryview) -> None:

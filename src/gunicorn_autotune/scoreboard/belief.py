@@ -24,7 +24,7 @@ STAMP_BITS = 62
 """A monotonic clock after 146 years."""
 WORD_BITS = {
     layout.IN_FLIGHT: AT_ONCE_BITS,
-    layout.EXIT: 9,
+    layout.EXIT: layout.EXIT_NOTE_SHIFT + 2,
     layout.RECORDS: 1,
     layout.QUEUE_DROPPED: COUNT_BITS,
     layout.CHANGED_NS: STAMP_BITS,

@@ -48,7 +48,11 @@ OLDEST_NS = 19
 READY_NS = 20
 QUEUED = 21
 EXIT = 22
-"""1 + exit code when the worker left by itself; 0 while it runs and when a signal killed it."""
+"""0 while it runs, and when it ended without a word; else 1 + exit code below EXIT_CODE, and above it why it left."""
+EXIT_CODE = 0x1FF
+EXIT_NOTE_SHIFT = 9
+LEFT_AS_TOLD, LEFT_FOR_SOURCE, LEFT_FOR_REQUESTS = 1, 2, 3
+"""A signal told it to leave; its reloader saw changed code; it reached max_requests."""
 RECORDS = 23
 """1 when the worker class tells us its requests."""
 QUEUE_DROPPED = 24

@@ -220,6 +220,6 @@ def mark_ready(row: memoryview, now_ns: int) -> None:
     row[layout.READY_NS] = now_ns
 
 
-def mark_exit(row: memoryview, code: int) -> None:
-    """The worker leaves by itself with this exit code."""
-    row[layout.EXIT] = 1 + (code & 0xFF)
+def mark_exit(row: memoryview, code: int, note: int = 0) -> None:
+    """The worker leaves by itself with this exit code, and for which reason of layout.LEFT_*."""
+    row[layout.EXIT] = 1 + (code & 0xFF) | note << layout.EXIT_NOTE_SHIFT

@@ -9,7 +9,7 @@ import pytest
 
 from gunicorn_autotune.model.readings import MemoryReading
 from gunicorn_autotune.model.status import ExitReason
-from gunicorn_autotune.runtime import compat, exits
+from gunicorn_autotune.runtime import compat
 from gunicorn_autotune.runtime.actuator import choose_for_operator, choose_victims, note_operators_count
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Tracked
@@ -100,36 +100,6 @@ def test_a_refresh_begins_anew_when_the_last_of_the_old_set_has_left() -> None:
         server.worker_age, server.WORKERS[8] = 2, other.worker
 
     assert (seen, tune.operators_count) == ([0, 1, 1, 2], True)
-
-
-def _left_with(code: int | None, *, asked: ExitReason | None = None, aborted: bool = False) -> ExitReason:
-    tracked = a_tracked(1)
-    assert tracked.row is not None
-    tracked.worker.aborted = aborted
-    tracked.exit_reason = asked
-    if code is not None:
-        recorder.mark_exit(tracked.row, code)
-    tune = SimpleNamespace(cgroups=None, oom_kills_settled=None, records=True)
-    return exits.exit_reason(tune, tracked)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("code", "asked", "aborted", "expected"),
-    [
-        (None, None, False, ExitReason.SIGNAL),
-        (0, None, False, ExitReason.SIGNAL),
-        (3, None, False, ExitReason.ERROR),
-        (1, None, True, ExitReason.TIMEOUT),
-        (0, ExitReason.SCALE_DOWN, False, ExitReason.SCALE_DOWN),
-        (None, ExitReason.SHUTDOWN, False, ExitReason.SHUTDOWN),
-        (0, ExitReason.RELOAD, False, ExitReason.RELOAD),
-    ],
-)
-def test_an_exit_is_told_by_its_cause(
-    code: int | None, asked: ExitReason | None, aborted: bool, expected: ExitReason
-) -> None:
-    """No exit code means a signal; what was asked for wins; a timeout is a timeout."""
-    assert _left_with(code, asked=asked, aborted=aborted) is expected
 
 
 def test_a_log_line_is_key_value_and_one_line() -> None:

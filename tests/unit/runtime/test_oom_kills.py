@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,13 +18,13 @@ from gunicorn_autotune.sensors import cgroup
 def a_tune(monkeypatch: pytest.MonkeyPatch, kills: int) -> Any:
     """Of a cgroup that had no kills at first and has `kills` now."""
     monkeypatch.setattr(cgroup, "read_host", lambda cgroups: SimpleNamespace(oom_kills=kills))
-    return SimpleNamespace(cgroups=object(), oom_kills_settled=0, oom_kills_open_since=None)
+    return SimpleNamespace(cgroups=object(), oom_kills_settled=0, oom_kills_open_since=None, frozen=None)
 
 
 def a_dead_worker(age: int) -> Tracked:
-    """Nobody asked it to leave, and it left no exit code."""
+    """Killed by a signal that nobody of ours sent."""
     row = board.create(layout.Shape(rows=1, status_bytes=64)).row(0)
-    return Tracked(SimpleNamespace(age=age, aborted=False), age, 0, row, spawned_at=0.0)
+    return Tracked(SimpleNamespace(age=age, aborted=False), age, 0, row, spawned_at=0.0, returncode=-signal.SIGKILL)
 
 
 def test_two_workers_killed_in_one_moment_were_both_killed_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,6 +33,30 @@ def test_two_workers_killed_in_one_moment_were_both_killed_for_memory(monkeypatc
 
     assert [ExitReason.OOM_KILL, ExitReason.OOM_KILL, ExitReason.SIGNAL] == [
         exits.exit_reason(tune, a_dead_worker(age)) for age in (1, 2, 3)
+    ]
+
+
+@pytest.mark.parametrize("aborted", [False, True])
+def test_a_worker_that_was_leaving_or_silent_and_was_killed_for_memory_ended_by_that(
+    aborted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recycle for memory comes when memory is short: whoever leaves then may be killed on the way."""
+    leaving = a_dead_worker(1)
+    leaving.worker.aborted, leaving.draining, leaving.exit_reason = aborted, True, ExitReason.RECYCLE_MEMORY
+    leaving.sent.add(signal.SIGTERM)
+
+    assert exits.exit_reason(a_tune(monkeypatch, kills=1), leaving) is ExitReason.OOM_KILL
+
+
+def test_a_kill_of_ours_takes_no_oom_kill_from_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drain was over; the kernel killed somebody else in that moment."""
+    leaving, tune = a_dead_worker(1), a_tune(monkeypatch, kills=1)
+    leaving.draining, leaving.exit_reason = True, ExitReason.SCALE_DOWN
+    leaving.sent.add(signal.SIGKILL)
+
+    assert [exits.exit_reason(tune, leaving), exits.exit_reason(tune, a_dead_worker(2))] == [
+        ExitReason.SCALE_DOWN,
+        ExitReason.OOM_KILL,
     ]
 
 
