@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -44,30 +45,41 @@ class BearerToken:
 
 @dataclass(slots=True)
 class Certificate:
-    """A server context that takes up a renewed certificate for the connections that follow."""
+    """A server context that takes up a renewed certificate for the connections that follow.
+
+    Files that are half renewed, or missing for a moment, leave the old one in force: told when it begins.
+    """
 
     cert_file: str
     key_file: str
+    tell: Callable[[str], None]
     _stamps: tuple[tuple[int, int, int], ...] = ()
     _context: ssl.SSLContext = field(default_factory=lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    _told: str = ""
     _lock: Lock = field(default_factory=Lock)
 
     def context(self) -> ssl.SSLContext:
-        """The context now; OSError when the files cannot be read. A half-renewed pair leaves the old one in force."""
+        """The context now; OSError when the files cannot be used and never could."""
         with self._lock:
-            stamps = (_stamp(self.cert_file), _stamp(self.key_file))
-            if stamps != self._stamps:
-                self._load()
-                self._stamps = stamps
+            try:
+                stamps = (_stamp(self.cert_file), _stamp(self.key_file))
+                if stamps != self._stamps:
+                    self._context = self._loaded()
+                    self._stamps = stamps
+                self._told = ""
+            except OSError as error:
+                if not self._stamps:
+                    raise
+                self._complain(str(error))
             return self._context
 
-    def _load(self) -> None:
+    def _loaded(self) -> ssl.SSLContext:
         fresh = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        try:
-            # A key with a passphrase is an error, not a question on the arbiter's terminal.
-            fresh.load_cert_chain(self.cert_file, self.key_file, password=lambda: b"")
-        except OSError:
-            if not self._stamps:
-                raise
-            return
-        self._context = fresh
+        # A key with a passphrase is an error, not a question on the arbiter's terminal.
+        fresh.load_cert_chain(self.cert_file, self.key_file, password=lambda: b"")
+        return fresh
+
+    def _complain(self, error: str) -> None:
+        if error != self._told:
+            self._told = error
+            self.tell(f"exporter: certificate or key cannot be read, the old one stays in force error={error!r}")

@@ -54,7 +54,7 @@ def run(
     for number in IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, life.end)
-    certificate = Certificate(settings.cert_file, settings.key_file) if settings.cert_file else None
+    certificate = Certificate(settings.cert_file, settings.key_file, tell) if settings.cert_file else None
     place = _place(settings, certificate, tell, life)
     if place is None:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import shutil
 import ssl
 import subprocess
 from pathlib import Path
@@ -101,3 +102,36 @@ def test_missing_certificate_is_told_and_waited_for(tmp_path: Path):
         assert "No such file" in exporter.wait_for_line("exporter: cannot listen")
         make_certificate(tmp_path, "late")
         assert fetch(exporter.port, tls=trusting(wanted)).status == 200
+
+
+def _half_renewed(folder: Path) -> None:
+    make_certificate(folder, "other")
+    shutil.copy(folder / "cert.pem", folder / "half.pem")
+    make_certificate(folder, "third")
+    (folder / "half.pem").rename(folder / "cert.pem")
+
+
+@pytest.mark.parametrize(
+    "disturb",
+    [
+        lambda folder: (folder / "key.pem").unlink(),
+        lambda folder: (folder / "cert.pem").unlink(),
+        lambda folder: (folder / "key.pem").write_text("half a k"),
+        _half_renewed,
+    ],
+    ids=["no key", "no certificate", "half a key", "key of another"],
+)
+def test_a_renewal_under_way_leaves_the_old_certificate_in_force_and_is_told(tmp_path: Path, disturb):
+    """Scrapes go on while files are missing or do not go together, one line says so, and then the new one counts."""
+    files = make_certificate(tmp_path, "first")
+    old = trusting(files)
+    with exporting(**files) as exporter:
+        assert fetch(exporter.port, tls=old).status == 200
+        disturb(tmp_path)
+        during = [fetch(exporter.port, tls=old).status for _ in range(3)]
+        exporter.wait_for_line("exporter: certificate or key cannot be read, the old one stays in force")
+        make_certificate(tmp_path, "renewed")
+        after = fetch(exporter.port, tls=trusting(files)).status
+
+    assert (during, after) == ([200] * 3, 200)
+    assert sum("stays in force" in line for line in exporter.lines) == 1
