@@ -196,9 +196,10 @@ def _read_one_memory(server: Any, tune: Autotune, followed: list[Tracked], pids:
         tune.memory_turn += 1
         turn = ready[tune.memory_turn % len(ready)]
         pid = pids[id(turn.worker)]
-        began = time.monotonic()
+        # CPU time: one read that was preempted on a busy host must not put the next off for minutes.
+        began = time.thread_time()
         turn.memory = surroundings.guarded(server, tune, "memory", lambda: memory.read_memory(pid))
-        tune.memory_not_before = now + (time.monotonic() - began) / MEMORY_TIME_SHARE
+        tune.memory_not_before = now + (time.thread_time() - began) / MEMORY_TIME_SHARE
 
 
 def _state(tracked: Tracked, ready_ns: int, in_flight: int, *, records: bool) -> WorkerState:
