@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,8 @@ def read_input(path: str, dump: str | None, binary: str | None) -> Input:
         return _dumped(_text_of(dump), "standard input" if dump == "-" else dump)
     if not Path(path).is_file():
         raise CommandError(f"{printable(path)}: unreadable: no such file; nginx's main configuration file is meant")
+    # As nginx would: what it includes lies beside the file, wherever we were started.
+    path = os.path.abspath(path)  # noqa: PTH100 (Path.resolve() would follow links)
     printed = nginx_dump(binary, path) if binary else Missing("")
     if isinstance(printed, Missing):
         remark = f"`nginx -T`: {printed.why}" if printed.why else ""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn_autotune.cli.asking import read_token
-from gunicorn_autotune.cli.flights import read_flight
+from gunicorn_autotune.cli.flights import read_flight, sane_figures
 from gunicorn_autotune.cli.plan_capacity import Capacity, capacity_of
 from gunicorn_autotune.cli.plan_file import file_text, write_file
 from gunicorn_autotune.cli.plan_limits import Hindrance, hindrances_of
@@ -66,15 +66,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:
     """Exit code and text."""
     _check(options)
-    plan = plan_of(_from_flight(options) if options.flight is not None else _from_server(options))
-    shown = plan.file
+    with sane_figures(options.flight or "the server's status"):
+        plan = plan_of(_from_flight(options) if options.flight is not None else _from_server(options))
+        shown = plan.file
+        if options.output is not None:
+            shown = f"wrote {options.output}: review it, then gunicorn --check-config -c {options.output} MODULE:NAME"
+        code = int(any(one.trouble for one in plan.hindrances))
+        text = (
+            json.dumps(as_json(plan), indent=2)
+            if options.json
+            else page(plan.observed, plan.hindrances, plan.capacity, shown, style)
+        )
     if options.output is not None:
         write_file(Path(options.output), plan.file, options.force)
-        shown = f"wrote {options.output}: review it, then gunicorn --check-config -c {options.output} MODULE:NAME"
-    code = int(any(one.trouble for one in plan.hindrances))
-    if options.json:
-        return code, json.dumps(as_json(plan), indent=2)
-    return code, page(plan.observed, plan.hindrances, plan.capacity, shown, style)
+    return code, text
 
 
 def plan_of(observed: Observed) -> Plan:

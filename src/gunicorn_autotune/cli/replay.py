@@ -10,7 +10,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from gunicorn_autotune.cli.flights import read_flight
+from gunicorn_autotune.cli.flights import read_flight, sane_figures
 from gunicorn_autotune.cli.replay_page import page
 from gunicorn_autotune.cli.replay_plot import picture
 from gunicorn_autotune.cli.replayed import Replay, Turn, replay
@@ -39,11 +39,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:
     """Exit code and text."""
     flight = read_flight(Path(options.flight), up_to_fault=options.up_to_fault)
-    replayed = replay(flight, policy_with(flight.header.policy, options.settings))
+    policy = policy_with(flight.header.policy, options.settings)
+    with sane_figures(options.flight):
+        replayed = replay(flight, policy)
+        drawn = picture(replayed) if options.svg else ""
+        name = Path(options.flight).name
+        text = as_json(replayed) if options.json else page(replayed, name, style, every=options.all)
+        code = int(bool(replayed.different))
     if options.svg:
-        write_svg(Path(options.svg), picture(replayed), force=options.force)
-    text = as_json(replayed) if options.json else page(replayed, Path(options.flight).name, style, every=options.all)
-    return int(bool(replayed.different)), text
+        write_svg(Path(options.svg), drawn, force=options.force)
+    return code, text
 
 
 def policy_with(policy: Policy, settings: list[str]) -> Policy:

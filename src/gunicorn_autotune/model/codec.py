@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
+from math import isfinite
 from operator import attrgetter
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -111,6 +112,9 @@ def _plain(form: type) -> Decode:
     def decode(value: Any) -> Any:
         # type(), not isinstance(): True is no whole number.
         if type(value) in kinds:
+            if type(value) is float and not isfinite(value):
+                # json takes NaN, and reads 1e999 as infinity.
+                raise FlightFault(f"must be a finite number, is {value}")
             return value
         raise FlightFault(f"must be {noun}, is {_shown(value)}")
 

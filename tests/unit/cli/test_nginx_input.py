@@ -50,3 +50,13 @@ def test_an_nginx_that_hangs_is_not_asked_again(tmp_path: Path, monkeypatch: pyt
     program.chmod(0o755)
 
     assert read_input(str(tmp_path / "nginx.conf"), None, str(program)).nginx_hangs
+
+
+def test_a_relative_path_is_read_from_the_files_too(tmp_path, monkeypatch):
+    """Without an nginx here: what it includes lies beside it, not below the folder named twice."""
+    (tmp_path / "dir").mkdir()
+    (tmp_path / "dir" / "nginx.conf").write_text("events {}\nhttp { include more.conf; }\n")
+    (tmp_path / "dir" / "more.conf").write_text("server { listen 80; }\n")
+    monkeypatch.chdir(tmp_path)
+
+    assert read_input("dir/nginx.conf", None, None).files == [f"{tmp_path}/dir/nginx.conf", f"{tmp_path}/dir/more.conf"]

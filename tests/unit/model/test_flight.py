@@ -37,7 +37,7 @@ SERVER = {"gunicorn": "27.0.1", "python": "3.12.1", "worker_class": "sync", "uni
 GONE = Missing("drawn")
 PLAIN: dict[Any, Any] = {
     int: st.integers(0, 1 << 70),
-    float: st.one_of(st.floats(allow_nan=False), st.integers(0, 9)),
+    float: st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 9)),
     str: st.text('abc "\\\n\u00e9\U0001f600', max_size=8),
     bool: st.booleans(),
     NoneType: st.none(),
