@@ -1,5 +1,6 @@
 """The command: where its figures come from, what it prints and writes, its exit codes."""
 
+import argparse
 import io
 import json
 from dataclasses import replace
@@ -140,6 +141,20 @@ def test_bad_usage_is_exit_code_2_and_one_line(words, expected, capsys):
     """Thing, value, rule."""
     assert main(["plan", *words]) == 2
     assert expected in capsys.readouterr().err
+
+
+def test_settings_are_those_at_the_end_of_the_watch(monkeypatch):
+    """A HUP may have changed them meanwhile: the plan is for what runs now."""
+    first, middle, last = (a_whole_document() for _ in range(3))
+    first["server"], last["server"] = first["server"] | {"gunicorn": "22.0.0"}, last["server"] | {"gunicorn": "27.0.1"}
+    last["policy"] = last["policy"] | {"max_workers": 9}
+    monkeypatch.setattr(plan, "watch", lambda *_: [first, middle, last])
+    monkeypatch.setattr(plan, "ticks_of", lambda documents: documents)
+    monkeypatch.setattr(plan, "observe", lambda *seen: seen)
+    options = argparse.Namespace(url=":1", socket=None, token_file=None, seconds=1.0)
+    server, policy, ticks = plan._from_server(options)
+
+    assert ("27.0.1", 9, 3) == (server["gunicorn"], policy.max_workers, len(ticks))
 
 
 class Terminal(io.StringIO):

@@ -5,10 +5,13 @@ from dataclasses import replace
 import pytest
 
 from gunicorn_autotune.cli.plan_memory import Life, leak_of
+from gunicorn_autotune.cli.plan_observe import observe
+from gunicorn_autotune.cli.plan_settings import settings_of
 from gunicorn_autotune.cli.plan_staffing import staffing_of
 from gunicorn_autotune.cli.plan_staffing_words import workers_reason
+from gunicorn_autotune.model.readings import Missing
 from gunicorn_autotune.testing import MIB, NOT_READ, a_policy
-from tests.unit.cli.records import COMPUTING, OVERLOAD, WAITING, Stretch, observed_of, planned, reasons
+from tests.unit.cli.records import COMPUTING, OVERLOAD, SYNC, WAITING, Stretch, a_record, observed_of, planned, reasons
 
 
 def test_overloaded_cores_get_2k_plus_1_workers():
@@ -106,6 +109,16 @@ def test_a_leak_and_its_requests_fit_into_the_memory():
     assert plan["workers"] * grown + 100 * MIB <= 0.9 * 1024 * MIB
 
 
+@pytest.mark.parametrize(("older", "newer", "kills"), [(7, 9, 2), (9, 9, 0), (9, 1, 0)])
+def test_only_oom_kills_during_the_record_are_its_own(older, newer, kills):
+    """The kernel counts since boot; a counter that went down is another cgroup's."""
+    ticks = a_record(WAITING)
+    first, last = (replace(tick, snapshot=replace(tick.snapshot, host=replace(tick.snapshot.host, oom_kills=count)))
+                   for tick, count in ((ticks[0], older), (ticks[-1], newer)))  # fmt: skip
+
+    assert kills == observe(SYNC, a_policy(), [first, *ticks[1:-1], last]).memory.oom_kills
+
+
 def test_without_a_leak_workers_are_not_recycled():
     """max_requests 0, because one was watched for 2250 requests."""
     assert planned(WAITING)["max_requests"] == 0
@@ -147,6 +160,34 @@ def test_expensive_boots_are_preloaded():
     """10 boots of 2 s of CPU on two cores take 10 s."""
     assert planned(WAITING, boot_cpu_seconds=2.0)["preload_app"] is True
     assert "10 more workers take 10 s on 2 cores" in reasons(WAITING, boot_cpu_seconds=2.0)["preload_app"]
+
+
+def preload_of(observed):
+    """Value, whether it is pinned, and the reason."""
+    (found,) = [one for one in settings_of(observed, staffing_of(observed)) if one.name == "preload_app"]
+    return found.value, found.pinned, found.reason
+
+
+def test_boots_of_three_seconds_in_all_are_the_first_to_be_preloaded():
+    """10 boots of 600 ms of CPU on two cores; less is left at Gunicorn's default, and said."""
+    value, pinned, reason = preload_of(observed_of(WAITING, boot_cpu_seconds=0.59))
+
+    assert (True, True) == preload_of(observed_of(WAITING, boot_cpu_seconds=0.6))[:2]
+    assert (False, False, True) == (value, pinned, reason.endswith(" on 2 cores: little to gain."))
+
+
+def test_nothing_is_preloaded_where_no_boot_was_measured():
+    """Gunicorn's default, unpinned."""
+    observed = observed_of(WAITING)
+    crew = replace(observed.crew, boot_cpu_seconds=Missing("no boot was seen"))
+    value, pinned, reason = preload_of(replace(observed, crew=crew))
+
+    assert (False, False, "What a boot costs is not in the record.") == (value, pinned, reason)
+
+
+def test_an_app_that_was_preloaded_stays_so():
+    """Whatever its boots cost: the operator knows that it can be."""
+    assert planned(WAITING, boot_cpu_seconds=0.01, server={"preload_app": True})["preload_app"] is True
 
 
 def test_cheap_boots_are_left_alone():

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from gunicorn_autotune.cli import commanding, main
+from gunicorn_autotune.cli import commanding, main, recycle
 from tests.unit.cli.pages import a_whole_document, answering, healthy_pages
 
 QUEUED = {"ok": True, "slots": [0], "pids": [5000], "mode": "active"}
@@ -112,6 +114,22 @@ def test_wait_that_ends_too_early_is_exit_code_2_and_names_the_pids(
         code = main(["recycle", "--all", "--server", address, "--wait", "0.01"])
 
     assert (2, "not done in time: pids 5000 are still there\n") == (code, capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("seconds", [10.0, 10.1])
+def test_wait_asks_at_a_steady_pace_until_its_time_is_over(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server is asked every LOOK_SECONDS and once at the very end: no spinning, and no oversleeping."""
+    now, looks = [100.0], []
+    clocks = SimpleNamespace(monotonic=lambda: now[0], sleep=lambda length: now.append(now.pop() + length))
+    monkeypatch.setattr(recycle, "time", clocks)
+
+    def look() -> dict[str, Any]:
+        looks.append(now[0])
+        return {"workers": [{"pid": 5000}]}
+
+    assert [5000] == recycle.wait_until_gone([5000, 5001], look, seconds)
+    assert (100.0, 100.0 + seconds) == (looks[0], looks[-1])
+    assert math.ceil(seconds / recycle.LOOK_SECONDS) + 1 == len(looks)
 
 
 def test_wait_follows_the_server_that_was_commanded(path: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -137,6 +137,21 @@ def test_errors_of_autotune_are_not_hidden():
     assert line_with(shown(document), "autotune errors") == "autotune errors: 3 x read; see Gunicorn's error log"
 
 
+def test_settings_that_were_refused_are_not_hidden():
+    """As the log says it, but for the name of the product."""
+    document = a_whole_document(refused_settings=["autotune: max_workers = -1: must be at least 1", "another"])
+
+    assert {"max_workers = -1: must be at least 1", "another"} <= set(shown(document))
+
+
+def test_a_server_with_nothing_refused_shows_no_line_of_it():
+    """Also one that does not know the field yet."""
+    document = a_whole_document()
+    document.pop("refused_settings", None)
+
+    assert shown(document) == shown(a_whole_document(refused_settings=[]))
+
+
 def test_everything_fits_100_columns():
     """Also with long addresses, large numbers and many reasons, colours not counted."""
     rows = [a_row(slot, pid=4194304, requests=10**9, queued=999, oldest_request_seconds=7199.0, spawned=1.0) for slot in

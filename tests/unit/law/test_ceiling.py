@@ -114,12 +114,18 @@ def test_fifteen_seconds_of_calm_lift_a_ceiling():
 
 def test_ten_seconds_of_calm_do_not_lift_a_ceiling():
     """A pause between two bursts of the same run."""
-    assert quiet(at_ceiling(), 20, 10).history.ceiling is not None
+    plant = at_ceiling()
+    before = plant.history.ceiling
+
+    assert before == quiet(plant, 20, 10).history.ceiling
 
 
 def test_calm_without_room_to_spare_lifts_no_ceiling():
     """Eight of eleven workers busy: the next burst would be held by the same thing."""
-    assert quiet(held(at_ceiling(), until=1000.0), 82, 30).history.ceiling is not None
+    plant = held(at_ceiling(), until=1000.0)
+    before = plant.history.ceiling
+
+    assert before == quiet(plant, 82, 30).history.ceiling
 
 
 def test_calm_without_a_reading_of_busy_time_lifts_no_ceiling():

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from gunicorn_autotune.model.decisions import Action, Reason
@@ -87,7 +87,25 @@ def test_no_more_are_on_their_way_than_allowed(application, machine, workers, ra
     assert max(seen.target for seen, _ in ticks) <= workers + given_limits["recycle_max_unavailable"]
 
 
+SOON = Application(wait_seconds=0.05, boot_cpu_seconds=0.05)
+"""Its workers are old at 90 s; there is room for the replacements."""
+AT_ONCE = {"recycle_age_seconds": 90, "recycle_uss_bytes": 0, "recycle_max_unavailable": 1, "recycle_surge": "on",
+           "recycle_gap_seconds": 5.0, "recycles_per_hour": 360, "recycle_lifetime_seconds": 10.0}  # fmt: skip
+
+
+def test_there_are_recycles_between_which_a_gap_can_lie():
+    """What the two promises below are about: in one plain world everyone is replaced, exactly at the pace allowed."""
+    ticks = played(SOON, Machine(), 4, 2.0, 1, max_workers=8, **AT_ONCE)
+    left = told_to_leave(ticks)
+    gaps = [later[0] - one[0] for one, later in pairwise(left)]
+    lives = [seen.at - worker.ready_at for seen, said in ticks for worker in seen.workers
+             if worker.age == said.victim and said.cause is not None]  # fmt: skip
+
+    assert (4, True, True) == (len(lives), 5.0 <= min(gaps) < 6.0, 10.0 <= min(lives))
+
+
 @FEW
+@example(SOON, Machine(), 4, 2.0, 1, AT_ONCE)
 @given(applications, machines, counts, rates, st.integers(1, 99), limits)
 def test_a_gap_lies_between_two_recycles(application, machine, workers, rate, seed, given_limits):
     """One at a time here: from one that is told to leave to the next."""
@@ -107,6 +125,7 @@ def test_no_hour_has_more_recycles_than_allowed(application, machine, workers, r
 
 
 @FEW
+@example(SOON, Machine(), 4, 2.0, 1, AT_ONCE | {"recycle_age_seconds": 20, "recycle_lifetime_seconds": 60.0})
 @given(applications, machines, counts, rates, st.integers(1, 99), limits)
 def test_nobody_leaves_before_its_least_lifetime(application, machine, workers, rate, seed, given_limits):
     """There is memory enough in these worlds."""

@@ -116,6 +116,22 @@ def test_a_mode_that_shuts_nginx_out_is_a_warning_where_nginxs_user_is_not_told(
     assert ["warning"] == levels("NGX202", upstream("server unix:/run/shop/g.sock;", sockets("0o700", "shop", "shop")))
 
 
+@pytest.mark.parametrize(
+    ("mode", "main"),
+    [("0o700", "user root;\nevents {}"), ("0o777", "events {}"), ("0o722", "events {}")],
+    ids=["root", "everybody", "everybody-may-write"],
+)
+def test_a_socket_that_anybody_may_write_or_root_opens_is_fine(mode: str, main: str) -> None:
+    """Root may open all, and what everybody may write needs no user to be told; only the bits for writing count."""
+    assert [] == levels("NGX202", upstream("server unix:/run/shop/g.sock;", sockets(mode, "shop", "shop"), main))
+
+
+@pytest.mark.parametrize("mode", ["0o577", "0o757", "0o775"])
+def test_a_socket_that_somebody_may_not_write_is_doubted_where_nginxs_user_is_not_told(mode: str) -> None:
+    """One bit for writing is missing."""
+    assert ["warning"] == levels("NGX202", upstream("server unix:/run/shop/g.sock;", sockets(mode, "a", "b")))
+
+
 def test_a_socket_in_tmp_is_a_warning_without_knowing_gunicorn() -> None:
     """PrivateTmp hides it whatever its mode."""
     assert ["warning"] == levels("NGX202", upstream("server unix:/tmp/g.sock;"))
@@ -223,6 +239,13 @@ def test_max_conns_without_a_zone_is_told_with_its_sum() -> None:
 def test_the_version_of_http_must_suit_both(inner: str, said: str, found: list[str]) -> None:
     """prior-knowledge counts only with h2 among the protocols; HTTP/2 needs a Gunicorn that takes it."""
     assert found == levels("NGX208", location(inner, f'#: nginx = "1.29.6"\n#: {said}'))
+
+
+def test_the_scheme_is_not_judged_where_gunicorn_is_not_found() -> None:
+    """Every route leads to another port: whatever listens there may speak TLS."""
+    body = "location / { proxy_pass https://127.0.0.1:9443; }"
+
+    assert [] == levels("NGX208", f'#: gunicorn.bind = ["127.0.0.1:8000"]\nevents {{}}\n{HTTP % body}')
 
 
 def test_the_scheme_towards_another_server_is_not_judged() -> None:

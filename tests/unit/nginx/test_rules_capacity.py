@@ -48,6 +48,19 @@ def test_nginx_must_carry_what_gunicorn_takes_with_all_its_workers(said: str, ma
 
 
 @pytest.mark.parametrize(
+    ("workers", "cpus", "connections"), [(33, 1, 4096), (200, 1, 7168), (400, 2, 7168)], ids=["ample", "1", "2"]
+)
+def test_the_fix_has_four_connections_for_each_request_in_whole_1024s(
+    workers: int, cpus: int, connections: int
+) -> None:
+    """Of all workers of nginx together, and 4096 at least: 4 x 200 x 8 is 6400."""
+    said = GTHREAD + f"gunicorn.workers = {workers}\nhost.cpus = {cpus}"
+    (finding,) = asked("NGX602", upstream(SERVER, said, f"worker_processes {cpus}; events {{}}"))
+
+    assert finding.fix.startswith(f"worker_connections {connections};")
+
+
+@pytest.mark.parametrize(
     ("main", "said", "found"),
     [
         ("events { worker_connections 768; }", "", []),

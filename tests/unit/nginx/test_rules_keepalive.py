@@ -251,6 +251,33 @@ def test_event_loops_that_idle_connections_fill_up_are_a_warning() -> None:
     assert [Severity.WARNING] == [one.level for one in found("NGX006", text)]
 
 
+@pytest.mark.parametrize("workers", ["worker_processes 1;", "worker_processes auto;"], ids=["one", "cpus-unknown"])
+@pytest.mark.parametrize(("connections", "level"), [(995, []), (996, [Severity.INFO])])
+def test_a_gthread_keeps_its_connections_less_its_threads(
+    workers: str, connections: int, level: list[Severity]
+) -> None:
+    """1,000 of one worker, 4 of them in use; nginx has one worker at least."""
+    text = written(said=TEN, main=workers, upstream=f"keepalive {connections}; keepalive_timeout 4s;", location=KEPT)
+
+    assert level == [one.level for one in found("NGX006", text)]
+
+
+@pytest.mark.parametrize(("connections", "level"), [(999, []), (1000, [Severity.WARNING])])
+def test_an_event_loop_is_full_of_idle_connections_at_its_limit(connections: int, level: list[Severity]) -> None:
+    """worker_connections is 1,000 unless somebody chose another."""
+    text = written(said='#: gunicorn.worker_class = "gevent"\n', upstream=f"keepalive {connections};", location=KEPT)
+
+    assert level == [one.level for one in found("NGX006", text)]
+
+
+@pytest.mark.parametrize(
+    ("version", "slow"), [("23.0.0", False), ("24.0.0", True), ("26.2.0", True), ("27.0.0", False)]
+)
+def test_only_versions_that_wait_for_idle_connections_are_slow_to_leave(version: str, slow: bool) -> None:
+    """24.0.0 the first, 27.0.0 the first that no longer does."""
+    assert slow == ("graceful_timeout 30 s" in found("NGX007", recycling(version, more=OWN))[0].message)
+
+
 def recycling(version: str, *, more: str = "") -> str:
     """A gthread of a version with kept connections."""
     return written(said=f'#: gunicorn.version = "{version}"\n{TEN}{more}', upstream=FITS, location=KEPT)

@@ -336,6 +336,11 @@ def test_times_that_fit_are_only_mentioned() -> None:
     assert [Severity.INFO] == [one.level for one in found("NGX708", text)]
 
 
+def test_without_gunicorns_settings_the_fix_keeps_for_a_second() -> None:
+    """Its keepalive is 2 s unless somebody chose another."""
+    assert ["keepalive 32;\nkeepalive_timeout 1s;"] == [one.fix for one in found("NGX708", written(said=NEW))]
+
+
 @pytest.mark.parametrize("said", ['#: gunicorn.version = "26.2.0"\n', "#: gunicorn.keepalive = 1\n"])
 def test_where_keeping_costs_requests_the_fix_keeps_none(said: str) -> None:
     """gthread before 27.0.1 loses kept requests, and 1 s leaves nginx no room."""

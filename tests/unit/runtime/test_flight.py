@@ -248,6 +248,18 @@ def test_a_reload_that_changes_nothing_goes_on_in_the_same_file(tmp_path: Path) 
     assert tune.flight is flight.after_reload(server, tune)
 
 
+@pytest.mark.parametrize("taken", [Path.unlink, lambda path: path.rename(path.with_name("taken"))])
+def test_a_reload_after_the_file_was_taken_away_begins_a_new_one(taken: Any, tmp_path: Path) -> None:
+    """Else the record would go on in a file that has no name any more, for ever unseen."""
+    path = tmp_path / "f.jsonl"
+    server, tune = flying(path)
+    taken(path)
+    tune.flight = flight.after_reload(server, tune)
+    tick(server, tune, at=0.25)
+
+    assert [0.25] == [parse_tick(text).snapshot.at for text in path.read_text().splitlines()[1:]]
+
+
 def test_a_reload_with_other_settings_begins_a_new_file(tmp_path: Path) -> None:
     """One file, one policy: its header stays true."""
     server, tune = flying(tmp_path / "f.jsonl")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,43 @@ def test_rows_start_on_a_cache_line() -> None:
 def test_arbiter_and_worker_words_do_not_overlap() -> None:
     """One number means one word, in whichever of the two memories it stands."""
     assert layout.COMMAND < layout.OWN_WORDS <= layout.CHANGED_NS
+
+
+NOT_OF_A_ROW = {"WORD_BYTES", "LINE_WORDS", "NOT_READ", "OWN_WORDS", "ROW_WORDS", "HEADER_WORDS", "STATUS_ACTIVE",
+                "SLOTS_USED", "STATUS_BYTES", "DOOR_ERRORS"}  # fmt: skip
+"""Sizes, the header's words, and where a range begins."""
+
+
+def single_words() -> list[int]:
+    """The words of a row that have a name of their own."""
+    sizes = ("_COUNT", "_END", "CELLS", "_BUCKETS")
+    names = {name for name, value in vars(layout).items() if name.isupper() and isinstance(value, int)} - NOT_OF_A_ROW
+    return [getattr(layout, name) for name in names if not name.endswith(sizes) and not name.startswith("_")]
+
+
+def test_no_two_words_of_a_row_share_a_place() -> None:
+    """Two that did would be written over each other: the cells and the histograms are ranges of words."""
+    cells = range(layout.CELLS, layout.CELLS + layout.CELL_COUNT)
+    waits = range(layout.QUEUE_BUCKETS, layout.QUEUE_END)
+    durations = range(layout.DURATION_BUCKETS, layout.DURATION_END)
+    doors = range(layout.DOOR_ERRORS, layout.DOOR_ERRORS_END)
+    words = [*single_words(), *cells, *waits, *durations, *layout.DURATION_SUMS, *doors]
+
+    assert {word: count for word, count in Counter(words).items() if count > 1} == {}
+    assert set(words) <= set(range(layout.ROW_WORDS))
+
+
+def test_no_two_words_of_the_header_share_a_place() -> None:
+    """And the first row begins after the last."""
+    words = [layout.STATUS_ACTIVE, layout.SLOTS_USED, *layout.STATUS_LENGTH, *layout.STATUS_CRC]
+
+    assert len(words) == len(set(words))
+    assert max(words) < layout.HEADER_WORDS == SHAPE.own_offset(0)
+
+
+def test_a_published_document_is_said_to_be_published() -> None:
+    """Whoever publishes drops the list of decisions when it hears that the document did not fit."""
+    assert board.create(SHAPE).publish(b"x" * SHAPE.status_bytes) is True
 
 
 def test_a_board_has_room_for_a_reload_of_the_largest_set() -> None:

@@ -116,6 +116,20 @@ def test_the_oldest_running_request_is_known(small_board: Board, clock: Clock) -
     assert board.activity(row.tolist(), clock()).oldest_ns == second_started_ns
 
 
+def test_the_first_stays_the_oldest_while_it_runs(small_board: Board, clock: Clock) -> None:
+    """Alone, beside a second one, and when that one has ended."""
+    row, first, second = small_board.row(0), object(), object()
+    pen = recorder.overlapping(row, clock)
+    started_ns, seen = clock(), []
+    for change in (lambda: pen.begin(None, first), lambda: pen.begin(None, second),
+                   lambda: pen.end(None, second, {}, OK)):  # fmt: skip
+        change()
+        clock.pass_ms(10)
+        seen.append(board.activity(row.tolist(), clock()).oldest_ns)
+
+    assert [started_ns] * 3 == seen
+
+
 @pytest.mark.parametrize(
     ("response", "status_class"),
     [

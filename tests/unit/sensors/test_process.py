@@ -179,6 +179,32 @@ def test_no_such_process_is_missing_with_its_path(tmp_path):
     assert f"{tmp_path}/{PID}/stat" in answer.why
 
 
+def descriptors():
+    """How many are open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("gone", ["stat", "statm"])
+def test_a_process_that_vanishes_while_it_is_opened_leaves_no_descriptor(tree, gone):
+    """Workers die at every moment; one descriptor each would fill the arbiter's table in weeks."""
+    (tree.home / gone).unlink()
+    before = descriptors()
+    answers = [open_process(PID, tree.proc) for _ in range(3)]
+
+    assert all(isinstance(answer, Missing) for answer in answers)
+    assert before == descriptors()
+
+
+def test_a_process_that_may_not_be_opened_leaves_no_descriptor(tree):
+    """schedstat is refused after the two others were opened."""
+    (tree.home / "schedstat").unlink()
+    (tree.home / "schedstat").symlink_to("schedstat")
+    before = descriptors()
+
+    assert isinstance(open_process(PID, tree.proc), Missing)
+    assert before == descriptors()
+
+
 def test_probe_leaves_half_of_the_descriptors_to_the_server(tree, monkeypatch):
     """Measuring never takes the descriptors that serving needs."""
     monkeypatch.setattr("resource.getrlimit", lambda _: (4, 4))
