@@ -22,9 +22,9 @@ def _gunicornc(server: Server, words: str) -> str:
 
 @pytest.mark.skipif(not CLIENT.exists(), reason="this Gunicorn has no gunicornc (25.1 brought it)")
 def test_adding_and_removing_workers_is_respected_like_ttin_and_ttou(tmp_path: Path) -> None:
-    """`worker add 2` and `worker remove 1` are carried out, told in the log and held, and no request fails."""
+    """`worker add 2` and `worker remove 1`: carried out, told and held; an old one goes, no request fails."""
     with serving(tmp_path, max_workers=2) as server:
-        server.wait_for_ready(2)
+        old = set(server.wait_for_ready(2))
         server.wait_for_log("Control socket listening")
         with steady(server) as load:
             _gunicornc(server, "worker add 2")
@@ -32,8 +32,8 @@ def test_adding_and_removing_workers_is_respected_like_ttin_and_ttou(tmp_path: P
             server.wait_for_ready(4)
             _gunicornc(server, "worker remove 1")
             server.wait_for_log("autotune: operator workers=4->3 hold_seconds=300")
-            server.wait_for_ready(3)
+            left = old & set(server.wait_for_ready(3))
             held = server.wait_for_status(lambda status: status["decision"]["reason"] == "operator", "a hold")
         mode = server.status()["mode"]
 
-    assert (load.failed, held, mode) == ([], True, "paused")
+    assert (load.failed, held, mode, len(left)) == ([], True, "paused", 1)

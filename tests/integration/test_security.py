@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.processes import exporter_pid
 from tests.server import Server, serving
 
 pytestmark = pytest.mark.real
@@ -22,12 +23,6 @@ def request(server: Server, head: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
         client.sendall(head)
         return client.recv(100)
-
-
-def exporter_pid(server: Server) -> int:
-    """The arbiter's child that is no worker."""
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    return next(int(pid) for pid in children if b"exporter_main" in Path(f"/proc/{pid}/cmdline").read_bytes())
 
 
 @as_root
