@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 OFF, AUTO = "off", "auto"
 AUTO_HOST, AUTO_PORTS = "127.0.0.1", range(9877, 9897)
 """`auto`: the first of these that nobody has, so that each of several servers on a host finds one."""
+LEAVE_SIGNAL = signal.SIGALRM
+"""From the arbiter alone. SIGTERM goes to every process of a unit or container: the server then begins to drain, and
+its probes and metrics are wanted until it is gone."""
 UNIX_PATH_BYTES = 107
 """sun_path of sockaddr_un (unix(7)) less its end mark."""
 TCP = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^\[\]:/\s]*)):(?P<port>[0-9]{1,5})")

@@ -182,6 +182,9 @@ def _forget_hand_over(server: Any) -> None:
 def _before_stop(server: Any, tune: Autotune) -> None:
     commands.stop(tune)
     ticker.publish_frozen(server, tune, "shutdown")
+    if server.reexec_pid:
+        # The new master serves: its exporter answers for this host from now on, not one that says "shutting down".
+        _after_stop(tune)
 
 
 def _after_stop(tune: Autotune) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from subprocess import DEVNULL, Popen  # bound before a preloaded app may let gevent patch the module
 from typing import Any
 
-from gunicorn_autotune.exporter.address import AUTO, OFF, parse_address
+from gunicorn_autotune.exporter.address import AUTO, LEAVE_SIGNAL, OFF, parse_address
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.scoreboard.board import Board
 
@@ -95,7 +95,7 @@ class ExporterProcess:
         self._listen(time.monotonic())  # its pid may be somebody else's once it has ended
         if self.pid:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(self.pid, signal.SIGTERM)
+                os.kill(self.pid, LEAVE_SIGNAL)
                 os.kill(self.pid, signal.SIGCONT)
         else:
             self.forget()  # too young to have told its pid: it leaves when it finds the pipe closed

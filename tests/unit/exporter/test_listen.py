@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gunicorn_autotune.exporter import serve
-from gunicorn_autotune.exporter.address import Address, Settings, parse_address
+from gunicorn_autotune.exporter.address import LEAVE_SIGNAL, Address, Settings, parse_address
 from tests.server import free_port
 from tests.unit.exporter.running import exporting, fetch
 
@@ -70,7 +70,7 @@ def test_unix_socket_is_for_owner_and_group_and_goes_with_the_process(tmp_path: 
         assert f"exporter listening address=unix:{path}" == exporter.wait_for_line("exporter listening")
         assert fetch(str(path)).status == 200
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
-        exporter.process.terminate()
+        exporter.process.send_signal(LEAVE_SIGNAL)
         assert exporter.process.wait(10) == 0
         assert not path.exists()
 
@@ -94,7 +94,7 @@ def test_unix_socket_somebody_answers_on_is_left_alone(tmp_path: Path):
         with exporting(f"unix:{path}", retry_seconds=0.2) as second:
             second.wait_for_line("exporter: cannot listen")
             assert inode == path.stat().st_ino
-            first.process.terminate()
+            first.process.send_signal(LEAVE_SIGNAL)
             second.wait_for_line("exporter listening")
             assert fetch(str(path)).status == 200
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from gunicorn_autotune.exporter.address import LEAVE_SIGNAL
 from tests.server import wait_for
 from tests.unit.exporter.running import ROOT, Exporter, exporting, fetch, raw
 
@@ -120,14 +121,14 @@ def test_more_connections_than_threads_are_all_served_in_the_end(port: int):
             connection.close()
 
 
-def test_signals_of_the_terminal_are_ignored_and_term_ends_it_with_zero():
-    """Ctrl-C goes to the whole foreground group and means the arbiter; exit codes 3 and 4 would halt old Gunicorns."""
+def test_signals_that_mean_the_arbiter_are_ignored_and_its_own_ends_it_with_zero():
+    """Ctrl-C goes to the foreground group and SIGTERM to a whole unit; exit codes 3 and 4 would halt old Gunicorns."""
     with exporting() as exporter:
         port = exporter.port
-        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
             exporter.process.send_signal(number)
         assert fetch(port).status == 200
-        exporter.process.send_signal(signal.SIGTERM)
+        exporter.process.send_signal(LEAVE_SIGNAL)
         assert exporter.process.wait(10) == 0
 
 
