@@ -23,6 +23,7 @@ RESERVED = frozenset(name for metric in TABLE for name in (metric.family, metric
 HEADER_BYTES = 8
 OLD_VARIABLE = "prometheus_multiproc_dir"
 """Deprecated by the client, still obeyed."""
+VARIABLES = ("PROMETHEUS_MULTIPROC_DIR", OLD_VARIABLE)
 
 
 def configured() -> str:

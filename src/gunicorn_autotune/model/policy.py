@@ -34,7 +34,8 @@ class Policy:
     """What the operator wants. Frozen; build one with `policy_from` to get checks with names in them."""
 
     mode: str = setting(
-        "active", "active: decide and act. observe: decide, log and export, never touch a worker. off: plain Gunicorn.",
+        "active", "active: decide and act. observe: decide, log and export, never touch a worker. off: plain Gunicorn. "
+                  "A HUP may change it.",
         choices=("active", "observe", "off"),
     )  # fmt: skip
     min_workers: int = setting(

@@ -22,10 +22,8 @@ from gunicorn_autotune.runtime import (
     differences,
     exits,
     hooks,
-    reader,
     reload,
     ticker,
-    user_metrics,
 )
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.setup import new_autotune
@@ -108,6 +106,8 @@ class AutotuneArbiter:
     def setup(self, app: Any) -> None:
         """A reload makes a new configuration here: chain our hooks onto it before it is used."""
         super().setup(app)  # type: ignore[misc]
+        if not isinstance(self, AutotuneArbiter):
+            return  # switched off by what has just been read
         self.autotune.doors.through(Door.SETUP, hooks.chain, self, self.autotune)
 
     def reload(self) -> None:
@@ -163,7 +163,6 @@ def _short_sleep(server: Any, tune: Autotune) -> bool:
 
 
 def _before_reload(server: Any, tune: Autotune) -> None:
-    reader.forget_conf()
     tune.acting = True
     ticker.publish_frozen(server, tune, "reload")
     reload.begin(server, tune)
@@ -200,7 +199,7 @@ def _boot_error(server: Any, tune: Autotune, code: int) -> int:
 def adopt(server: Any, policy: Policy) -> None:
     """Extend this arbiter, wholly or not at all. A Gunicorn that lacks a name we lean on stays as it is, said loudly.
 
-    Whatever raises here is logged by compat.before_start, and Gunicorn serves on without us.
+    Whatever raises here is logged by compat.extend_arbiter, and Gunicorn serves on without us.
     """
     missing = compat.missing_names(server)
     if missing:
@@ -224,7 +223,6 @@ def adopt(server: Any, policy: Policy) -> None:
 
 
 def _extend(server: Any, policy: Policy) -> Intent:
-    user_metrics.begin()
     meant = differences.intended(server, policy)
     server.autotune = new_autotune(server, meant.policy)
     server.autotune.written_workers = meant.workers
@@ -243,6 +241,13 @@ def _take_over_count(server: Any) -> None:
     # 0: WINCH had asked the old master for none.
     if count.isdecimal() and int(count) and now in (None, _number(before)) and server.autotune.mode is Mode.ACTIVE:
         actuator.set_target(server, server.autotune, int(count))
+
+
+def forget_upgrade(server: Any) -> None:
+    """What an old master handed over and nobody takes must not reach the next one."""
+    os.environ.pop(COUNT_BEFORE_UPGRADE, None)
+    os.environ.pop(METRICS_BEFORE_UPGRADE, None)
+    _forget_hand_over(server)
 
 
 def _number(text: str) -> int | None:

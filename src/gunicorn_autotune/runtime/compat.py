@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import select
+import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -51,23 +53,45 @@ def missing_names(server: Any) -> list[str]:
     return missing
 
 
-def before_start(adopt: Callable[[Any], None]) -> None:
-    """Call `adopt(server)` as the first thing any arbiter of this process does in `start()`."""
+def extend_arbiter(
+    before_setup: Callable[[Any, Any], None], after_setup: Callable[[Any], None], before_start: Callable[[Any], None]
+) -> None:
+    """Have any arbiter of this process call `before_setup(server, app)` and `after_setup(server)` around its `setup`,
+    at the start and in each reload, and `before_start(server)` as the first thing of its `start`.
+
+    None of them gets an exception through.
+    """  # fmt: skip
     from gunicorn.arbiter import Arbiter
 
-    original = Arbiter.start
-    if hasattr(original, "before_autotune"):
-        original = original.before_autotune
+    own_setup, own_start = _own(Arbiter.setup), _own(Arbiter.start)
+
+    def setup(self: Any, app: Any) -> None:
+        _guarded(self, before_setup, self, app)
+        own_setup(self, app)
+        _guarded(self, after_setup, self)
 
     def start(self: Any) -> None:
-        try:
-            adopt(self)
-        except Exception:
-            self.log.exception("autotune: could not start, Gunicorn serves on without it")
-        original(self)
+        _guarded(self, before_start, self)
+        own_start(self)
 
-    start.before_autotune = original  # type: ignore[attr-defined]
-    Arbiter.start = start
+    setup.before_autotune, start.before_autotune = own_setup, own_start  # type: ignore[attr-defined]
+    Arbiter.setup, Arbiter.start = setup, start
+
+
+def _own(method: Any) -> Any:
+    """Gunicorn's own, also where we have been before."""
+    return getattr(method, "before_autotune", method)
+
+
+def _guarded(server: Any, ours: Callable[..., None], *arguments: Any) -> None:
+    try:
+        ours(*arguments)
+    except Exception:
+        told = "autotune: could not start, Gunicorn serves on without it"
+        if server.log is None:  # not before the first setup
+            print(told, traceback.format_exc(), sep="\n", file=sys.stderr, flush=True)
+        else:
+            server.log.exception(told)
 
 
 def note_what_is_set() -> None:

@@ -181,6 +181,7 @@ def on_reload(server: Any, tune: Autotune) -> None:
     meant = differences.intended(server, written.policy)
     policy = meant.policy
     exporter_changed = any(getattr(policy, name) != getattr(tune.policy, name) for name in EXPORTER_SETTINGS)
+    was_active = tune.mode is not Mode.OBSERVE
     tune.policy = policy
     tune.mode = Mode(policy.mode) if HAS_PROC and policy.mode != "off" else Mode.OBSERVE
     tune.threads = compat.requests_at_once(server)
@@ -195,6 +196,10 @@ def on_reload(server: Any, tune: Autotune) -> None:
     differences.tell(server, tune, meant)
     if tune.mode is Mode.ACTIVE:
         reload.prepare(server, tune, within(tune, reload.count_wanted(server, tune, meant.workers)))
+    elif was_active and meant.workers is None and tune.target_before_reload:
+        # From active to observe: Gunicorn's default of one is what nobody asked for.
+        server.cfg.set("workers", tune.target_before_reload)
+        actuator.set_target(server, tune, tune.target_before_reload)
     tune.written_workers = meant.workers
     if exporter_changed and tune.exporter is not None:
         tune.exporter.stop()

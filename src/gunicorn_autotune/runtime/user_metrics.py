@@ -7,23 +7,34 @@ takes 0.9 s after 1,000 workers. Named by slot, a recycled worker goes on with t
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from gunicorn_autotune.model.policy import Policy
 
 _identifier = ""
 
 
-def prepare(policy: Policy) -> None:
-    """Before the app is imported (preload imports it before the arbiter starts)."""
+def learn(policy: Policy, raw_env: Mapping[str, str]) -> None:
+    """Before the app is imported (preload imports it before the arbiter starts): where its metrics are to be written.
+
+    `raw_env` is Gunicorn's setting, which Gunicorn itself puts into the environment a moment later.
+    """
     global _identifier
-    if policy.user_metrics == "off" or _identifier or not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        return
     # Imported late: prometheus_client lands in the arbiter only where the app brings it along anyway.
     from gunicorn_autotune.exporter import multiprocess
 
+    os.environ.update({name: raw_env[name] for name in multiprocess.VARIABLES if name in raw_env})
+    if policy.user_metrics == "off" or _identifier or not multiprocess.configured():
+        return
     # The arbiter's own pid keeps the two masters of a USR2 upgrade apart. No underscore: gauge file names split on it.
     _identifier = f"{os.getpid()}arbiter"
-    multiprocess.install_slot_identifier(lambda: _identifier)
+    multiprocess.install_slot_identifier(lambda: _identifier or str(os.getpid()))
+
+
+def leave() -> None:
+    """Autotune is switched off: processes forked from now on name their files by pid, as without us."""
+    global _identifier
+    _identifier = ""
 
 
 def begin() -> None:
