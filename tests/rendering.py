@@ -40,6 +40,7 @@ FULL = Options(
     media=(Folder("/media/", "/srv/shop/media/"),),
     streams=("/events/",),
     exporter="http://127.0.0.1:9877",
+    rate=20,
 )
 """Everything but TLS."""
 

@@ -139,7 +139,10 @@ def test_doctor_beside_a_running_server_knows_its_exporter(tmp_path: Path) -> No
         answer = server.get("/")
 
     assert (ended.returncode, answer) == (0, (200, b"hello\n"))
-    assert f"127.0.0.1:{server.metrics_port}: an exporter of gunicorn-autotune answers there already" in ended.stdout
+    assert (
+        f"127.0.0.1:{server.metrics_port}: the exporter of this server (arbiter {server.process.pid}) answers"
+        in ended.stdout
+    )
     assert "gthread reports its requests" in ended.stdout
 
 

@@ -305,7 +305,7 @@ def test_the_settings_of_a_running_server_are_rendered(tmp_path: Path) -> None:
     config = 'worker_class = "gthread"\nthreads = 3\ngraceful_timeout = 7\nbacklog = 100\n'
     words = [GUNICORN, "-m", "gunicorn_autotune", "nginx", "render", "--name", "shop", "--nginx-version", "1.22.1"]
     with serving(tmp_path, config, unix=True, max_workers=5) as server:
-        place = ["--server", f"127.0.0.1:{server.metrics_port}", "--out", "out"]
+        place = ["--server", f"127.0.0.1:{server.metrics_port}", "--out", "out", "--rate", "20"]
         ended = subprocess.run([*words, *place], capture_output=True, text=True, env=environment({}), cwd=tmp_path)
 
     assert ended.returncode == 0, ended.stderr

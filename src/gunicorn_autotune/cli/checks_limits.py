@@ -64,7 +64,7 @@ def check_pids_limit(host: Host) -> Finding | None:
     if isinstance(limit, Unlimited):
         return ok("no limit")
     needed = host.max_workers * (host.setting("threads", 1) + TASKS_A_WORKER)
-    text = f"{limit}, {known(used, 0)} in use: {pids_origin(host)}"
+    text = f"{limit}, {'?' if isinstance(used, Missing) else used} in use: {pids_origin(host)}"
     if limit - known(used, 0) < needed:
         return warn(f"{text}; {host.max_workers} workers need {needed}", "raise TasksMax or the pids limit")
     return ok(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import tempfile
@@ -11,7 +12,7 @@ from pathlib import Path
 from gunicorn_autotune.cli.asking import Place, get
 from gunicorn_autotune.cli.finding import Check, Finding, Host, fail, ok, warn
 from gunicorn_autotune.cli.style import CommandError, bytes_text, figure
-from gunicorn_autotune.exporter.address import Address, first_choice, is_private, parse_address
+from gunicorn_autotune.exporter.address import AUTO, Address, first_choice, is_private, parse_address
 from gunicorn_autotune.model.readings import Missing, ProcessReading, Reading, Unlimited
 from gunicorn_autotune.sensors import listeners, memory, process
 
@@ -29,7 +30,7 @@ def check_metrics(host: Host) -> Finding | None:
         return _check_metrics_path(Path(address.path))
     taken = _why_not_bound(address)
     if taken:
-        return _check_taken(address, taken)
+        return _check_taken(address, taken, host)
     guarded = host.policy.metrics_bearer_token_file
     if not is_private(address) and not guarded:
         return warn(f"{address} is free, but open to the network", "metrics_bearer_token_file, or 127.0.0.1")
@@ -54,11 +55,33 @@ def _why_not_bound(address: Address) -> OSError | None:
     return None
 
 
-def _check_taken(address: Address, error: OSError) -> Finding:
+def _taken_by_a_site(address: Address, place: Place, host: Host) -> Finding:
+    """A server of ours has it: the one of these settings, running, or another site of the host."""
+    pid, bind = _holder(place)
+    if bind and bind == host.setting("bind", None):
+        return ok(f"{address}: the exporter of this server (arbiter {pid}) answers there already")
+    if not bind:
+        return ok(f"{address}: an exporter of gunicorn-autotune answers there already, and does not tell whose it is")
+    who = f"arbiter {pid}, {', '.join(bind)}"
+    if host.policy.metrics == AUTO:
+        return ok(f"{address} is held by {who}; this site takes the next free port")
+    return warn(f"{address} is held by {who}: this site would have no metrics", "metrics = 'auto', or another address")
+
+
+def _holder(place: Place) -> tuple[int, list[str]]:
+    """Pid and addresses of the server that answers; no address where it does not tell, for want of a token perhaps."""
+    try:
+        document = json.loads(get(place, "/status.json")[1])
+        return int(document["server"]["pid"]), [str(one) for one in document["gunicorn"]["settings"]["bind"]]
+    except (CommandError, ValueError, KeyError, TypeError):
+        return 0, []
+
+
+def _check_taken(address: Address, error: OSError, host: Host) -> Finding:
     try:
         place = Place(Address(address.host or "127.0.0.1", address.port))
         if get(place, "/")[1].startswith("gunicorn-autotune exporter"):
-            return ok(f"{address}: an exporter of gunicorn-autotune answers there already")
+            return _taken_by_a_site(address, place, host)
     except CommandError:
         pass
     return warn(

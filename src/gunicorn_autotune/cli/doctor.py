@@ -10,14 +10,14 @@ import argparse
 import json
 from pathlib import Path
 
-from gunicorn_autotune.cli import checks_limits, checks_sensors, checks_server
+from gunicorn_autotune.cli import checks_limits, checks_sensors, checks_server, checks_settings
 from gunicorn_autotune.cli.finding import Check, Finding, Host, Level, warn
 from gunicorn_autotune.cli.probe import check_location, probe
 from gunicorn_autotune.cli.style import CommandError, Style, wrapped
 from gunicorn_autotune.sensors.cgroup import find_cgroup, read_host
 
 HELP = "what this host grants, and what will hurt"
-CHECKS: dict[str, Check] = checks_server.CHECKS | checks_limits.CHECKS | checks_sensors.CHECKS
+CHECKS: dict[str, Check] = checks_server.CHECKS | checks_settings.CHECKS | checks_limits.CHECKS | checks_sensors.CHECKS
 COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 LEVEL_COLUMNS = max(map(len, Level))
 CHECK_COLUMNS = max(map(len, CHECKS))

@@ -114,4 +114,5 @@ def _next_steps(site: Site) -> list[str]:
         f"  sudo cp {unit} /etc/systemd/system/ && sudo systemctl daemon-reload && "
         f"sudo systemctl enable --now {site.name}",
         "  gunicorn-autotune status",
+        f"new code, later: sudo systemctl reload {site.name} (restart, if you set preload_app)",
     ]

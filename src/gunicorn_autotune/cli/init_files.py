@@ -124,9 +124,10 @@ bind = {bind}
 # worker_class = "gthread"
 # threads = 4
 
-# Import the app once, before the workers are forked: a new worker is ready sooner and shares its memory.
-# Set it to False if the app opens connections or starts threads while it is imported.
-preload_app = True
+# Each worker imports the app, so a reload brings new code. Imported once, before the fork, new workers are ready sooner
+# and share its memory; but then only a restart brings new code, and the app must neither open connections nor start
+# threads while it is imported:
+# preload_app = True
 
 {tmp}# How long a worker that leaves may take to finish its requests, in seconds. TimeoutStopSec of the unit is longer.
 graceful_timeout = {graceful}
@@ -164,6 +165,7 @@ User={site.user}
 WorkingDirectory={folder}
 {path}
 ExecStart={facts.gunicorn} -c gunicorn_autotune.conf {app}
+# New code and settings, and no request lost. With preload_app the code stays: `systemctl restart` then.
 ExecReload={facts.kill} -HUP $MAINPID
 Restart=always
 RestartSec=2

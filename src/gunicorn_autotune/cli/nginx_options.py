@@ -34,7 +34,12 @@ def add_site_options(parser: argparse.ArgumentParser) -> None:
         help="where Gunicorn is reached, if `bind` does not tell: HOST:PORT; repeat for several hosts")  # fmt: skip
     add("--listen", action="append", default=[], metavar="[ADDRESS:]PORT", help="of the site (default: 80 or 443)")
     add("--redirect-from", action="append", default=[], metavar="[ADDRESS:]PORT", help="with --tls (default: 80)")
-    add("--rate", type=int, default=_DEFAULT.rate, help="requests a second of one client (20); 0: no limits")
+    add(
+        "--rate",
+        type=int,
+        default=_DEFAULT.rate,
+        help="requests a second that limit each client (default: no limits)",
+    )
     add("--largest-body", default=_DEFAULT.largest_body, metavar="SIZE", help="of an upload (20m)")
     add("--exporter", metavar="ADDRESS", help="autotune's metrics behind nginx (default: Gunicorn's own); off: none")
     add("--metrics-listen", default=_DEFAULT.metrics_listen, metavar="ADDRESS:PORT", help="where the metrics are shown")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gunicorn_autotune.cli.plan_observed import Observed
 from gunicorn_autotune.cli.plan_recycle import FEWEST, recycle_of
-from gunicorn_autotune.cli.plan_settings import doubling_seconds
+from gunicorn_autotune.cli.plan_settings import doubling_of
 from gunicorn_autotune.cli.plan_staffing import GROWTH, Bound, Staffing, slows_downstream
 from gunicorn_autotune.cli.plan_staffing_words import cap_text
 from gunicorn_autotune.cli.plan_words import cores_text, share_text, time_text
@@ -26,6 +26,9 @@ TIMEOUT_SHARE = 0.9
 DOWNSTREAM_ADVICE = "look at what requests wait for (pool size, slow queries); more workers may make it worse"
 HELD_TROUBLE_SHARE = 0.01
 """Share of time in which a limit held growth back."""
+
+BOOT_TROUBLE_SHARE = 0.05
+"""Below, growth waited now and then, as each growth must; from one minute in twenty on the boots are the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,14 @@ def check_cpu(observed: Observed, _: Staffing) -> Hindrance | None:
     delay = known(cpu.delay_share, 0.0)
     if cpu.full_share < HELD_TROUBLE_SHARE and delay < DELAY_SHARE:
         return None
-    each = known(cpu.seconds_per_request, 0.0)
-    waits = f"; busy workers spent {share_text(delay)} of their time waiting for a core" if delay else ""
-    finding = f"{cores_text(known(cpu.cores, 0.0))} were full {share_text(cpu.full_share)} of the time{waits}"
-    advice = f"more cores, or less CPU than {time_text(each)} a request; more workers would only share what there is"
+    each, cores = cpu.seconds_per_request, cpu.cores
+    waits = f"busy workers spent {share_text(delay)} of their time waiting for a core" if delay else ""
+    full = (
+        "" if isinstance(cores, Missing) else f"{cores_text(cores)} were full {share_text(cpu.full_share)} of the time"
+    )
+    finding = "; ".join(filter(None, (full, waits)))
+    less = "less CPU a request" if isinstance(each, Missing) else f"less CPU than {time_text(each)} a request"
+    advice = f"more cores, or {less}; more workers would only share what there is"
     return Hindrance("cpu", cpu.full_share >= FULL_TROUBLE_SHARE, finding, advice)
 
 
@@ -120,14 +127,18 @@ def check_leak(observed: Observed, staffing: Staffing) -> Hindrance | None:
 
 def check_boot(observed: Observed, staffing: Staffing) -> Hindrance | None:
     """Boots so dear that a doubled load waits for them."""
-    seconds, booting = doubling_seconds(observed, staffing.workers), observed.reasons.get(Reason.BOOTING.value, 0.0)
-    if seconds is None or (seconds < DOUBLE_NOTE_SECONDS and booting < HELD_TROUBLE_SHARE):
+    doubling, booting = doubling_of(observed, staffing.workers), observed.reasons.get(Reason.BOOTING.value, 0.0)
+    slow = doubling is not None and doubling.seconds >= DOUBLE_NOTE_SECONDS
+    if not slow and booting < HELD_TROUBLE_SHARE:
         return None
-    finding = f"doubling {staffing.workers} workers takes {time_text(seconds)}"
+    parts = []
+    if doubling is not None:
+        pace = "all at once" if doubling.at_once >= staffing.workers else f"{doubling.at_once} at a time"
+        parts.append(f"{staffing.workers} more workers take {time_text(doubling.seconds)}, {pace}")
     if booting:
-        finding += f"; growth waited for boots {share_text(booting)} of the time"
+        parts.append(f"growth waited for boots {share_text(booting)} of the time")
     advice = "preload_app, fewer imports, or enough workers from the start; a reload costs the same"
-    return Hindrance("boot", booting >= HELD_TROUBLE_SHARE, finding, advice)
+    return Hindrance("boot", booting >= BOOT_TROUBLE_SHARE, "; ".join(parts), advice)
 
 
 def check_listener(observed: Observed, _: Staffing) -> Hindrance | None:

@@ -29,6 +29,9 @@ LEAST_TIMEOUT_SECONDS = 30
 DOUBLE_SECONDS = 3.0
 """When as many workers again take longer than this to boot, importing the app once pays."""
 
+BATCH_SECONDS, LEAST_BOOT_SECONDS = 1.0, 0.01
+"""As the law has them: what the cores can boot in this time starts at once; below the second a boot reads as 0."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -56,12 +59,23 @@ def settings_of(observed: Observed, staffing: Staffing) -> tuple[Setting, ...]:
     )
 
 
-def doubling_seconds(observed: Observed, workers: int) -> float | None:
-    """Seconds until as many workers again are up: their boots' CPU on all cores, at least one boot; None: not seen."""
-    each = observed.crew.boot_cpu_seconds
-    if isinstance(each, Missing) or isinstance(observed.cpu.cores, Missing):
+@dataclass(frozen=True, slots=True)
+class Doubling:
+    """As many workers again, booted as the law boots them."""
+
+    seconds: float
+    at_once: int
+    """Boots that the cores finish in a second, one a core at least: more of them would only finish later."""
+
+
+def doubling_of(observed: Observed, workers: int) -> Doubling | None:
+    """None: what a boot costs was not seen."""
+    each, cores = observed.crew.boot_cpu_seconds, observed.cpu.cores
+    if isinstance(each, Missing) or isinstance(cores, Missing):
         return None
-    return max(known(observed.crew.boot_seconds, 0.0), workers * each / observed.cpu.cores)
+    at_once = min(workers, math.ceil(cores * max(1.0, BATCH_SECONDS / max(each, LEAST_BOOT_SECONDS))))
+    waits = known(observed.crew.boot_seconds, 0.0) * math.ceil(workers / max(1, at_once))
+    return Doubling(max(waits, workers * each / cores), at_once)
 
 
 def _kept(observed: Observed, name: str, reason: str) -> Setting:
@@ -129,18 +143,21 @@ def _with_jitter(observed: Observed, recycle: Recycle, workers: int) -> tuple[Se
 
 
 def _preload(observed: Observed, workers: int) -> Setting:
-    seconds = doubling_seconds(observed, workers)
+    doubling = doubling_of(observed, workers)
     if observed.recorded("preload_app", False):
         return Setting("preload_app", True, "As recorded.")
-    if seconds is None:
+    if doubling is None:
         return Setting("preload_app", False, "What a boot costs is not in the record.", pinned=False)
     costs = (
         f"A boot costs {time_text(known(observed.crew.boot_cpu_seconds, 0.0))} of CPU, so {workers} more workers take "
-        f"{time_text(seconds)} on {figure(known(observed.cpu.cores, 1.0))} cores"
+        f"{time_text(doubling.seconds)} on {figure(known(observed.cpu.cores, 1.0))} cores"
     )
-    if seconds < DOUBLE_SECONDS:
+    if doubling.seconds < DOUBLE_SECONDS:
         return Setting("preload_app", False, f"{costs}: little to gain.", pinned=False)
-    caveat = "Leave it out if the app opens connections or starts threads while it is imported."
+    caveat = (
+        "A reload (HUP) then does not bring new code, a restart does. Leave it out if the app opens connections or "
+        "starts threads while it is imported."
+    )
     return Setting("preload_app", True, f"{costs}; imported once, they take a fork each. {caveat}")
 
 

@@ -53,6 +53,8 @@ def class_reason(observed: Observed, staffing: Staffing) -> str:
     if not takes_threads(observed) or observed.worker_class == THREADED:
         return "As recorded; every figure here was measured with it."
     if fit is not None and staffing.processes_needed > fit:
+        if isinstance(observed.cpu.seconds_per_request, Missing):
+            return "As recorded. Processes do not all fit into memory; whether threads would help cannot be told."
         computing = share_text(1.0 - wait_share(observed))
         return f"As recorded. Processes do not all fit into memory, but requests compute {computing} of their time."
     if fit is None:
@@ -80,10 +82,13 @@ def _need(observed: Observed, staffing: Staffing) -> str:
         f"{time_text(policy.queue_time_goal_seconds)}"
     )
     if is_event_loop(observed):
-        cores = figure(known(observed.cpu.used_cores_peak, 0.0))
-        return (
-            f"One process can use about 0.7 cores; {cores} are in use at the peak, which is {staffing.needed} workers."
+        used = observed.cpu.used_cores_peak
+        cores = (
+            "how many are in use is not known"
+            if isinstance(used, Missing)
+            else f"{figure(used)} are in use at the peak"
         )
+        return f"One process can use about 0.7 cores; {cores}, which is {staffing.needed} workers."
     need = f"{staffing.needed} workers"
     if staffing.threads > 1:
         need = f"{staffing.slots} slots, {need} of {staffing.threads} threads"

@@ -45,7 +45,7 @@ class Options:
     """`http://127.0.0.1:9877` or `http://unix:/run/shop/metrics.sock`; empty: not passed on."""
     metrics_listen: str = "127.0.0.1:8081"
     metrics_allow: tuple[str, ...] = ("127.0.0.1", "::1")
-    rate: int = 20
+    rate: int = 0
     """Requests a second of one client; 0: no limits."""
     largest_body: str = "20m"
     command: str = ""

@@ -87,12 +87,17 @@ def test_boots_that_take_long_are_said_with_the_time_to_double():
     """10 workers of 4 s of CPU on two cores."""
     boot = found(HOUR, boot_cpu_seconds=4.0)["boot"]
 
-    assert (False, "doubling 10 workers takes 20 s") == (boot.trouble, boot.finding)
+    assert (False, "10 more workers take 20 s, 2 at a time") == (boot.trouble, boot.finding)
+
+
+def test_growth_that_waited_now_and_then_is_no_trouble():
+    """Each growth waits for its boots: one minute in a hundred is good to know."""
+    assert not found(HOUR, replace(HOUR, seconds=50, reason=Reason.BOOTING))["boot"].trouble
 
 
 def test_boots_that_growth_waited_for_are_trouble():
-    """Requests waited as long."""
-    assert found(HOUR, replace(HOUR, seconds=100, reason=Reason.BOOTING))["boot"].trouble
+    """Requests waited as long, for one minute in twenty or more."""
+    assert found(HOUR, replace(HOUR, seconds=300, reason=Reason.BOOTING))["boot"].trouble
 
 
 def test_a_queue_at_its_end_is_trouble():

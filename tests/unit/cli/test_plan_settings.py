@@ -6,7 +6,7 @@ import pytest
 
 from gunicorn_autotune.cli.plan_memory import Life, leak_of
 from gunicorn_autotune.cli.plan_observe import observe
-from gunicorn_autotune.cli.plan_settings import settings_of
+from gunicorn_autotune.cli.plan_settings import doubling_of, settings_of
 from gunicorn_autotune.cli.plan_staffing import staffing_of
 from gunicorn_autotune.cli.plan_staffing_words import workers_reason
 from gunicorn_autotune.model.readings import Missing
@@ -174,6 +174,14 @@ def test_boots_of_three_seconds_in_all_are_the_first_to_be_preloaded():
 
     assert (True, True) == preload_of(observed_of(WAITING, boot_cpu_seconds=0.6))[:2]
     assert (False, False, True) == (value, pinned, reason.endswith(" on 2 cores: little to gain."))
+
+
+def test_boots_that_do_not_all_start_at_once_take_their_time_one_batch_after_the_other():
+    """10 boots of 5 s, 0.4 s of it CPU: two cores start 5 at a time, so 10 s; never less than one boot a batch."""
+    observed = observed_of(WAITING, boot_cpu_seconds=0.4)
+    doubling = doubling_of(replace(observed, crew=replace(observed.crew, boot_seconds=5.0)), 10)
+
+    assert (10.0, 5) == (doubling.seconds, doubling.at_once)
 
 
 def test_nothing_is_preloaded_where_no_boot_was_measured():
