@@ -52,7 +52,11 @@ AFTER = {
     "model": ["tests/unit/law", "tests/unit/runtime", "tests/contract", "tests/unit/cli"],
     "sensors": ["tests/contract/test_sensor_contract.py", "tests/integration/test_sensors_real.py"],
     "exporter": ["tests/contract"],
-    "nginx": ["tests/contract", "tests/unit/cli", "tests/integration/test_nginx_samples.py"],
+    "nginx": [
+        "tests/contract/test_nginx*.py",
+        "tests/unit/cli/test_nginx*.py",
+        "tests/integration/test_nginx_samples.py",
+    ],
     "cli": ["tests/contract", "tests/integration/test_cli.py"],
 }
 HANG_SECONDS = 300.0
@@ -259,7 +263,7 @@ def steps(root: Path, mutant: Mutant) -> Iterator[tuple[str, list[str]]]:
     yield from (("near", near),) if near else ()
     yield from (("room", [str(folder)]),) if files else ()
     for each in AFTER.get(room, []):
-        yield each, [str(root / each)]
+        yield each, [str(path) for path in sorted(root.glob(each))]
     if room in ("runtime", "scoreboard"):
         name = f"tests/integration/{REAL.get(stem, 'test_scaling')}.py"
         yield name, [str(root / name), "-m", "not long"]
