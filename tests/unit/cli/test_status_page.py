@@ -137,6 +137,17 @@ def test_errors_of_autotune_are_not_hidden():
     assert line_with(shown(document), "autotune errors") == "autotune errors: 3 x read; see Gunicorn's error log"
 
 
+def test_workers_that_nobody_measures_or_that_had_to_be_killed_are_not_hidden():
+    """A line each, with how many."""
+    document = a_whole_document()
+    document["tally"] |= {"unmeasured_workers": 2, "drain_kills": 3}
+
+    assert {
+        "2 workers served unmeasured: the scoreboard was full",
+        "3 workers did not leave in time and were killed",
+    } <= set(shown(document))
+
+
 def test_settings_that_were_refused_are_not_hidden():
     """As the log says it, but for the name of the product."""
     document = a_whole_document(refused_settings=["autotune: max_workers = -1: must be at least 1", "another"])
