@@ -32,13 +32,15 @@ def test_arbiter_and_worker_words_do_not_overlap() -> None:
 NOT_OF_A_ROW = {"WORD_BYTES", "LINE_WORDS", "NOT_READ", "OWN_WORDS", "ROW_WORDS", "HEADER_WORDS", "STATUS_ACTIVE",
                 "SLOTS_USED", "STATUS_BYTES", "DOOR_ERRORS"}  # fmt: skip
 """Sizes, the header's words, and where a range begins."""
+VALUES = ("_", "LEFT_", "EXIT_")
+"""How names begin that say what may stand in a word, not where."""
 
 
 def single_words() -> list[int]:
     """The words of a row that have a name of their own."""
     sizes = ("_COUNT", "_END", "CELLS", "_BUCKETS")
     names = {name for name, value in vars(layout).items() if name.isupper() and isinstance(value, int)} - NOT_OF_A_ROW
-    return [getattr(layout, name) for name in names if not name.endswith(sizes) and not name.startswith("_")]
+    return [getattr(layout, name) for name in names if not name.endswith(sizes) and not name.startswith(VALUES)]
 
 
 def test_no_two_words_of_a_row_share_a_place() -> None:
