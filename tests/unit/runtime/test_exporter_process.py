@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
-import time
 
 import pytest
+from tests.faults.processes import exporters_of
+from tests.server import wait_for
 
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.runtime import exporter_main, exporter_process
@@ -98,10 +100,7 @@ def test_a_pipe_that_the_app_closed_counts_as_the_exporters_end(keeper, told):
 def test_the_exporter_tells_its_pid_and_is_no_child(keeper):
     """What was started forks once more and ends with 0; the exporter itself has another parent, an init perhaps."""
     keeper.tend(1.0)
-    deadline = time.monotonic() + 30
-    while not keeper.pid and time.monotonic() < deadline:
-        keeper.tend(1.0)
-        time.sleep(0.02)
+    wait_for(lambda: keeper.tend(1.0) or keeper.pid, "its pid")
     parent = pathlib.Path(f"/proc/{keeper.pid}/stat").read_text().rpartition(")")[2].split()[1]
 
     assert int(parent) != os.getpid()
@@ -130,3 +129,23 @@ def test_without_a_pidfd_the_pipe_tells():
 
     assert (before, watched()) == (True, False)
     os.close(writer)
+
+
+def test_one_that_has_not_told_its_pid_leaves_too(keeper):
+    """A reload may change the exporter's settings a moment after the start."""
+    keeper.tend(1.0)
+    wait_for(lambda: exporters_of(os.getpid()), "an exporter")
+    keeper.stop()
+
+    assert keeper.pid == 0
+    assert wait_for(lambda: not exporters_of(os.getpid()), "its end")
+
+
+def test_one_that_somebody_has_stopped_leaves_when_asked(keeper):
+    """SIGSTOP holds SIGTERM up, SIGCONT lets it through."""
+    keeper.tend(1.0)
+    wait_for(lambda: keeper.tend(1.0) or keeper.url, "its address")
+    os.kill(keeper.pid, signal.SIGSTOP)
+    keeper.stop()
+
+    assert wait_for(lambda: not exporters_of(os.getpid()), "its end")
