@@ -155,6 +155,8 @@ def check_listener(observed: Observed, _: Staffing) -> Hindrance | None:
 def check_max_workers(observed: Observed, staffing: Staffing) -> Hindrance | None:
     """The operator's maximum in the way."""
     held = observed.reasons.get(Reason.AT_MAX.value, 0.0)
+    if slows_downstream(observed):
+        return None  # more workers would wait for the same database
     if staffing.binding is not Bound.MAX_WORKERS and held < HELD_TROUBLE_SHARE:
         return None
     finding = f"{staffing.needed} workers are needed, max_workers is {observed.policy.max_workers}"

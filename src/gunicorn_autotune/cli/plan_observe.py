@@ -99,12 +99,6 @@ def load_of(ticks: Sequence[Tick], windows: Sequence[Window]) -> Load:
     )
 
 
-def _on_plateau(loads: Sequence[float], done: Sequence[float]) -> list[float]:
-    """Loads of the windows that finished nearly as much as the best one."""
-    least = _PLATEAU_SHARE * max(done)
-    return [load for load, rate in zip(loads, done, strict=True) if rate >= least]
-
-
 def queue_of(ticks: Sequence[Tick]) -> Queue:
     """What waited for a worker."""
     first, last = ticks[0].snapshot, ticks[-1].snapshot

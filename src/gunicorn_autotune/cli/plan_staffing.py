@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from gunicorn_autotune.cli.plan_memory import budget_bytes, mature_bytes
-from gunicorn_autotune.cli.plan_observed import Observed
+from gunicorn_autotune.cli.plan_observed import Load, Observed
 from gunicorn_autotune.law.crew import EVENT_LOOP_FROM
 from gunicorn_autotune.law.staffing import staff, workers_for
 from gunicorn_autotune.model.decisions import Bottleneck
@@ -29,6 +29,8 @@ THREADED, PLAIN = "gthread", "sync"
 GROWTH = 1.5
 """Requests that take this many times as long when there are more of them, while the cores idle."""
 IDLE_CORES_SHARE = 0.7
+PLATEAU_TIMES, PLATEAU_PER_SECOND = 2.0, 10.0
+"""100 requests in a window of 10 s: with fewer, twice the busy slots may be chance."""
 DOWNSTREAM_SHARE = 0.01
 """Share of time with the law's verdict downstream."""
 
@@ -152,9 +154,15 @@ def slows_downstream(observed: Observed) -> bool:
     growth, cores, used = observed.load.service_growth, observed.cpu.cores, observed.cpu.used_cores_peak
     if observed.bottlenecks.get(Bottleneck.DOWNSTREAM.value, 0.0) >= DOWNSTREAM_SHARE:
         return True
-    if isinstance(growth, Missing) or isinstance(cores, Missing) or isinstance(used, Missing):
+    if isinstance(cores, Missing) or isinstance(used, Missing) or used > IDLE_CORES_SHARE * cores:
         return False
-    return growth >= GROWTH and used <= IDLE_CORES_SHARE * cores
+    return known(growth, 1.0) >= GROWTH or _only_waits_longer(observed.load)
+
+
+def _only_waits_longer(load: Load) -> bool:
+    """Twice the busy slots finished no more: with a pool that is full, requests wait in the workers instead."""
+    enough = load.throughput_peak >= PLATEAU_PER_SECOND
+    return enough and load.throughput_slots > 0.0 and load.busy_slots_peak >= PLATEAU_TIMES * load.throughput_slots
 
 
 def threads_worth(observed: Observed) -> Reading[int]:

@@ -8,7 +8,7 @@ from gunicorn_autotune.cli.plan_limits import hindrances_of
 from gunicorn_autotune.cli.plan_staffing import staffing_of
 from gunicorn_autotune.model.decisions import Bottleneck, Reason
 from gunicorn_autotune.testing import a_policy
-from tests.unit.cli.records import OVERLOAD, WAITING, observed_of
+from tests.unit.cli.records import OVERLOAD, WAITING, Stretch, observed_of
 
 HOUR = replace(WAITING, seconds=3600)
 
@@ -140,3 +140,12 @@ def test_trouble_comes_first():
     troubles = [one.trouble for one in found(OVERLOAD, leak_bytes=20 << 10).values()]
 
     assert sorted(troubles, reverse=True) == troubles
+
+
+def test_a_full_pool_is_said_and_no_more_workers_are_asked_for():
+    """40 requests a second with 4 busy slots, and no more with 40 and a queue: the database, not max_workers."""
+    few = Stretch(rate=40, service_seconds=0.1, queue_growth=20, seconds=60)
+    many = replace(few, service_seconds=1.0, reason=Reason.AT_MAX)
+    limits = found(few, many)
+
+    assert ("downstream" in limits, "max_workers" in limits) == (True, False)
