@@ -60,3 +60,15 @@ def test_a_dead_worker_that_the_kernel_does_not_let_us_replace(tmp_path: Path) -
         alive, mode = server.process.poll(), server.status()["mode"]
 
     assert (len(load.failed) <= 1, alive, mode) == (True, None, "active"), load.failed
+
+
+@pytest.mark.parametrize("mode", ["off", "observe"])
+def test_who_only_observes_leaves_a_failed_fork_to_gunicorn(mode: str, tmp_path: Path) -> None:
+    """Plain Gunicorn (off) ends with 255, for its supervisor; observing changes neither that nor a count."""
+    with serving(tmp_path, f"workers = 2\n{REFUSING_FORK}", mode=mode, ready=False) as server:
+        pids = server.wait_for_workers(2)
+        (tmp_path / "no-more").touch()
+        os.kill(pids[0], signal.SIGKILL)
+        code = wait_for(server.process.poll, "its end")
+
+    assert (code, "rollback" in server.log) == (255, False)

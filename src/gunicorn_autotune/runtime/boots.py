@@ -40,7 +40,12 @@ def missing_now(server: Any, tune: Autotune) -> int | None:
 
 def contain_failed_fork(server: Any, tune: Autotune, error: OSError) -> bool:
     """A fork failed while others serve: go on with those. Gunicorn would end the server."""
-    actuator.roll_back_boot(server, tune, f"fork failed: {error}")
+    if tune.mode is Mode.ACTIVE:
+        actuator.roll_back_boot(server, tune, f"fork failed: {error}")
+    else:
+        # Nobody would raise the count again: it stays, and the fork is tried again.
+        tune.short_lives.no_start_before = time.monotonic() + MOST_PAUSE_SECONDS
+        server.log.error(line("worker could not start", why=f"fork failed: {error}", pause_seconds=MOST_PAUSE_SECONDS))
     return True
 
 

@@ -21,6 +21,7 @@ from gunicorn_autotune.runtime import (
     in_force,
     reload,
     slots,
+    user_metrics,
     worker,
     written,
 )
@@ -201,6 +202,6 @@ def on_reload(server: Any, tune: Autotune) -> None:
         server.cfg.set("workers", tune.target_before_reload)
         actuator.set_target(server, tune, tune.target_before_reload)
     tune.written_workers = meant.workers
-    if exporter_changed and tune.exporter is not None:
+    if (user_metrics.moved() or exporter_changed) and tune.exporter is not None:
         tune.exporter.stop()
         tune.exporter.policy = policy

@@ -48,6 +48,7 @@ def before_start(server: Any) -> None:
     _started = os.getpid(), server
     if written.policy.mode != "off":
         user_metrics.begin()
+        user_metrics.moved()
         arbiter.adopt(server, written.policy)
     else:
         arbiter.forget_upgrade(server)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from gunicorn_autotune.model.policy import Policy
 
 _identifier = ""
+_folder = ""
 
 
 def learn(policy: Policy, raw_env: Mapping[str, str]) -> None:
@@ -29,6 +30,15 @@ def learn(policy: Policy, raw_env: Mapping[str, str]) -> None:
     # The arbiter's own pid keeps the two masters of a USR2 upgrade apart. No underscore: gauge file names split on it.
     _identifier = f"{os.getpid()}arbiter"
     multiprocess.install_slot_identifier(lambda: _identifier or str(os.getpid()))
+
+
+def moved() -> bool:
+    """Whether the folder is another one than at the last call; an exporter keeps the environment of its start."""
+    global _folder
+    from gunicorn_autotune.exporter import multiprocess
+
+    before, _folder = _folder, multiprocess.configured()
+    return before != _folder
 
 
 def leave() -> None:
