@@ -14,6 +14,8 @@ from gunicorn_autotune.model.readings import Missing, Unlimited, known
 from gunicorn_autotune.sensors import limits
 
 ENOUGH_FILES = 4096
+FILES_BESIDE_WORKERS = 40
+"""In the arbiter, which holds one for each worker, and for each of two sets in a reload."""
 TASKS_A_WORKER = 2
 """Besides its threads, as the law counts."""
 
@@ -80,9 +82,10 @@ def check_max_workers(host: Host) -> Finding | None:
 
 
 def check_open_files(host: Host) -> Finding | None:
-    """Descriptors a worker may hold, as this shell has them; a service's limit is LimitNOFILE."""
+    """Descriptors a worker and the arbiter may hold, as this shell has them; a service's limit is LimitNOFILE."""
     limit = limits.read_open_files_limit()
-    needed = max(ENOUGH_FILES, 2 * host.setting("worker_connections", 1000))
+    in_arbiter = 2 * host.max_workers + FILES_BESIDE_WORKERS
+    needed = max(ENOUGH_FILES, 2 * host.setting("worker_connections", 1000), in_arbiter)
     if isinstance(limit, Missing):
         return warn(limit.why, "LimitNOFILE=65535 in the unit")
     if isinstance(limit, Unlimited):

@@ -174,6 +174,15 @@ def check_pids(observed: Observed, _: Staffing) -> Hindrance | None:
     return Hindrance("pids", True, finding, "raise TasksMax or the container's pids limit")
 
 
+def check_files(observed: Observed, _: Staffing) -> Hindrance | None:
+    """The limit on the arbiter's open files in the way."""
+    held = observed.reasons.get(Reason.AT_FILES_CAP.value, 0.0)
+    if held < HELD_TROUBLE_SHARE:
+        return None
+    finding = f"the limit on open files held growth back {share_text(held)} of the time"
+    return Hindrance("files", True, finding, "LimitNOFILE=65535 in the unit, or ulimit -n")
+
+
 def check_queue(observed: Observed, _: Staffing) -> Hindrance | None:
     """Requests that waited longer than the goal."""
     waits, goal = observed.queue.p95_seconds, observed.policy.queue_time_goal_seconds
@@ -220,5 +229,5 @@ def check_length(observed: Observed, _: Staffing) -> Hindrance | None:
 
 CHECKS: tuple[Check, ...] = (
     check_cpu, check_throttling, check_downstream, check_memory, check_leak, check_boot, check_listener,
-    check_max_workers, check_pids, check_queue, check_slots, check_timeout, check_fault, check_length,
+    check_max_workers, check_pids, check_files, check_queue, check_slots, check_timeout, check_fault, check_length,
 )  # fmt: skip

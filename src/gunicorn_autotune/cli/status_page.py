@@ -78,6 +78,9 @@ def _limits(document: Mapping[str, Any], style: Style, gaps: Gaps) -> list[str]:
         rows.append(("pids", f"{pids[0]} of {pids[1]}", ""))
     else:
         gaps.forget("pids used")
+    if isinstance(host.get("files_limit"), int):
+        used = gaps.show("open files", host["files_used"], str)
+        rows.append(("open files", f"{used} of {host['files_limit']}", "of the arbiter"))
     return [style.fit(line) for line in table(rows, left=frozenset({0, 1, 2}))]
 
 

@@ -24,6 +24,7 @@ REASONS: dict[str, str] = {
     Reason.AT_CPU_CAP: "more are needed, but the cores could not feed them",
     Reason.AT_MEMORY_CAP: "more are needed, but they would not fit into memory",
     Reason.AT_PIDS_CAP: "more are needed, but the limit on processes (pids) leaves no room",
+    Reason.AT_FILES_CAP: "more are needed, but the arbiter's limit on open files leaves no room",
     Reason.BOOTING: "requests wait; the workers that boot now come first",
     Reason.VERIFYING: "requests wait; by the figures there are workers enough, and their effect is awaited",
     Reason.NO_GAIN: "more workers did not raise throughput",
@@ -59,6 +60,7 @@ CAPS: dict[str, str] = {
     CapName.CPU: "cores",
     CapName.MEMORY: "memory",
     CapName.PIDS: "pids",
+    CapName.FILES: "open files",
     CapName.CONFIG_MAX: "max_workers",
 }
 MODES: dict[str, str] = {

@@ -1,4 +1,4 @@
-"""What the host allows, whatever the load: cores, memory, processes, and the operator's maximum."""
+"""What the host allows, whatever the load: cores, memory, processes, open files, and the operator's maximum."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ _CPU_IDLE_SHARE = 0.05
 """Below this share of the cores the CPU says nothing about how many workers fit."""
 _BOOT_BATCH_SECONDS = 1.0
 _SPARE_TASKS = 2
+_FILES_A_WORKER = 1
+_SPARE_FILES = 16
+"""For a start of the exporter (6), sensors (4), the control socket, log files that are opened again."""
 _EVENT_LOOP_TASKS = 16
 """gevent and asyncio keep up to about this many threads for blocking calls."""
 
@@ -32,6 +35,7 @@ def caps(policy: Policy, history: History, view: View) -> dict[CapName, int]:
         CapName.MEMORY: after_oom(history, snapshot.at, memory_cap(policy, snapshot, history.peaks)),
         CapName.CPU: cpu_cap(policy, view),
         CapName.PIDS: pids_cap(snapshot),
+        CapName.FILES: files_cap(snapshot),
         CapName.CONFIG_MAX: policy.max_workers,
     }
     return {name: max(0, limit) for name, limit in found.items() if limit is not None}
@@ -71,6 +75,25 @@ def pids_cap(snapshot: Snapshot) -> int | None:
     drains = WorkerState.DRAINING
     count = sum(1 for worker in snapshot.workers if worker.state is not drains)
     return count + (host.pids_limit - host.pids_used) // (max(1, tasks) + _SPARE_TASKS)
+
+
+def files_cap(snapshot: Snapshot) -> int | None:
+    """(limit - those that are not for workers - spare) // 2: a HUP needs the descriptors of two whole sets.
+
+    Gunicorn's arbiter keeps one open for each worker, its heartbeat file; without it a fork fails, and in a HUP that
+    ends the server.
+    """
+    spare = files_spare(snapshot)
+    workers = len(snapshot.workers)
+    return None if spare is None else (spare + workers * _FILES_A_WORKER) // (2 * _FILES_A_WORKER)
+
+
+def files_spare(snapshot: Snapshot) -> int | None:
+    """Descriptors of the arbiter that more workers may take; None where limit or use is unknown, or unlimited."""
+    host = snapshot.host
+    if isinstance(host.files_limit, (Missing, Unlimited)) or isinstance(host.files_used, Missing):
+        return None
+    return host.files_limit - host.files_used - _SPARE_FILES
 
 
 def boots_allowed(policy: Policy, view: View) -> int:

@@ -24,6 +24,7 @@ _AT_CAP = {
     CapName.MEMORY: Reason.AT_MEMORY_CAP,
     CapName.CPU: Reason.AT_CPU_CAP,
     CapName.PIDS: Reason.AT_PIDS_CAP,
+    CapName.FILES: Reason.AT_FILES_CAP,
     CapName.CONFIG_MAX: Reason.AT_MAX,
 }
 _SHRINK_FOR = {CapName.CPU: Reason.CPU, CapName.MEMORY: Reason.MEMORY}

@@ -13,7 +13,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from gunicorn_autotune.law.answer import Choice
-from gunicorn_autotune.law.caps import caps, pids_cap
+from gunicorn_autotune.law.caps import caps, files_cap, pids_cap
 from gunicorn_autotune.law.choice import Question, choose, choose_without_need
 from gunicorn_autotune.law.demand import Need, calm_need, kernel_need, pressed_need
 from gunicorn_autotune.law.facts import bottleneck, facts
@@ -110,6 +110,7 @@ def _without_need(policy: Policy, history: History, snapshot: Snapshot, choice: 
     limits = {
         CapName.MEMORY: memory_cap(policy, snapshot, history.peaks),
         CapName.PIDS: pids_cap(snapshot),
+        CapName.FILES: files_cap(snapshot),
         CapName.CONFIG_MAX: policy.max_workers,
     }
     return Decision(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gunicorn_autotune.law.answer import Choice, hold
-from gunicorn_autotune.law.caps import backing_off, held, pids_cap
+from gunicorn_autotune.law.caps import backing_off, files_spare, held, pids_cap
 from gunicorn_autotune.law.due import due, recycles_allowed
 from gunicorn_autotune.law.memory import replacements_that_fit
 from gunicorn_autotune.law.view import View
@@ -169,11 +169,13 @@ def _at_once(policy: Policy, history: History, view: View, cause: Cause, room: i
 
 
 def _room(policy: Policy, history: History, snapshot: Snapshot) -> int:
-    """How many replacements may stand beside the workers they replace: maximum, pids limit and memory."""
-    fits, pids = replacements_that_fit(policy, history, snapshot), pids_cap(snapshot)
+    """How many replacements may stand beside the workers they replace: maximum, pids, open files and memory."""
+    fits, pids, files = replacements_that_fit(policy, history, snapshot), pids_cap(snapshot), files_spare(snapshot)
     room = [_ANY_NUMBER] if fits is None else [fits]
     if pids is not None:
         room.append(pids - snapshot.target)
+    if files is not None:
+        room.append(max(0, files))
     if policy.recycle_surge == "off":  # those that drain have not given their connections back
         room.append(policy.max_workers - max(snapshot.target, len(snapshot.workers)))
     return min(room)

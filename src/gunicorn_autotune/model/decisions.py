@@ -40,6 +40,7 @@ class Reason(str, Enum):
     AT_CPU_CAP = "at_cpu_cap"
     AT_MEMORY_CAP = "at_memory_cap"
     AT_PIDS_CAP = "at_pids_cap"
+    AT_FILES_CAP = "at_files_cap"
     BOOTING = "booting"
     VERIFYING = "verifying"
     NO_GAIN = "no_gain"
@@ -71,6 +72,7 @@ PAIRS: tuple[tuple[Action, Reason], ...] = (
     (Action.HOLD, Reason.AT_CPU_CAP),
     (Action.HOLD, Reason.AT_MEMORY_CAP),
     (Action.HOLD, Reason.AT_PIDS_CAP),
+    (Action.HOLD, Reason.AT_FILES_CAP),
     (Action.HOLD, Reason.BOOTING),
     (Action.HOLD, Reason.VERIFYING),
     (Action.HOLD, Reason.NO_GAIN),
@@ -122,6 +124,7 @@ class CapName(str, Enum):
     CPU = "cpu"
     MEMORY = "memory"
     PIDS = "pids"
+    FILES = "files"
     CONFIG_MAX = "config_max"
 
 

@@ -95,3 +95,7 @@ class HostReading:
     cpu_pressure: Reading[PressureReading]
     memory_pressure: Reading[PressureReading]
     io_pressure: Reading[PressureReading]
+    files_limit: Limit[int] = Missing("not read")
+    """Descriptors the arbiter may hold (the soft RLIMIT_NOFILE)."""
+    files_used: Reading[int] = Missing("not read")
+    """Descriptors it holds now."""

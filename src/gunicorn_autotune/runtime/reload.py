@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from gunicorn_autotune.law.caps import files_spare
 from gunicorn_autotune.law.memory import replacements_that_fit
 from gunicorn_autotune.model.status import Mode
 from gunicorn_autotune.runtime.log import line
@@ -78,4 +79,5 @@ def _room(server: Any, tune: Autotune) -> int | None:
         return None
     if server.cfg.address != tune.address_before_reload:
         return None
-    return replacements_that_fit(tune.policy, tune.history, tune.snapshot)
+    rooms = replacements_that_fit(tune.policy, tune.history, tune.snapshot), files_spare(tune.snapshot)
+    return min([max(0, room) for room in rooms if room is not None], default=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import resource
 import weakref
@@ -61,6 +60,7 @@ class ProcessProbe:
     def __init__(self, directory: str, stat: int, statm: int, schedstat: int) -> None:
         self._directory = directory
         self._stat, self._statm, self._schedstat = stat, statm, schedstat
+        self._keeps = True
         self._other_delays: dict[str, float] = {}
         """Run delay in seconds by thread, the main thread left out."""
         self._exited_delay_seconds = 0.0
@@ -73,6 +73,26 @@ class ProcessProbe:
         `all_threads=False` saves some 5 us a thread: CPU stays complete, while threads but the main one keep
         the run delay of the last full read.
         """
+        if self._keeps:
+            return self._read_all(all_threads)
+        opened = _open_files(self._directory)
+        if isinstance(opened, Missing):
+            return ProcessReading(opened, opened, opened, 0)
+        self._stat, self._statm, self._schedstat = opened
+        try:
+            return self._read_all(all_threads)
+        finally:
+            self._close_files()
+
+    def keep_none(self) -> None:
+        """Descriptors are scarce: from now on the files are open during a read only.
+
+        The pid of a child that its parent has not waited for is nobody else's meanwhile.
+        """
+        self._keeps = False
+        self._close_files()
+
+    def _read_all(self, all_threads: bool) -> ProcessReading:
         stat = self._read(self._stat, "stat", parse_stat)
         if isinstance(stat, Missing):
             return ProcessReading(stat, stat, stat, 0)
@@ -93,10 +113,14 @@ class ProcessProbe:
 
     def close(self) -> None:
         """Let go of the files; later reads are Missing. Calling it twice does no harm."""
+        self._keeps = True
+        self._close_files()
+        _open_probes.discard(self)
+
+    def _close_files(self) -> None:
         _close((self._stat, self._statm, self._schedstat))
         # Else the number, handed out again by the kernel, would let us read or close somebody else's file.
         self._stat = self._statm = self._schedstat = _NO_FILE
-        _open_probes.discard(self)
 
     def _run_delay_seconds(
         self, main: tuple[float, float], stat: tuple[float, int], all_threads: bool
@@ -165,15 +189,28 @@ os.register_at_fork(after_in_child=_close_inherited)
 
 
 def open_process(pid: int, proc: Path = Path("/proc")) -> ProcessProbe | Missing:
-    """A probe on `pid`; Missing when there is no such process, no /proc, or too few descriptors are left.
+    """A probe on `pid`; Missing when there is no such process, no /proc, or no descriptor is left.
 
-    Half of the open-files limit stays free: the arbiter needs descriptors to start workers, and serving goes first.
+    Three quarters of the open-files limit stay free of what we keep: the arbiter needs descriptors to start workers,
+    and twice as many at a reload.
     """
     directory = f"{proc}/{pid}"
+    opened = _open_files(directory)
+    if isinstance(opened, Missing):
+        return opened
+    probe = ProcessProbe(directory, *opened)
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit != resource.RLIM_INFINITY and max(opened) >= limit // 4:
+        probe.keep_none()
+    return probe
+
+
+def _open_files(directory: str) -> tuple[int, int, int] | Missing:
+    """stat, statm, schedstat."""
     opened: list[int] = []
     try:
         for name in ("stat", "statm", "schedstat"):
-            opened.append(_open_below_half(f"{directory}/{name}"))
+            opened.append(os.open(f"{directory}/{name}", _OPEN_FLAGS))
     except FileNotFoundError as error:
         # A kernel without CONFIG_SCHED_INFO lacks the last one only.
         if len(opened) < 2:
@@ -184,19 +221,10 @@ def open_process(pid: int, proc: Path = Path("/proc")) -> ProcessProbe | Missing
         _close(opened)
         return Missing(f"{error.filename}: {error.strerror}")
     stat, statm, schedstat = opened
-    return ProcessProbe(directory, stat, statm, schedstat)
+    return stat, statm, schedstat
 
 
 def _close(descriptors: Iterable[int]) -> None:
     for descriptor in descriptors:
         if descriptor != _NO_FILE:
             os.close(descriptor)
-
-
-def _open_below_half(path: str) -> int:
-    descriptor = os.open(path, _OPEN_FLAGS)
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if limit != resource.RLIM_INFINITY and descriptor >= limit // 2:
-        os.close(descriptor)
-        raise OSError(errno.EMFILE, f"half of the open-files limit ({limit}) is in use, raise LimitNOFILE", path)
-    return descriptor

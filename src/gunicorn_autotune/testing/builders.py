@@ -102,6 +102,8 @@ def a_host(
     memory_used_bytes: Reading[int] = 512 * MIB,
     pids_limit: Limit[int] = UNLIMITED,
     pids_used: Reading[int] = 100,
+    files_limit: Limit[int] = UNLIMITED,
+    files_used: Reading[int] = 20,
     cpu_throttled_seconds: Reading[float] = 0.0,
     oom_kills: Reading[int] = 0,
     cpu_pressure: Reading[PressureReading] = NOT_READ,
@@ -121,6 +123,8 @@ def a_host(
         cpu_pressure=cpu_pressure,
         memory_pressure=memory_pressure,
         io_pressure=io_pressure,
+        files_limit=files_limit,
+        files_used=files_used,
     )
 
 

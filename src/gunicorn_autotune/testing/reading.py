@@ -84,4 +84,6 @@ def _host_of(host: SimulatedHost) -> HostReading:
         cpu_pressure=HIDDEN,
         memory_pressure=HIDDEN,
         io_pressure=HIDDEN,
+        files_limit=UNLIMITED,
+        files_used=len(host.workers) + 1,
     )

@@ -119,6 +119,11 @@ def test_pids_in_the_way_are_trouble():
     assert found(HOUR, replace(HOUR, reason=Reason.AT_PIDS_CAP))["pids"].trouble
 
 
+def test_open_files_in_the_way_are_trouble():
+    """The law held at that cap."""
+    assert found(HOUR, replace(HOUR, reason=Reason.AT_FILES_CAP))["files"].trouble
+
+
 def test_a_request_near_its_timeout_is_trouble():
     """29 s of 30: its worker may have been killed."""
     assert found(HOUR, longest_seconds=29.0)["timeout"].trouble

@@ -1,5 +1,7 @@
 import re
 
+import pytest
+
 from gunicorn_autotune.cli.status_page import page
 from gunicorn_autotune.cli.style import WIDEST, Style
 from gunicorn_autotune.model.snapshot import WorkerState
@@ -72,6 +74,15 @@ def test_limits_show_use_limit_and_queues():
         ["?", "of", "128"],
     ]
     assert not [line for line in lines if line.startswith("pids")]
+
+
+@pytest.mark.parametrize(("used", "shown_as"), [(21, "21 of 64"), ({"missing": "gone"}, "? of 64")])
+def test_the_arbiters_open_files_are_shown_where_they_are_limited(used, shown_as):
+    """What it holds, and the limit."""
+    document = a_whole_document()
+    document["host"] |= {"files_limit": 64, "files_used": used}
+
+    assert shown_as in line_with(shown(document), "open files")
 
 
 def test_what_is_missing_is_a_question_mark_with_its_reason_below():

@@ -1,12 +1,15 @@
 """Up at once, as far as it helps."""
 
+import pytest
 from tests.unit.law.fluid import Run, Server
 
 from gunicorn_autotune.law import decide, start
+from gunicorn_autotune.law.caps import files_cap
 from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Reason
-from gunicorn_autotune.model.readings import Missing
+from gunicorn_autotune.model.readings import UNLIMITED, Missing
 from gunicorn_autotune.testing import a_host, a_policy, a_snapshot
 
+GONE = Missing("gone")
 WIDE = a_policy(max_workers=64)
 
 
@@ -174,6 +177,39 @@ def test_growth_stops_at_the_pids_cap():
     run = Run(server, WIDE).serve(150, 1)
 
     assert min(d.caps[CapName.PIDS] for _, d in run.decisions[:1]) == 5
+
+
+def test_growth_stops_where_the_arbiter_has_no_descriptors_for_a_reload():
+    """64, of which 12 are not for workers and 16 are kept free: two sets of 18 fit."""
+    server = Server(host=a_host(files_limit=64, files_used=12 + 2))
+    run = Run(server, WIDE).serve(150, 1)
+    first = run.decisions[0][1]
+
+    assert first.caps[CapName.FILES] == 18
+
+
+@pytest.mark.parametrize("count", [1, 4, 18])
+def test_the_files_cap_does_not_move_with_the_workers(count):
+    """Each takes one descriptor, so what is left for more shrinks as they come."""
+    host = a_host(files_limit=64, files_used=12 + count)
+
+    assert files_cap(a_snapshot(workers=count, host=host)) == 18
+
+
+@pytest.mark.parametrize(
+    "host", [a_host(files_limit=UNLIMITED), a_host(files_limit=GONE), a_host(files_limit=64, files_used=GONE)]
+)
+def test_what_is_not_known_of_descriptors_caps_nothing(host):
+    """Nor does no limit."""
+    assert files_cap(a_snapshot(host=host)) is None
+
+
+def test_a_limit_below_what_is_in_use_allows_none_and_takes_nobody_away():
+    """Lowered under a running server (prlimit): min_workers and the workers there are stay."""
+    server = Server(host=a_host(files_limit=10, files_used=20))
+    run = Run(server, WIDE).serve(30, 1)
+
+    assert (run.decisions[0][1].caps[CapName.FILES], run.last().target >= 2) == (0, True)
 
 
 def test_a_single_queued_request_that_is_served_in_time_is_no_pressure():

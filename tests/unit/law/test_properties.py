@@ -31,6 +31,8 @@ hosts = st.builds(
     memory_used_bytes=perhaps(sizes),
     pids_limit=st.one_of(st.integers(0, 5000), st.just(GONE), st.just(UNLIMITED)),
     pids_used=perhaps(st.integers(0, 5000)),
+    files_limit=st.one_of(st.integers(0, 5000), st.just(GONE), st.just(UNLIMITED)),
+    files_used=perhaps(st.integers(0, 5000)),
 )
 some = st.lists(
     st.builds(

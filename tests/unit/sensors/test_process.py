@@ -1,5 +1,6 @@
 """The process probe on /proc trees built by hand: what it adds up, and what it never lets go down."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -205,13 +206,41 @@ def test_a_process_that_may_not_be_opened_leaves_no_descriptor(tree):
     assert before == descriptors()
 
 
-def test_probe_leaves_half_of_the_descriptors_to_the_server(tree, monkeypatch):
-    """Measuring never takes the descriptors that serving needs."""
-    monkeypatch.setattr("resource.getrlimit", lambda _: (4, 4))
-    answer = open_process(PID, tree.proc)
+def test_where_descriptors_are_scarce_a_probe_keeps_none_and_reads_the_same(tree, monkeypatch):
+    """Measuring never takes the descriptors that serving needs, and is not blind for that."""
+    kept = open_process(PID, tree.proc)
+    monkeypatch.setattr("resource.getrlimit", lambda _: (16, 16))
+    before = descriptors()
+    scarce = open_process(PID, tree.proc)
+    readings = [scarce.read(), scarce.read(), kept.read()]
+    held = descriptors() - before
+    kept.close()
 
-    assert isinstance(answer, Missing)
-    assert "open-files limit (4)" in answer.why
+    assert (held, readings[0], readings[1]) == (0, readings[2], readings[2])
+
+
+def test_where_no_descriptor_is_left_a_reading_is_missing(tree, monkeypatch):
+    """And not an exception, nor an idle process."""
+    monkeypatch.setattr("resource.getrlimit", lambda _: (16, 16))
+    probe = open_process(PID, tree.proc)
+
+    def none_left(*_):
+        raise OSError(errno.EMFILE, "Too many open files", "stat")
+
+    monkeypatch.setattr("os.open", none_left)
+    reading = probe.read()
+
+    assert isinstance(reading.cpu_seconds, Missing)
+    assert "Too many open files" in reading.cpu_seconds.why
+
+
+def test_a_closed_probe_that_kept_none_stays_closed(tree, monkeypatch):
+    """The pid may be a stranger's by then."""
+    monkeypatch.setattr("resource.getrlimit", lambda _: (16, 16))
+    probe = open_process(PID, tree.proc)
+    probe.close()
+
+    assert isinstance(probe.read().cpu_seconds, Missing)
 
 
 def test_psutil_probe_has_the_same_shape():
