@@ -19,6 +19,8 @@ ONCE_A_LIFE = {Door.SETUP, Door.RELOAD, Door.ON_RELOAD, Door.REEXEC, Door.STOP, 
 """Opened too seldom to break one function a time: here all are broken one after the other before the real call."""
 WRITTEN_OUT = {"pre_request": Door.PRE_REQUEST, "post_request": Door.POST_REQUEST, "notify_with_queue": Door.NOTIFY}
 """Functions in runtime/worker.py whose guard is written out instead of called."""
+BARE = {"notify_with_queue": (Door.NOTIFY, "qsize"), "noted": (Door.HANDLE, "monotonic_ns")}
+"""By the function with the guard, what it calls: the queue of a thread pool, the clock."""
 
 REST_OPENINGS = 12
 """Two whole ticks after five that failed: ten failures in a row would end the deciding, and what stands behind it."""
@@ -78,8 +80,8 @@ class Breaker:
     def look(self, frame, event: str, argument: Any) -> None:
         """The profiler: called with every call."""
         code = frame.f_code
-        if event == "c_call" and code.co_name == "notify_with_queue":
-            self.break_queue(argument)
+        if event == "c_call" and code.co_name in BARE:
+            self.break_bare(*BARE[code.co_name], argument)
             return
         if event != "call" or not code.co_filename.startswith(PACKAGE) or code.co_filename.endswith("doors.py"):
             return
@@ -89,10 +91,10 @@ class Breaker:
         if not self.rest:
             self.fail(name)
 
-    def break_queue(self, called: Any) -> None:
-        """Behind notify stands no Python function of ours, but the queue of a thread pool."""
-        if self.door is Door.NOTIFY and called.__name__ == "qsize" and not self.is_broken("qsize"):
-            self.fail("qsize")
+    def break_bare(self, door: Door, name: str, called: Any) -> None:
+        """Behind these doors stands no Python function of ours."""
+        if self.door is door and called.__name__ == name and not self.is_broken(name):
+            self.fail(name)
 
     def fail(self, name: str) -> None:
         """Raise in this function, for the first and last time."""

@@ -80,15 +80,19 @@ OPENED_BY: dict[Door, Callable[[Server], None]] = {
     Door.PRE_REQUEST: _ask,
     Door.POST_REQUEST: _ask,
     Door.NOTIFY: _ask,
+    Door.HANDLE: _ask,
 }
 """How a test makes Gunicorn open a door; the others open when the count changes, or all the time."""
+
+# Before 27 gthread loses requests of its own when it shrinks.
+CLASSES = {Door.NOTIFY: "threads = 2\n", Door.GRACEFUL_TIMEOUT: "worker_class = 'gevent'\n"}
+"""Sync workers have nothing of ours behind these."""
 
 
 @pytest.mark.parametrize("door", Door, ids=lambda door: door.value)
 def test_the_site_serves_whatever_fails_behind_this_door(door: Door, tmp_path: Path) -> None:
     """No request fails, each failure is told and counted by its door, and the server ends as it always does."""
-    # gthread alone has something of ours in `notify`; before 27 it loses requests of its own when it shrinks.
-    config = "threads = 2\n" * (door is Door.NOTIFY) + BROKEN.format(door=door.value)
+    config = CLASSES.get(door, "") + BROKEN.format(door=door.value)
     with serving(tmp_path, config, ready=False, tick_seconds=0.05, min_workers=2) as server:
         wait_for(lambda: server.get()[0] == 200, "the first answer")
         with steady(server) as load:

@@ -9,7 +9,7 @@ from gunicorn_autotune.cli.gaps import Gaps
 from gunicorn_autotune.cli.style import Style, bar, bytes_text, count_text, seconds_text, table
 from gunicorn_autotune.model.snapshot import WorkerState
 
-HEAD = ("slot", "pid", "state", "busy", "queued", "requests", "rss", "uss", "age", "longest")
+HEAD = ("slot", "pid", "state", "busy", "queued", "held", "requests", "rss", "uss", "age", "longest")
 LEFT = frozenset({2, 3})
 BAR_CELLS = 5
 MOST_THREADS_FOR_A_BAR = 64
@@ -39,6 +39,7 @@ def _row(worker: Mapping[str, Any], document: Mapping[str, Any], style: Style, g
         gaps.show("state", _state(worker), str),
         _busy(worker, document["threads"], style, gaps),
         gaps.show("queued", worker["queued"], lambda it: count_text(it) if it else "-"),
+        gaps.show("held", worker.get("held", 0), lambda it: count_text(it) if it else "-"),
         gaps.show("requests", worker["requests"], count_text),
         gaps.show("rss", worker["rss_bytes"], bytes_text),
         gaps.show("uss", worker["uss_bytes"], bytes_text),

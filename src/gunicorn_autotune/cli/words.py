@@ -29,6 +29,7 @@ REASONS: dict[str, str] = {
     Reason.VERIFYING: "requests wait; by the figures there are workers enough, and their effect is awaited",
     Reason.NO_GAIN: "more workers did not raise throughput",
     Reason.COOLING: "fewer would do, but the calm has not lasted long enough",
+    Reason.HELD: "fewer would do, but every worker that could leave holds long-lived connections",
     Reason.OPERATOR: "the count was changed by hand and is left alone for a while",
     Reason.FROZEN: "a reload, upgrade or shutdown is under way",
     Reason.BOOT_BACKOFF: "a worker failed to boot; no new one before the pause is over",

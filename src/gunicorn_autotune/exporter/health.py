@@ -54,6 +54,7 @@ def _worker(row: Row) -> dict[str, Any]:
         "busy_seconds": row.busy_seconds,
         "in_flight": row.in_flight,
         "queued": row.queued,
+        "held": row.held,
         "oldest_request_seconds": row.oldest_request_seconds,
         "cpu_seconds": row.cpu_seconds,
         "rss_bytes": row.rss_bytes,

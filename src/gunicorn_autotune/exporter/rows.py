@@ -32,10 +32,12 @@ class Row:
     spawned: float = 0.0
     """Unix seconds at which the process was started."""
     requests: int | None = None
-    """Requests finished; None when the worker class does not report its requests, as for the next four."""
+    """Requests finished; None when the worker class does not report its requests, as for the next five."""
     busy_seconds: float | None = None
     in_flight: int | None = None
     queued: int | None = None
+    held: int | None = None
+    """Long-lived connections: WebSockets, and requests that have run for 5 s."""
     oldest_request_seconds: float | None = None
     """Age of the longest running request; 0 when none runs."""
     cpu_seconds: float | None = None

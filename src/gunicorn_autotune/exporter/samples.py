@@ -190,6 +190,7 @@ FROM_SLOT: dict[str, Callable[[Row], float | None]] = {
 
 FROM_LIVE_SLOT: dict[str, Callable[[Row], float | None]] = {
     "gunicorn_worker_queued_requests": lambda row: row.queued,
+    "gunicorn_worker_held_connections": lambda row: row.held,
     "gunicorn_worker_oldest_request_seconds": lambda row: row.oldest_request_seconds,
     "gunicorn_worker_resident_memory_bytes": lambda row: row.rss_bytes,
     "gunicorn_worker_unique_memory_bytes": lambda row: row.uss_bytes,

@@ -12,7 +12,7 @@ from gunicorn_autotune.law.cores import cores_full
 from gunicorn_autotune.law.demand import Need
 from gunicorn_autotune.law.memory import memory_budget
 from gunicorn_autotune.law.recycle import recycle_choice
-from gunicorn_autotune.law.shrink import EVERY_SECONDS, excess, removable, rested
+from gunicorn_autotune.law.shrink import EVERY_SECONDS, excess, removable, rested, waited
 from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.decisions import Action, CapName, Cause, Reason
 from gunicorn_autotune.model.history import History, Recycling
@@ -200,7 +200,8 @@ def _grow(ask: Question) -> Choice | None:
 def _shrink(ask: Question) -> Choice | None:
     """Part of the excess, when it has been one for the whole window.
 
-    Where a cap is below what the load would keep busy, the cap is the reason, not the load.
+    Where a cap is below what the load would keep busy, the cap is the reason, not the load. Workers that hold
+    long-lived connections are waited for, unless memory is that cap.
     """
     if ask.view.pressed is not None:
         return None
@@ -210,6 +211,11 @@ def _shrink(ask: Question) -> Choice | None:
         return None
     capped = ask.need.keep > ask.limit and not ask.at_ceiling
     reason = _SHRINK_FOR.get(ask.binding, Reason.LOAD_FELL) if capped else Reason.LOAD_FELL
+    if reason is not Reason.MEMORY and not waited(policy, ask.history, ask.view.mark.at):
+        # Whoever boots holds nothing.
+        fewer = min(fewer, count - ask.view.crew.holding)
+        if fewer <= 0:
+            return hold(ask.view.snapshot, Reason.HELD)
     return Choice(Action.SHRINK, reason, count - fewer)
 
 

@@ -29,6 +29,8 @@ class Crew:
     """Backlogs of all listeners that can be read, and what waits inside workers; None when nothing can be read."""
     full: bool
     """Every ready worker has a request in each slot now."""
+    holding: int
+    """Ready workers that hold long-lived connections."""
     boot_seconds: float
     """Mean from fork to ready of the workers that are up; 1 s when none is."""
     boot_cpu_seconds: float
@@ -37,7 +39,7 @@ class Crew:
 
 def crew_of(snapshot: Snapshot) -> Crew:
     """One pass over the workers."""
-    ready = booting = queued = timed = used = 0
+    ready = booting = queued = timed = used = holding = 0
     boot_seconds, full, threads = 0.0, True, snapshot.threads
     drains, boots = WorkerState.DRAINING, WorkerState.BOOTING  # an Enum's attribute costs more than a local
     for worker in snapshot.workers:
@@ -51,8 +53,10 @@ def crew_of(snapshot: Snapshot) -> Crew:
         queued += worker.queued
         if worker.in_flight or worker.served:
             used += 1
-        if worker.in_flight < threads:
+        if worker.in_flight + worker.silent < threads:
             full = False
+        if worker.held:
+            holding += 1
         if worker.ready_at is not None:
             timed += 1
             boot_seconds += worker.ready_at - worker.spawned_at
@@ -65,6 +69,7 @@ def crew_of(snapshot: Snapshot) -> Crew:
         slots=ready * max(1, threads),
         waiting=_waiting(snapshot, queued),
         full=full and ready > 0,
+        holding=holding,
         boot_seconds=wall,
         boot_cpu_seconds=_boot_cpu_seconds(snapshot, wall),
     )

@@ -25,6 +25,8 @@ _OVERDUE = 1.5
 def due(policy: Policy, history: History, view: View) -> Due | None:
     """The most urgent cause and its workers, idle ones first, then the largest; None when nobody may go now.
 
+    Who holds long-lived connections comes last.
+
     While requests wait only memory that is short goes on, a reload (it may bring what ends the overload), and
     max_requests long passed: Gunicorn would let the worker go by itself, without a replacement. An operator and a
     reload do not wait for the pace.
@@ -34,9 +36,13 @@ def due(policy: Policy, history: History, view: View) -> Due | None:
         return Cause.MEMORY, [fattest]
     for cause, found in _found(policy, history, view) if view.pressed is None else _overdue(policy, history, view):
         if found:
-            found.sort(key=lambda worker: (worker.state is not WorkerState.IDLE, -own_bytes(worker), worker.age))
+            found.sort(key=_least_harm)
             return cause, found
     return None
+
+
+def _least_harm(worker: WorkerReading) -> tuple[bool, bool, int, int]:
+    return worker.held > 0, worker.state is not WorkerState.IDLE, -own_bytes(worker), worker.age
 
 
 def _found(policy: Policy, history: History, view: View) -> Iterator[Due]:

@@ -125,7 +125,16 @@ def _without_need(policy: Policy, history: History, snapshot: Snapshot, choice: 
     )
 
 
+def _waiting(history: History, at: float, choice: Choice) -> History:
+    """`history` with the wait of a shrink for workers that hold connections begun, carried on or over."""
+    if choice.reason is Reason.HELD:
+        return history if history.held_from is not None else replace(history, held_from=at)
+    over = history.held_from is not None and choice.reason is not Reason.COOLING and choice.action is not Action.SHRINK
+    return replace(history, held_from=None) if over else history
+
+
 def _acted(policy: Policy, history: History, snapshot: Snapshot, choice: Choice, need: Need) -> History:
+    history = _waiting(history, snapshot.at, choice)
     if choice.action is Action.SHRINK and choice.reason in _SLOW_SHRINKS:
         return shrunk(history, snapshot.at, snapshot.target)
     if choice.action is Action.GROW and choice.reason is not Reason.RECYCLE and history.recycling is not None:

@@ -12,7 +12,7 @@ from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.decisions import Action, Cause, Reason
 from gunicorn_autotune.model.history import History, Recycling
 from gunicorn_autotune.model.policy import Policy
-from gunicorn_autotune.model.snapshot import Snapshot, WorkerState
+from gunicorn_autotune.model.snapshot import Snapshot, WorkerReading, WorkerState
 
 _PATIENCE_SECONDS = 60.0
 """A replacement that is not ready by then, and twice its boot, is given up."""
@@ -140,7 +140,7 @@ def _begun(policy: Policy, history: History, view: View) -> History:
         return history
     cause, workers = wanted
     room = _room(policy, history, snapshot)
-    if room < 1 and not _may_drain_first(cause, view):
+    if room < 1 and not (_may_drain_first(cause, view) and _let_go(policy, cause, workers[0])):
         return history
     count = min(_at_once(policy, history, view, cause, room), max(1, room))
     ages = tuple([worker.age for worker in workers[:count]])
@@ -156,6 +156,13 @@ def _may_drain_first(cause: Cause, view: View) -> bool:
     failed = view.snapshot.boot_backoff_until
     boots = failed is None or view.mark.at > failed + _REST_SECONDS
     return boots and (view.pressed is None or cause is Cause.RELOAD)
+
+
+def _let_go(policy: Policy, cause: Cause, worker: WorkerReading) -> bool:
+    """It holds nothing, or has for longer than anybody waits: without room it cannot stay beside its replacement."""
+    if cause in (Cause.MEMORY, Cause.RELOAD, Cause.OPERATOR) or not worker.held:
+        return True
+    return worker.held_seconds >= policy.recycle_hold_seconds
 
 
 def _at_once(policy: Policy, history: History, view: View, cause: Cause, room: int) -> int:

@@ -59,6 +59,12 @@ def rested(history: History, at: float) -> bool:
     return history.shrunk_at is None or at - history.shrunk_at >= EVERY_SECONDS
 
 
+def waited(policy: Policy, history: History, at: float) -> bool:
+    """Whether a shrink has waited long enough for workers that hold long-lived connections."""
+    since = at if history.held_from is None else history.held_from
+    return at - since >= policy.recycle_hold_seconds
+
+
 def window_seconds(policy: Policy, history: History) -> float:
     """How long a need is remembered: the setting, doubled by each regret to half an hour at most."""
     wanted = policy.scale_down_window_seconds

@@ -45,6 +45,7 @@ class Reason(str, Enum):
     VERIFYING = "verifying"
     NO_GAIN = "no_gain"
     COOLING = "cooling"
+    HELD = "held"
     OPERATOR = "operator"
     FROZEN = "frozen"
     BOOT_BACKOFF = "boot_backoff"
@@ -78,6 +79,7 @@ PAIRS: tuple[tuple[Action, Reason], ...] = (
     (Action.HOLD, Reason.NO_GAIN),
     (Action.HOLD, Reason.RECYCLE),
     (Action.HOLD, Reason.COOLING),
+    (Action.HOLD, Reason.HELD),
     (Action.HOLD, Reason.OPERATOR),
     (Action.HOLD, Reason.FROZEN),
     (Action.HOLD, Reason.BOOT_BACKOFF),

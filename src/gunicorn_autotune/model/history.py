@@ -119,6 +119,8 @@ class History:
     shrunk_at: float | None = None
     shrunk_from: int = 0
     """The count before the latest descent began; growing back to it soon after is regretted."""
+    held_from: float | None = None
+    """Since when a shrink has waited for workers that hold long-lived connections."""
     regrets: int = 0
     """How often: each doubles the window within which needs are remembered."""
     levels: tuple[Level, ...] = ()

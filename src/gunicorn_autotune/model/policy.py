@@ -133,6 +133,11 @@ class Policy:
     recycles_per_hour: int = setting(360, "Most recycles in any hour.", unit="recycles", low=1, high=36000)
     recycle_lifetime_seconds: float = setting(60.0, "No worker is recycled sooner after its boot.", unit="seconds",
                                               low=0.0, high=86400.0)  # fmt: skip
+    recycle_hold_seconds: float = setting(
+        3600.0, "How long a shrink waits for workers without long-lived connections (WebSockets, streams, requests "
+                "over 5 s), and how long a worker that autotune asked to leave may wait for its own to end. Waiting "
+                "costs memory alone, and where that runs short nobody waits. 0: graceful_timeout, as Gunicorn.",
+        unit="seconds", low=0.0, high=86400.0)  # fmt: skip
     recycle_surge: str = setting(
         "on", "on: the replacement boots first, even if that is one more than max_workers for a moment. off: never "
               "more than max_workers; the old worker leaves first when all places are taken.",

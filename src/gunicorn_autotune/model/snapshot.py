@@ -67,6 +67,12 @@ class WorkerReading:
     """An operator asked to recycle it."""
     outdated: bool = False
     """It runs the code from before a reload."""
+    held: int = 0
+    """Long-lived connections: WebSockets, and requests that have run for 5 s. They outlast a drain."""
+    held_seconds: float = 0.0
+    """How long there has been one without a pause."""
+    silent: int = 0
+    """Connections that take a slot though no request runs on them: the request has not come yet (sync)."""
 
 
 @dataclass(frozen=True, slots=True)

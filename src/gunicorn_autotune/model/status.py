@@ -113,10 +113,15 @@ class Door(str, Enum):
     POST_REQUEST = "post_request"
     NOTIFY = "notify"
     WORKER_EXIT = "worker_exit"
+    HANDLE = "handle"
+    """A sync worker has accepted a connection."""
+    GRACEFUL_TIMEOUT = "graceful_timeout"
+    """The setting, asked by a worker that leaves."""
 
 
 WORKER_DOORS = (
     Door.POST_FORK, Door.POST_WORKER_INIT, Door.PRE_REQUEST, Door.POST_REQUEST, Door.NOTIFY, Door.WORKER_EXIT,
+    Door.HANDLE, Door.GRACEFUL_TIMEOUT,
 )  # fmt: skip
 """Those that Gunicorn opens inside a worker."""
 

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 from gunicorn_autotune.model.decisions import Action, Cause, Decision, Reason
+from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.status import ExitReason, Mode, decision_record
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune, Tracked
@@ -38,10 +39,22 @@ def act(server: Any, tune: Autotune, decision: Decision) -> None:
     if tune.mode is Mode.ACTIVE:
         record(server, tune, decision, before)
         _name_victim(tune, decision)
+        tune.hold_seconds = hold_seconds(tune.policy, decision)
         set_target(server, tune, decision.target)
     elif tune.said != (decision.action, decision.reason, decision.target):
         tune.said = (decision.action, decision.reason, decision.target)
         record(server, tune, decision, before)
+
+
+NOT_WAITED_FOR = (Reason.MEMORY, Reason.OOM_KILL, Reason.DRAIN_FIRST)
+"""Memory that is short, and a replacement that boots only when the old worker is gone."""
+
+
+def hold_seconds(policy: Policy, decision: Decision) -> float:
+    """How long those who leave by this decision may be held by their connections. A reload is as long as Gunicorn's."""
+    if decision.reason in NOT_WAITED_FOR or decision.cause in (Cause.MEMORY, Cause.RELOAD):
+        return 0.0
+    return policy.recycle_hold_seconds
 
 
 EXITS = {Cause.RELOAD: ExitReason.RELOAD} | {
@@ -73,17 +86,22 @@ def record(server: Any, tune: Autotune, decision: Decision, before: int) -> None
 def choose_victims(tracked: list[Tracked], count: int) -> list[Tracked]:
     """Who leaves when `count` must: idle before busy, then the fattest (its own memory, else RSS), then the oldest.
 
+    Who holds long-lived connections comes last.
+
     Before all these the one the law recycles, and then one that still boots: it serves nobody and its import is not
     paid for yet; or one without a row, since a server of such workers only would be blind.
     """
 
-    def rank(one: Tracked) -> tuple[int, int, int]:
+    now_ns = time.monotonic_ns()
+
+    def rank(one: Tracked) -> tuple[int, int, int, int]:
         words = one.row.tolist() if one.row is not None else None
-        ready = words is None or words[layout.READY_NS] > 0
         if one.exit_reason is not None:
-            return (-2, 0, one.age)
+            return (-2, 0, 0, one.age)
         fat = getattr(one.memory, "uss_bytes", 0)
-        return (running(one) if ready and words else -1, -fat, one.age)
+        if words is None or not words[layout.READY_NS]:
+            return (-1, 0, -fat, one.age)
+        return (board.held(words, board.activity(words, now_ns), now_ns), running(one), -fat, one.age)
 
     return sorted(tracked, key=rank)[:count]
 
@@ -104,9 +122,12 @@ def choose_for_operator(tracked: list[Tracked], count: int, old_set_age: int) ->
 
 
 def running(one: Tracked) -> int:
-    """Requests it has taken and not answered, as far as its row tells."""
-    words = one.row.tolist() if one.row is not None else None
-    return board.activity(words, 0).in_flight + (board.queued(words) or 0) if words else 0
+    """Requests and WebSockets it has taken, and not answered or ended, as far as its row tells; a silent client too."""
+    if one.row is None:
+        return 0
+    words = one.row.tolist()
+    now = board.activity(words, 0)
+    return now.in_flight + (board.queued(words) or 0) + words[layout.WEBSOCKETS] + (board.silent_ns(words, now, 0) > 0)
 
 
 def mark_victims(server: Any, tune: Autotune) -> None:

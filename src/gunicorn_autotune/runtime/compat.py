@@ -134,6 +134,11 @@ def is_asgi(worker_class: type) -> bool:
     return any(base.__module__ == "gunicorn.workers.gasgi" for base in worker_class.__mro__)
 
 
+def beats_while_leaving(worker_class: type) -> bool:
+    """Whether a worker's heart beats until its last connection ends: that of gevent, not of asgi and old gthreads."""
+    return kind_of(worker_class) == OVERLAPPING and not is_asgi(worker_class)
+
+
 def requests_at_once(server: Any) -> int:
     """How many requests one worker can handle at the same time."""
     kind = kind_of(server.worker_class)

@@ -68,16 +68,18 @@ class BoardSource:
 def _row(slot: int, words: list[int], now_ns: int, ahead: float) -> Row:
     records = bool(words[layout.RECORDS])
     now = board.activity(words, now_ns)
-    pid = words[layout.PID]
+    pid, held = words[layout.PID], board.held(words, now, now_ns)
+    silent = board.silent_ns(words, now, now_ns)
     return Row(
         slot=slot,
         pid=pid,
-        state=_state(words, now.in_flight, records=records) if pid else None,
+        state=_state(words, now.in_flight or held or silent, records=records) if pid else None,
         spawned=words[layout.SPAWNED_NS] / 1e9 + ahead,
         requests=board.finished(words) if records else None,
         busy_seconds=now.busy_ns / 1e9 if records else None,
         in_flight=now.in_flight if records else None,
         queued=board.queued(words) if records else None,
+        held=held if records else None,
         oldest_request_seconds=(max(0, now_ns - now.oldest_ns) / 1e9 if now.oldest_ns else 0.0) if records else None,
         # A process that was ever read has used some: 0 is a /proc that cannot be read.
         cpu_seconds=words[layout.CPU_NS] / 1e9 or None,
@@ -88,14 +90,14 @@ def _row(slot: int, words: list[int], now_ns: int, ahead: float) -> Row:
     )
 
 
-def _state(words: list[int], in_flight: int, *, records: bool) -> WorkerState:
+def _state(words: list[int], taken: int, *, records: bool) -> WorkerState:
     if words[layout.DRAINING]:
         return WorkerState.DRAINING
     if not words[layout.READY_NS]:
         return WorkerState.BOOTING
     if not records:
         return WorkerState.UNKNOWN
-    return WorkerState.BUSY if in_flight else WorkerState.IDLE
+    return WorkerState.BUSY if taken else WorkerState.IDLE
 
 
 def _bytes(word: int) -> int | None:

@@ -16,6 +16,7 @@ from gunicorn_autotune.runtime import (
     boots,
     compat,
     differences,
+    drains,
     exits,
     flight,
     in_force,
@@ -151,6 +152,8 @@ def before_kill(server: Any, tune: Autotune, pid: int, sig: int) -> bool:
         actuator.put_first_in_line(server, tracked)
         if tracked.exit_reason is None and not tracked.worker.aborted:
             tracked.exit_reason = LEAVING_BECAUSE.get(tune.frozen or "", ExitReason.SCALE_DOWN)
+        if sig == signal.SIGTERM and tune.frozen is None and tune.mode is Mode.ACTIVE:
+            drains.let_hold(server, tune, tracked)
     return True
 
 

@@ -33,6 +33,7 @@ def look(server: Any, tune: Autotune) -> Snapshot:
     rows = [tune.believed.read(tune.board, slot, now_ns) for slot in range(tune.slots_used)]
     _tell_doubted(server, tune)
     now = [board.activity(words, now_ns) for words in rows]
+    _account_silence(tune, rows, now, now_ns)
     maxima = tune.sums.busy_ns
     maxima.extend([0] * (len(rows) - len(maxima)))
     maxima[:] = map(max, maxima, [one.busy_ns for one in now])
@@ -116,11 +117,13 @@ def _read_worker(
         cpu, delay, rss = process.cpu_seconds, process.run_delay_seconds, process.rss_bytes
     _account_cpu(tune, tracked, cpu, delay, ready=bool(ready_ns))
     _write_arbiter_words(tune, tracked, pid, rss)
+    held, silent = board.held(words, now, now_ns), int(board.silent_ns(words, now, now_ns) > 0)
+    tracked.held_from = (tracked.held_from or now_ns / 1e9) if held else None
     return WorkerReading(
         slot=tracked.slot,
         pid=pid,
         age=tracked.age,
-        state=_state(tracked, ready_ns, now.in_flight, records=bool(words[layout.RECORDS])),
+        state=_state(tracked, ready_ns, now.in_flight or held or silent, records=bool(words[layout.RECORDS])),
         spawned_at=tracked.spawned_at,
         ready_at=ready_ns / 1e9 if ready_ns else None,
         in_flight=now.in_flight,
@@ -137,6 +140,9 @@ def _read_worker(
         draw=tracked.draw,
         asked=tracked.asked,
         outdated=tracked.outdated,
+        held=held,
+        held_seconds=now_ns / 1e9 - tracked.held_from if tracked.held_from is not None else 0.0,
+        silent=silent,
     )
 
 
@@ -202,14 +208,22 @@ def _read_one_memory(server: Any, tune: Autotune, followed: list[Tracked], pids:
         tune.memory_not_before = now + (time.thread_time() - began) / MEMORY_TIME_SHARE
 
 
-def _state(tracked: Tracked, ready_ns: int, in_flight: int, *, records: bool) -> WorkerState:
+def _account_silence(tune: Autotune, rows: list[list[int]], now: list[Activity], now_ns: int) -> None:
+    """Add what connections without a request took of the slots since the last look: less than the truth, never more."""
+    since_ns = now_ns - tune.sums.silent_until_ns
+    silent = [board.silent_ns(words, one, now_ns) for words, one in zip(rows, now, strict=True)]
+    tune.sums.silent_ns += sum([min(one, since_ns) for one in silent])
+    tune.sums.silent_until_ns = now_ns
+
+
+def _state(tracked: Tracked, ready_ns: int, taken: int, *, records: bool) -> WorkerState:
     if tracked.draining:
         return WorkerState.DRAINING
     if not ready_ns:
         return WorkerState.BOOTING
     if not records:
         return WorkerState.UNKNOWN
-    return WorkerState.BUSY if in_flight else WorkerState.IDLE
+    return WorkerState.BUSY if taken else WorkerState.IDLE
 
 
 def _totals(tune: Autotune, rows: list[list[int]], in_flight: int) -> Totals:
@@ -220,7 +234,7 @@ def _totals(tune: Autotune, rows: list[list[int]], in_flight: int) -> Totals:
     cpu_known = any(tracked.cpu_seconds for tracked in list(tune.tracked.values()))
     delay_known = cpu_known and any(map(_delay_read, list(tune.tracked.values())))
     return Totals(
-        busy_seconds=sum(sums.busy_ns) / 1e9 if tune.records else NOT_RECORDED,
+        busy_seconds=(sum(sums.busy_ns) + sums.silent_ns) / 1e9 if tune.records else NOT_RECORDED,
         requests_started=finished + in_flight + sum([words[layout.LOST] for words in rows]),
         requests_finished=finished,
         service_seconds=board.service_ns(added) / 1e9,

@@ -45,6 +45,12 @@ class Tracked:
     memory: Reading[MemoryReading] = Missing("not read yet")
     draining: bool = False
     draining_at: float = 0.0
+    hold_seconds: float = 0.0
+    """How long the connections it holds may keep it from leaving; 0: not longer than Gunicorn lets them."""
+    told_to_quit: bool = False
+    """It may hold nothing any more."""
+    held_from: float | None = None
+    """Monotonic seconds since when it has held one; None while it holds none."""
     terminated_at: float = 0.0
     asked: bool = False
     """An operator asked to recycle it."""
@@ -74,6 +80,9 @@ class Sums:
     boots: int = 0
     busy_ns: list[int] = field(default_factory=list)
     """Per slot: the largest integral seen (a row read between two stores shows a little less)."""
+    silent_ns: int = 0
+    """Slots taken by connections without a request, up to `silent_until_ns`."""
+    silent_until_ns: int = 0
 
 
 @dataclass(slots=True)
@@ -121,6 +130,8 @@ class Autotune:
     boot_backoff_until: float | None = None
     boot_failures_in_row: int = 0
     short_lives: ShortLives = field(default_factory=ShortLives)
+    hold_seconds: float = 0.0
+    """For those who leave to reach the present target of ours: recycle_hold_seconds, or 0 where nobody can wait."""
     acting: bool = False
     """While we set num_workers ourselves, so that nworkers_changed is not taken for an operator."""
     operators_count: bool = False

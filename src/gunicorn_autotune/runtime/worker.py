@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from gunicorn_autotune.model.status import Door
-from gunicorn_autotune.runtime import compat, queue_watch, user_metrics
+from gunicorn_autotune.runtime import compat, holding, queue_watch, user_metrics
 from gunicorn_autotune.runtime.doors import Doors
+from gunicorn_autotune.runtime.holding import Asgi
 from gunicorn_autotune.runtime.state import Autotune, Tracked
 from gunicorn_autotune.scoreboard import layout, recorder
 from gunicorn_autotune.scoreboard.recorder import Recorder
@@ -112,10 +113,13 @@ def _record(worker: Any, doors: Doors, row: memoryview) -> None:
     if kind == compat.UNKNOWN:
         return
     if compat.is_asgi(type(worker)):
-        worker.asgi = recorded_asgi(worker.asgi, doors, recorder.overlapping(row), queue_watch.asgi(worker, row))
+        pen, websocket = recorder.overlapping(row), holding.websocket(worker.asgi, doors, row)
+        worker.asgi = recorded_asgi(worker.asgi, websocket, doors, pen, queue_watch.asgi(worker, row))
     else:
-        _chain_request_hooks(worker, doors, _pen(worker, doors, row, kind), queue_watch.wsgi(worker, row))
+        pen = _pen(worker, doors, row, kind)
+        _chain_request_hooks(worker, doors, pen, queue_watch.wsgi(worker, row))
     row[layout.RECORDS] = 1
+    holding.attach(worker, doors, row, kind, pen)
 
 
 def _pen(worker: Any, doors: Doors, row: memoryview, kind: str) -> Recorder:
@@ -198,7 +202,7 @@ def _threaded(worker: Any, doors: Doors, row: memoryview) -> Recorder:
             queued = row[layout.QUEUED] = waiting()
 
     worker.notify = notify_with_queue
-    return Recorder(begin, end)
+    return Recorder(begin, end, pen.count_long)
 
 
 class _Response:
@@ -207,10 +211,8 @@ class _Response:
     status_code: int | None = None
 
 
-def recorded_asgi(
-    app: Callable[..., Awaitable[None]], doors: Doors, pen: Recorder, queue: Callable[[Any], None]
-) -> Callable[..., Awaitable[None]]:
-    """`app` with its HTTP requests recorded.
+def recorded_asgi(app: Asgi, websocket: Asgi, doors: Doors, pen: Recorder, queue: Callable[[Any], None]) -> Asgi:
+    """`app` with its HTTP requests recorded, and `websocket` for its WebSockets.
 
     Gunicorn's ASGI protocol has the request hooks too, but since 27 a post_request hook makes a kept-alive connection
     wait for background tasks, and without an access log it gives no status.
@@ -221,6 +223,8 @@ def recorded_asgi(
         queue(scope)
 
     async def recorded(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            return await websocket(scope, receive, send)
         if scope["type"] != "http":
             return await app(scope, receive, send)
         response = _Response()

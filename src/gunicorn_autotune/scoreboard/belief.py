@@ -24,6 +24,9 @@ STAMP_BITS = 62
 """A monotonic clock after 146 years."""
 WORD_BITS = {
     layout.IN_FLIGHT: AT_ONCE_BITS,
+    layout.WEBSOCKETS: AT_ONCE_BITS,
+    layout.LONG_REQUESTS: AT_ONCE_BITS,
+    layout.ACCEPTED_NS: STAMP_BITS,
     layout.EXIT: layout.EXIT_NOTE_SHIFT + 2,
     layout.RECORDS: 1,
     layout.QUEUE_DROPPED: COUNT_BITS,

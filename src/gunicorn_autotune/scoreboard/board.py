@@ -33,6 +33,9 @@ PRESENT_WORDS = (
     layout.READY_NS,
     layout.QUEUED,
     layout.EXIT,
+    layout.WEBSOCKETS,
+    layout.LONG_REQUESTS,
+    layout.ACCEPTED_NS,
 )
 """What a worker says of the present moment; the rest of its words are counters."""
 CLEARED_WORDS = (layout.PID, layout.DRAINING, layout.COMMAND, layout.AGE, layout.SPAWNED_NS)
@@ -184,6 +187,26 @@ def queued(words: Sequence[int]) -> int | None:
     return None if words[layout.QUEUED] == layout.NOT_READ else words[layout.QUEUED]
 
 
+def held(words: Sequence[int], now: Activity, now_ns: int) -> int:
+    """Long-lived connections of a row: WebSockets, and requests that have run for LONG_NS."""
+    started_before = now_ns - layout.LONG_NS
+    if not now.oldest_ns or now.oldest_ns > started_before:
+        return words[layout.WEBSOCKETS]
+    in_cells = len([start for start in words[CELLS:CELLS_END] if 0 < start <= started_before])
+    # The worker counts once a second; that one of them is long already shows in the row.
+    overlapping = min(words[IN_FLIGHT], max(words[layout.LONG_REQUESTS], not in_cells))
+    return words[layout.WEBSOCKETS] + in_cells + overlapping
+
+
+def silent_ns(words: Sequence[int], now: Activity, now_ns: int) -> int:
+    """How long a worker of one request at a time has had a connection on which no request runs; 0: it has none.
+
+    A client that does not send its request, or does not take leave after the answer, holds the only slot.
+    """
+    accepted_ns = words[layout.ACCEPTED_NS]
+    return max(1, now_ns - accepted_ns) if accepted_ns and not now.in_flight else 0
+
+
 def finished(words: Sequence[int]) -> int:
     """Requests answered in the slot: the sum of all its duration buckets."""
     return sum(words[layout.DURATION_BUCKETS : layout.DURATION_END])
@@ -207,7 +230,7 @@ def reclaim(board: Board, slot: int, words: Sequence[int], now_ns: int) -> None:
     board.note(slot, layout.LOST, board.noted(slot, layout.LOST) + last.in_flight)
     for word in PRESENT_WORDS:
         row[word] = 0
-    row[BUSY_NS] = last.busy_ns
+    row[BUSY_NS], row[layout.GRACE_SECONDS] = last.busy_ns, 0
     for word in CLEARED_WORDS:
         board.note(slot, word, 0)
     for word in (layout.RSS_BYTES, layout.USS_BYTES, layout.PSS_BYTES):

@@ -37,6 +37,9 @@ LOST = 8
 """Requests that were running when their worker died: started, never finished."""
 COMMAND = 9
 """Room for a word of command from arbiter to worker (an elastic worker will read it)."""
+GRACE_SECONDS = 10
+"""How long this worker may take to leave, where that is more than graceful_timeout; 0: it is not. For the worker to
+read, so the one word that the arbiter writes into the worker's memory."""
 
 # Written by the worker (its own cache lines, so that the two never share one).
 CHANGED_NS = 16
@@ -57,6 +60,16 @@ RECORDS = 23
 """1 when the worker class tells us its requests."""
 QUEUE_DROPPED = 24
 QUEUE_NS = 25
+WEBSOCKETS = 26
+"""WebSockets open now (asgi)."""
+LONG_REQUESTS = 27
+"""Requests that have run for LONG_NS, as a worker without cells last counted them: once a second."""
+ACCEPTED_NS = 28
+"""When a worker of one request at a time accepted the connection it still has; 0: it has none."""
+
+LONG_NS = 5_000_000_000
+"""A request that has run this long is taken for one that goes on (a stream, a long poll): what an app answers is nearly
+always answered by then, and what was not usually lasts as long again."""
 
 CELLS = 32
 CELL_COUNT = 32

@@ -35,6 +35,8 @@ from gunicorn_autotune.scoreboard.layout import (
     DURATION_FIRSTS,
     DURATION_SUMS,
     IN_FLIGHT,
+    LONG_NS,
+    LONG_REQUESTS,
     OLDEST_NS,
     QUEUE_BOUNDS_NS,
     QUEUE_BUCKETS,
@@ -60,6 +62,8 @@ class Recorder:
 
     begin: Callable[[Any, Any], None]
     end: Callable[[Any, Any, Any, Any], None]
+    count_long: Callable[[], None] | None = None
+    """Once a second: say how many requests have run for LONG_NS. None where cells hold the starts: a reader counts."""
 
 
 def _adder(row: memoryview) -> Callable[[int, Any], None]:
@@ -179,12 +183,20 @@ def overlapping(row: memoryview, clock: Callable[[], int] = monotonic_ns) -> Rec
             if running:
                 row[OLDEST_NS] = next(iter(running.values()))
 
-    return Recorder(begin, end)
+    def count_long() -> None:
+        started_before, count = clock() - LONG_NS, 0
+        for start_ns in running.values():  # the oldest first
+            if start_ns > started_before:
+                break
+            count += 1
+        row[LONG_REQUESTS] = count
+
+    return Recorder(begin, end, count_long)
 
 
 def locked(recorder: Recorder) -> Recorder:
     """The same from many threads (gthread with more threads than cells)."""
-    lock = Lock()
+    lock, count = Lock(), recorder.count_long
 
     def begin(worker: Any, request: Any) -> None:
         with lock:
@@ -194,7 +206,12 @@ def locked(recorder: Recorder) -> Recorder:
         with lock:
             recorder.end(worker, request, environ, response)
 
-    return Recorder(begin, end)
+    def count_long() -> None:
+        if count is not None:
+            with lock:
+                count()
+
+    return Recorder(begin, end, count_long)
 
 
 def queue_recorder(row: memoryview) -> Callable[[int | None], None]:

@@ -58,10 +58,13 @@ def a_worker(
     uss_bytes: int = 24 * MIB,
     pss_bytes: int = 26 * MIB,
     memory: Reading[MemoryReading] | None = None,
+    held: int = 0,
+    held_seconds: float = 0.0,
+    silent: int = 0,
 ) -> WorkerReading:
-    """A worker up for long; busy when it has requests in flight, idle otherwise, unless `state` says more."""
+    """A worker up for long; busy when something takes or holds it, idle otherwise, unless `state` says more."""
     if state is None:
-        state = WorkerState.BUSY if in_flight else WorkerState.IDLE
+        state = WorkerState.BUSY if in_flight or held or silent else WorkerState.IDLE
     return WorkerReading(
         slot=slot,
         pid=1000 + slot,
@@ -79,6 +82,9 @@ def a_worker(
         run_delay_seconds=run_delay_seconds,
         rss_bytes=rss_bytes,
         memory=MemoryReading(pss_bytes=pss_bytes, uss_bytes=uss_bytes) if memory is None else memory,
+        held=held,
+        held_seconds=held_seconds,
+        silent=silent,
     )
 
 

@@ -105,6 +105,7 @@ def test_worker_row_shows_slot_pid_load_and_memory():
         "##...",
         "1/2",
         "3",
+        "2",
         "40",
         "90",
         "MiB",

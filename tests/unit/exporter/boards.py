@@ -86,8 +86,8 @@ def a_row(slot: int = 0, **changes: Any) -> Row:
     """A busy worker whose every figure is known."""
     row = Row(
         slot, pid=5000 + slot, state=WorkerState.BUSY, spawned=1_700_000_000.25, requests=40, busy_seconds=10.5,
-        in_flight=1, queued=0, oldest_request_seconds=0.125, cpu_seconds=4.5, rss_bytes=90 << 20, uss_bytes=30 << 20,
-        pss_bytes=45 << 20, ready=True,
+        in_flight=1, queued=0, held=2, oldest_request_seconds=0.125, cpu_seconds=4.5, rss_bytes=90 << 20,
+        uss_bytes=30 << 20, pss_bytes=45 << 20, ready=True,
     )  # fmt: skip
     return replace(row, **changes)
 
@@ -100,7 +100,7 @@ def an_empty_slot(slot: int) -> Row:
 def a_booting_row(slot: int) -> Row:
     """A worker that is still importing the app; its memory was not read yet."""
     return Row(slot, pid=5000 + slot, state=WorkerState.BOOTING, spawned=1_700_000_099.0, requests=0, busy_seconds=0.0,
-               in_flight=0, queued=0, oldest_request_seconds=0.0, cpu_seconds=0.25)  # fmt: skip
+               in_flight=0, queued=0, held=0, oldest_request_seconds=0.0, cpu_seconds=0.25)  # fmt: skip
 
 
 def a_board(*rows: Row) -> BoardReading:

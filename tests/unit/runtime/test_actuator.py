@@ -13,17 +13,18 @@ from gunicorn_autotune.runtime import compat
 from gunicorn_autotune.runtime.actuator import choose_for_operator, choose_victims, note_operators_count
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Tracked
-from gunicorn_autotune.scoreboard import board, layout, recorder
+from gunicorn_autotune.scoreboard import layout, recorder
 
 
-def a_tracked(age: int, *, ready: bool = True, running: int = 0, uss_mib: int = 10) -> Tracked:
-    """A worker with a row of its own."""
-    row = board.create(layout.Shape(rows=1, status_bytes=64)).row(0)
+def a_tracked(age: int, *, ready: bool = True, running: int = 0, uss_mib: int = 10, **held: int) -> Tracked:
+    """A worker with a row of its own, `websockets=` open, or `silent=` where its client says nothing."""
+    row = memoryview(bytearray(layout.WORD_BYTES * layout.ROW_WORDS)).cast("Q")
     if ready:
         recorder.mark_ready(row, 1)
     pen = recorder.overlapping(row)
     for _ in range(running):
         pen.begin(None, object())
+    row[layout.WEBSOCKETS], row[layout.ACCEPTED_NS] = held.get("websockets", 0), held.get("silent", 0)
     worker = SimpleNamespace(age=age, aborted=False, max_requests=1000)
     memory = MemoryReading(pss_bytes=uss_mib << 20, uss_bytes=uss_mib << 20)
     return Tracked(worker, age, 0, row, spawned_at=0.0, memory=memory)
@@ -38,6 +39,20 @@ def test_the_idle_leave_before_the_busy() -> None:
     workers = [a_tracked(1, running=1), a_tracked(2), a_tracked(3, running=2)]
 
     assert _ages(choose_victims(workers, 2)) == [2, 1]
+
+
+def test_who_holds_connections_leaves_last() -> None:
+    """Though no request runs in it, and another has three."""
+    workers = [a_tracked(1, running=3), a_tracked(2, websockets=1), a_tracked(3)]
+
+    assert _ages(choose_victims(workers, 3)) == [3, 1, 2]
+
+
+def test_a_silent_client_makes_a_worker_busy() -> None:
+    """It has been accepted: the worker cannot serve anybody else."""
+    workers = [a_tracked(1, silent=True), a_tracked(2)]
+
+    assert _ages(choose_victims(workers, 1)) == [2]
 
 
 def test_among_the_idle_the_fattest_leaves_first() -> None:

@@ -238,3 +238,93 @@ def test_more_threads_than_cells_is_served_unmeasured_not_refused(small_board: B
         thread.join()
 
     assert errors == []
+
+
+LONG = layout.LONG_NS // MS
+
+
+def held(row: memoryview, clock: Clock) -> int:
+    """Long-lived connections, as a reader sees them now."""
+    words = row.tolist()
+    return board.held(words, board.activity(words, clock.now_ns), clock.now_ns)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("milliseconds", "count"), [(LONG - 1, 0), (LONG, 1)])
+def test_a_request_that_runs_for_long_is_held(
+    kind: Callable[..., Recorder], milliseconds: int, count: int, small_board: Board, clock: Clock
+) -> None:
+    """From five seconds on, before the worker has counted, and until it ends."""
+    row, request = small_board.row(0), object()
+    pen = kind(row, clock)
+    pen.begin(None, request)
+    clock.pass_ms(milliseconds)
+    during = held(row, clock)
+    pen.end(None, request, None, OK)
+
+    assert (during, held(row, clock)) == (count, 0)
+
+
+def test_a_worker_without_cells_counts_its_long_requests(small_board: Board, clock: Clock) -> None:
+    """Two of three; the young one is no stream yet."""
+    row, requests = small_board.row(0), [object() for _ in range(3)]
+    pen = recorder.overlapping(row, clock)
+    pen.begin(None, requests[0])
+    pen.begin(None, requests[1])
+    clock.pass_ms(LONG)
+    pen.begin(None, requests[2])
+    assert pen.count_long is not None
+    pen.count_long()
+
+    assert held(row, clock) == 2
+
+
+def test_never_more_are_held_than_run(small_board: Board, clock: Clock) -> None:
+    """What the worker counted a second ago may have ended."""
+    row, requests = small_board.row(0), [object() for _ in range(3)]
+    pen = recorder.overlapping(row, clock)
+    for request in requests:
+        pen.begin(None, request)
+    clock.pass_ms(LONG)
+    assert pen.count_long is not None
+    pen.count_long()
+    for request in requests[:2]:
+        pen.end(None, request, None, OK)
+
+    assert held(row, clock) == 1
+
+
+def test_websockets_are_held_from_the_start(small_board: Board, clock: Clock) -> None:
+    """They are no requests, and add to those that run for long."""
+    row = small_board.row(0)
+    recorder.single(row, clock).begin(None, object())
+    clock.pass_ms(LONG)
+    row[layout.WEBSOCKETS] = 4
+
+    assert held(row, clock) == 5
+
+
+@pytest.mark.parametrize(("runs", "milliseconds"), [(False, 300), (True, 0)])
+def test_a_connection_without_a_request_is_silent(
+    runs: bool, milliseconds: int, small_board: Board, clock: Clock
+) -> None:
+    """Since its accept, until its request begins."""
+    row = small_board.row(0)
+    row[layout.ACCEPTED_NS] = clock()
+    if runs:
+        recorder.single(row, clock).begin(None, object())
+    clock.pass_ms(300)
+    words = row.tolist()
+
+    assert board.silent_ns(words, board.activity(words, clock.now_ns), clock.now_ns) == milliseconds * MS
+
+
+def test_the_next_worker_in_a_slot_holds_nothing(small_board: Board) -> None:
+    """Nor is it granted anything."""
+    row = small_board.row(0)
+    words = (layout.WEBSOCKETS, layout.LONG_REQUESTS, layout.ACCEPTED_NS, layout.GRACE_SECONDS)
+    for word in words:
+        row[word] = 7
+    board.reclaim(small_board, 0, small_board.words(0), 10)
+
+    assert [row[word] for word in words] == [0, 0, 0, 0]
