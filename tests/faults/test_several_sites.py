@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from gunicorn_autotune.cli import main
 from tests.faults.processes import ended
 from tests.faults.sites import configure, find_metrics, site
 from tests.server import Server, wait_for
@@ -37,7 +41,7 @@ def test_each_site_finds_a_place_of_its_own(two: tuple[Server, Server]) -> None:
     ports = [server.metrics_port for server in two]
     pids = [server.status()["server"]["pid"] for server in two]
 
-    assert (True, True) == (ports[0] < ports[1], set(ports) <= set(AUTO))
+    assert (2, True) == (len(set(ports)), set(ports) <= set(AUTO))
     assert [server.process.pid for server in two] == pids
     assert [f"http://127.0.0.1:{port}/metrics" for port in ports] == [published(server) for server in two]
     assert [200, 200] == [server.get()[0] for server in two]
@@ -45,9 +49,10 @@ def test_each_site_finds_a_place_of_its_own(two: tuple[Server, Server]) -> None:
 
 def test_the_log_says_where_and_why_not_at_the_first_port(two: tuple[Server, Server]) -> None:
     """In one line."""
-    lines = [line for line in two[1].log.splitlines() if "exporter listening" in line]
-
-    assert (1, True) == (len(lines), 'instead_of=127.0.0.1:9877 error="Address already in use' in lines[0]), lines
+    for server in two:
+        lines = [line for line in server.log.splitlines() if "exporter listening" in line]
+        why = 'instead_of=127.0.0.1:9877 error="Address already in use'
+        assert [server.metrics_port != AUTO[0]] == [why in line for line in lines], lines
 
 
 def test_a_written_address_is_waited_for_and_its_holder_named(two: tuple[Server, Server], tmp_path: Path) -> None:
@@ -61,6 +66,94 @@ def test_a_written_address_is_waited_for_and_its_holder_named(two: tuple[Server,
     holder = f"by the gunicorn-autotune server with pid {two[0].process.pid}, 'first'"
     assert f'cannot listen address=127.0.0.1:{taken} error="Address already in use, {holder}" retrying' == line
     assert (200, False) == (answer, other)
+
+
+def asked(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of one command."""
+    code = main(list(words))
+    return (code, *capsys.readouterr())
+
+
+@pytest.fixture
+def no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing but the word says which server is meant."""
+    monkeypatch.delenv("GUNICORN_AUTOTUNE_METRICS", raising=False)
+
+
+@pytest.mark.usefixtures("no_variable")
+def test_status_finds_each_site_by_whatever_names_it(
+    two: tuple[Server, Server], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pid, pid file, bind, name, metrics."""
+    for server, name in zip(two, ("first", "second"), strict=True):
+        words = (
+            str(server.process.pid), f"{server.folder}/g.pid", f"127.0.0.1:{server.port}", f":{server.port}",
+            f"localhost:{server.port}", name, f"127.0.0.1:{server.metrics_port}", published(server),
+            wait_for(lambda server=server: server.status()["server"]["command_socket"], "a command socket"),
+        )  # fmt: skip
+        for word in words:
+            code, out, err = asked(capsys, "status", "--json", "--server", word)
+            assert (0, server.process.pid) == (code, json.loads(out or "{}").get("server", {}).get("pid")), (word, err)
+
+
+@pytest.mark.usefixtures("no_variable")
+def test_without_a_word_the_sites_are_listed_and_none_is_asked(
+    two: tuple[Server, Server], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2; a line for each on standard error, or JSON."""
+    for server in two:
+        published(server)
+    code, out, err = asked(capsys, "status")
+    code_json, listed, _ = asked(capsys, "status", "--json")
+    entries = {entry["pid"]: entry for entry in json.loads(listed)["servers"]}
+
+    assert (2, 2, "") == (code, code_json, out)
+    for server, name in zip(two, ("first", "second"), strict=True):
+        line = next(line for line in err.splitlines() if line.split()[0] == str(server.process.pid))
+        assert [name, f"127.0.0.1:{server.port}", published(server)] == line.split()[1:4]
+        assert (name, published(server)) == (
+            entries[server.process.pid]["name"],
+            entries[server.process.pid]["metrics"],
+        )
+
+
+@pytest.mark.usefixtures("no_variable")
+def test_recycle_replaces_the_workers_of_the_site_that_was_named(
+    two: tuple[Server, Server], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And of no other."""
+    before = [set(server.wait_for_ready(2)) for server in two]
+    code, out, err = asked(capsys, "recycle", "--slot", "0", "--server", "second", "--wait", "60")
+    after = [set(server.wait_for_ready(2)) for server in two]
+
+    assert (0, "done: slot 0\n") == (code, out), err
+    assert (before[0], 1) == (after[0], len(before[1] - after[1]))
+
+
+@pytest.mark.usefixtures("no_variable")
+def test_plan_and_nginx_go_by_the_site_that_was_named(
+    two: tuple[Server, Server], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its requests; its address, and its metrics where they really are."""
+    ended = threading.Event()
+    with ThreadPoolExecutor() as clients:
+        for _ in range(2):
+            clients.submit(lambda: [two[1].get() for _ in iter(ended.is_set, True)])
+        try:
+            of_idle = asked(capsys, "plan", "--seconds", "1", "--server", "first")
+            planned = wait_for(
+                lambda: json.loads(asked(capsys, "plan", "--json", "--seconds", "2", "--server", "second")[1] or "{}"),
+                "a plan from a hundred requests",
+            )
+        finally:
+            ended.set()
+    rendered, files, complaint = asked(
+        capsys, "nginx", "render", "--server", "second", "--name", "shop", "--nginx-version", "1.22.1",
+        "--print", "conf.d/shop-metrics.conf",
+    )  # fmt: skip
+
+    assert (2, True, True) == (of_idle[0], "requests finished" in of_idle[2], "workers = " in planned["file"])
+    assert (0, True) == (rendered, f"proxy_pass http://127.0.0.1:{two[1].metrics_port};" in files), complaint
 
 
 def test_a_foreign_program_at_the_first_port_is_gone_around(tmp_path: Path) -> None:

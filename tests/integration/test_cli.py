@@ -42,22 +42,22 @@ def test_status_shows_a_running_server(tmp_path: Path) -> None:
 def test_status_as_json_is_what_the_exporter_answers(tmp_path: Path) -> None:
     """The same keys, from the same server."""
     with serving(tmp_path) as server:
-        ended = run("status", "--json", "--url", f"127.0.0.1:{server.metrics_port}", folder=tmp_path)
+        ended = run("status", "--json", "--server", f"127.0.0.1:{server.metrics_port}", folder=tmp_path)
         document = server.status()
 
     assert list(json.loads(ended.stdout)) == list(document)
 
 
 def test_status_reads_a_guarded_exporter_on_a_unix_socket(tmp_path: Path) -> None:
-    """--socket and --token-file work together."""
+    """--server and --token-file work together."""
     (tmp_path / "token").write_text("secret\n")
     (tmp_path / "token").chmod(0o644)
     settings = {"metrics": f"unix:{tmp_path}/m.sock", "metrics_bearer_token_file": f"{tmp_path}/token"}
     with serving(tmp_path, ready=False, **settings) as server:
         server.wait_for_log("autotune: exporter listening")
-        refused = run("status", "--socket", "m.sock", folder=tmp_path)
+        refused = run("status", "--server", "unix:m.sock", folder=tmp_path)
         wait_for(
-            lambda: run("status", "--socket", "m.sock", "--token-file", "token", folder=tmp_path).returncode == 0,
+            lambda: run("status", "--server", "unix:m.sock", "--token-file", "token", folder=tmp_path).returncode == 0,
             "a healthy status",
         )
 
@@ -76,7 +76,7 @@ def _on_a_terminal(server: Server, **env: str) -> str:
     ours, theirs = pty.openpty()
     try:
         subprocess.run(
-            [*CLI, "status", "--url", f"127.0.0.1:{server.metrics_port}"],
+            [*CLI, "status", "--server", f"127.0.0.1:{server.metrics_port}"],
             env=environment({"TERM": "xterm"} | env), stdin=subprocess.DEVNULL, stdout=theirs, timeout=60, check=True,
         )  # fmt: skip
         return os.read(ours, 65536).decode()
@@ -160,7 +160,7 @@ def test_commands_run_without_gunicorn(tmp_path: Path) -> None:
     (tmp_path / "gunicorn.py").write_text("raise ImportError('no gunicorn here')\n")
     ended = [
         run(*words, folder=tmp_path, PYTHONPATH=str(tmp_path))
-        for words in (["init", "--dir", "."], ["status", "--url", f"127.0.0.1:{free_port()}"], ["doctor"])
+        for words in (["init", "--dir", "."], ["status", "--server", f"127.0.0.1:{free_port()}"], ["doctor"])
     ]
 
     assert [one.returncode for one in ended] == [0, 2, 1]
@@ -184,7 +184,7 @@ def test_server_starts_with_the_file_that_init_wrote(bind: str, tmp_path: Path) 
     try:
         wait_for(lambda: server.status()["ready"], f"a ready worker\n{server.log}")
         answers = server.get("/")[0], server.status()["mode"]
-        status = run("status", "--url", f"127.0.0.1:{metrics_port}", folder=tmp_path)
+        status = run("status", "--server", f"127.0.0.1:{metrics_port}", folder=tmp_path)
     finally:
         server.stop()
 

@@ -57,8 +57,9 @@ def test_a_watched_server_gets_a_plan_that_gunicorn_takes(tmp_path: Path) -> Non
     """Two clients keep two requests of 50 ms busy: about two slots are seen, and the file passes --check-config."""
     with serving(tmp_path) as server, asked(server, "/sleep?s=0.05"):
         ended = plan(
-            "--url", f"127.0.0.1:{server.metrics_port}", "--seconds", "6", "--json", "-o", "planned.py", folder=tmp_path
-        )
+            "--server", f"127.0.0.1:{server.metrics_port}", "--seconds", "6", "--json", "-o", "planned.py",
+            folder=tmp_path,
+        )  # fmt: skip
     answer = json.loads(ended.stdout)
     checked = check_config(tmp_path, "planned.py")
 

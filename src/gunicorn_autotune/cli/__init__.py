@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from gunicorn_autotune import __version__
 from gunicorn_autotune.cli import doctor, init, nginx, plan, recycle, replay, status
+from gunicorn_autotune.cli.servers import SeveralServersError
 from gunicorn_autotune.cli.style import CommandError, style_of
 from gunicorn_autotune.cli.subcommand import add_command
 
@@ -43,7 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code, text = options.run(options, style_of(sys.stdout, os.environ))
     except CommandError as error:
-        print(f"gunicorn-autotune {options.command}: {error}", file=sys.stderr)
+        if isinstance(error, SeveralServersError) and getattr(options, "json", False):
+            _print(error.json)
+        else:
+            print(f"gunicorn-autotune {options.command}: {error}", file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
         return 130

@@ -6,15 +6,22 @@ import http.client
 import re
 import socket
 import ssl
+import threading
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from urllib.parse import urlsplit
 
 from gunicorn_autotune.cli.style import CommandError
 from gunicorn_autotune.exporter.address import Address, parse_address
 
 TIMEOUT_SECONDS = 5.0
+"""Without a byte."""
+ANSWER_SECONDS = 15.0
+"""For the whole answer: whoever sends a byte now and then must not hold us."""
 LARGEST_ANSWER_BYTES = 64 << 20
+THREAD = "autotune-ask"
+LONGEST_TOKEN_BYTES = 16 << 10
 PAGE = re.compile("/(status.json|metrics)$")
 _ANY_HOST = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 """A server that listens on every interface is asked on loopback."""
@@ -28,7 +35,7 @@ class Place:
     tls: bool = False
     folder: str = ""
     """Path in front of /status.json, for an exporter behind a proxy."""
-    named_by: str = "--url, --socket or GUNICORN_AUTOTUNE_METRICS"
+    named_by: str = "--server"
     """What names another place, for an error."""
 
     def __str__(self) -> str:
@@ -51,7 +58,7 @@ class _UnixConnection(http.client.HTTPConnection):
 def parse_place(text: str, source: str) -> Place:
     """`http://host:port`, `https://host:port`, `host:port` or `unix:/path`; `source` is named when it is none."""
     if text.strip() == "off":
-        raise CommandError(f"{source} = 'off': no exporter runs there; pass --url or --socket of one that does")
+        raise CommandError(f"{source} = 'off': no exporter runs there; --server names another server")
     try:
         return _from_url(text.strip()) if "://" in text else _from_address(parse_address(text))
     except ValueError:
@@ -79,7 +86,8 @@ def _from_url(text: str) -> Place:
 def read_token(path: str) -> str:
     """The first line of a token file."""
     try:
-        token = Path(path).read_text("latin-1").partition("\n")[0].strip()
+        with Path(path).open("rb") as file:
+            token = file.read(LONGEST_TOKEN_BYTES).decode("latin-1").partition("\n")[0].strip()
     except OSError as error:
         raise CommandError(f"--token-file = {path!r}: {error.strerror}") from None
     if not token:
@@ -88,12 +96,32 @@ def read_token(path: str) -> str:
 
 
 def get(place: Place, page: str, token: str = "") -> tuple[int, str]:
-    """Status code and text of a page; a CommandError of one line when nothing answers there."""
+    """Status code and text of a page; a CommandError of one line when nothing answers there, or not in time."""
+    answer: SimpleQueue[tuple[int, str] | Exception] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answer.put(_get(place, page, token))
+        except Exception as error:
+            answer.put(error)
+
+    # A thread that can be left behind: a timeout of the socket begins again with each byte, and a name has none.
+    threading.Thread(target=ask, name=THREAD, daemon=True).start()
+    try:
+        found = answer.get(timeout=ANSWER_SECONDS)
+    except Empty:
+        raise CommandError(f"{place} has not answered within {ANSWER_SECONDS:g} s") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _get(place: Place, page: str, token: str) -> tuple[int, str]:
     connection = _connection(place)
     try:
         connection.request("GET", place.folder + page, headers={"Authorization": f"Bearer {token}"} if token else {})
-        response = connection.getresponse()
-        return response.status, response.read(LARGEST_ANSWER_BYTES).decode("utf-8", "replace")
+        with connection.getresponse() as response:
+            return response.status, response.read(LARGEST_ANSWER_BYTES).decode("utf-8", "replace")
     except ssl.SSLError as error:
         raise CommandError(
             f"{place}: TLS failed ({error.reason or error}); SSL_CERT_FILE names a CA to trust"

@@ -29,7 +29,7 @@ def send_command(path: str, command: Mapping[str, Any], seconds: float = TIMEOUT
 
 def _exchange(path: str, data: bytes, seconds: float) -> bytes:
     try:
-        with _own_socket() as own:
+        with own_socket() as own:
             own.settimeout(seconds)
             own.connect(path)
             own.send(data)
@@ -46,7 +46,7 @@ def _exchange(path: str, data: bytes, seconds: float) -> bytes:
 
 
 @contextlib.contextmanager
-def _own_socket() -> Iterator[socket.socket]:
+def own_socket() -> Iterator[socket.socket]:
     """A datagram socket with an address that can be answered: Linux gives an abstract one, else it is a file."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as own, contextlib.ExitStack() as stack:
         try:

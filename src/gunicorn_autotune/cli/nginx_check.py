@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 from dataclasses import dataclass
 
 from gunicorn_autotune.cli import nginx_explain, nginx_report
@@ -17,7 +16,7 @@ from gunicorn_autotune.cli.nginx_binary import find_nginx, nginx_version
 from gunicorn_autotune.cli.nginx_gunicorn import from_config, from_server
 from gunicorn_autotune.cli.nginx_host import host_facts
 from gunicorn_autotune.cli.nginx_input import Input, read_input
-from gunicorn_autotune.cli.status import add_token, place_of
+from gunicorn_autotune.cli.servers import SeveralServersError, add_server
 from gunicorn_autotune.cli.style import CommandError, Style
 from gunicorn_autotune.nginx.check import Report, check
 from gunicorn_autotune.nginx.finding import Severity
@@ -47,10 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dump", metavar="FILE", help="what `nginx -T` printed elsewhere; - for standard input")
     side = parser.add_mutually_exclusive_group()
     side.add_argument("--config", metavar="FILE", help="Gunicorn's configuration file or python:MODULE; executed")
-    side.add_argument(
-        "--server", metavar="ADDRESS", help="metrics address of a running one: URL, HOST:PORT, unix:/path"
-    )
-    add_token(parser)
+    add_server(parser, side)
     parser.add_argument("--nginx-version", metavar="1.22.1", help="judge by the defaults of this version")
     parser.add_argument(
         "--level",
@@ -94,9 +90,9 @@ def _gunicorn(options: argparse.Namespace) -> tuple[Gunicorn | None, str]:
     """Gunicorn's side as asked for; without a word a server that answers here, and else why there is none."""
     if options.config:
         return from_config(options.config), ""
-    if options.server:
-        return from_server(options.server, options.token_file), ""
     try:
-        return from_server(str(place_of(None, None, os.environ)), options.token_file), ""
+        return from_server(options.server, options.token_file), ""
     except CommandError as error:
-        return None, str(error)
+        if options.server:
+            raise
+        return None, error.line if isinstance(error, SeveralServersError) else str(error)

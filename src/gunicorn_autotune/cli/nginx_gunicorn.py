@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from gunicorn_autotune.cli.asking import Place, parse_place, read_token
 from gunicorn_autotune.cli.config_lines import assigned_lines
 from gunicorn_autotune.cli.finding import Host
 from gunicorn_autotune.cli.probe import FILE, Probe, check_location, probe
+from gunicorn_autotune.cli.servers import find_server
 from gunicorn_autotune.cli.status import parse_document, read_status
 from gunicorn_autotune.cli.style import CommandError
 from gunicorn_autotune.exporter.address import AUTO, first_choice
@@ -46,13 +47,12 @@ def from_config(location: str, arguments: Sequence[str] = ()) -> Gunicorn:
     )
 
 
-def from_server(address: str, token_file: str | None = None) -> Gunicorn:
-    """What a running server runs with, from its exporter at unix:/PATH, /PATH, HOST:PORT or a URL.
+def from_server(word: str | None, token_file: str | None = None) -> Gunicorn:
+    """What a running server runs with, from its exporter; `word` as in --server.
 
     A CommandError of one line when nobody answers there, or somebody who does not tell his settings.
     """
-    text = f"unix:{address}" if address.startswith("/") else address
-    place = replace(parse_place(text, "--server"), named_by="--server")
+    place = find_server(word, os.environ).exporter()
     document = parse_document(place, read_status(place, read_token(token_file) if token_file else ""))
     told = _told(place, document)
     try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +19,9 @@ from gunicorn_autotune.cli.nginx_gunicorn import from_config, from_server
 from gunicorn_autotune.cli.nginx_options import add_site_options, options_from
 from gunicorn_autotune.cli.nginx_write import Change, State
 from gunicorn_autotune.cli.probe import DEFAULT_LOCATION
-from gunicorn_autotune.cli.status import add_token, place_of
+from gunicorn_autotune.cli.servers import SeveralServersError, add_server
 from gunicorn_autotune.cli.style import CommandError, Style, table
+from gunicorn_autotune.exporter.address import AUTO, first_choice
 from gunicorn_autotune.nginx.fitting import FittingError
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
 from gunicorn_autotune.nginx.notes import notes
@@ -35,10 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     side = parser.add_mutually_exclusive_group()
     side.add_argument("--config", metavar="FILE", help="Gunicorn's configuration file or python:MODULE; executed")
-    side.add_argument(
-        "--server", metavar="ADDRESS", help="metrics address of a running one: URL, HOST:PORT, unix:/path"
-    )
-    add_token(parser)
+    add_server(parser, side)
     add_site_options(parser)
     parser.add_argument("--out", metavar="DIR", help="where the files are written (default: nginx-NAME)")
     parser.add_argument("--force", action="store_true", help="replace files; those edited by hand are kept as NAME.old")
@@ -57,7 +54,7 @@ def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:
         files = render(gunicorn, site)
     except FittingError as error:
         raise CommandError(str(error)) from None
-    remarks += notes(gunicorn, site)
+    remarks += notes(gunicorn, site) + _moving(options, gunicorn)
     if options.only:
         return 0, _one(files, options.only)
     folder = nginx_options.folder_of(options.out or f"nginx-{site.name}")
@@ -87,17 +84,28 @@ def again(words: Sequence[str]) -> str:
 
 
 def gunicorn_from(options: argparse.Namespace) -> Gunicorn:
-    """Of a file or a running server; else of the server at GUNICORN_AUTOTUNE_METRICS, or at the default address."""
+    """Of a file or a running server; else of the one server that runs here."""
     if options.config:
         return from_config(options.config)
-    if options.server:
-        return from_server(options.server, options.token_file)
     try:
-        return from_server(str(place_of(None, None, os.environ)), options.token_file)
+        return from_server(options.server, options.token_file)
+    except SeveralServersError:
+        raise
     except CommandError as error:
+        if options.server:
+            raise
         raise CommandError(
             f"{error}. Or name Gunicorn's file: --config gunicorn.conf.py (its defaults: --config {DEFAULT_LOCATION})"
         ) from None
+
+
+def _moving(options: argparse.Namespace, gunicorn: Gunicorn) -> list[str]:
+    """Whether the metrics were found where another start may not find them."""
+    written = gunicorn.status["policy"]["metrics"] if gunicorn.status else ""
+    if options.exporter or written != AUTO or not gunicorn.policy or gunicorn.policy["metrics"] == first_choice(AUTO):
+        return []
+    here = gunicorn.policy["metrics"]
+    return [f"its metrics are at {here} because {first_choice(AUTO)} was taken; metrics = {here!r} keeps them there"]
 
 
 def _one(files: dict[str, str], name: str) -> str:

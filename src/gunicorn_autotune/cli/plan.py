@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gunicorn_autotune.cli.asking import read_token
 from gunicorn_autotune.cli.flights import read_flight, sane_figures
 from gunicorn_autotune.cli.plan_capacity import Capacity, capacity_of
 from gunicorn_autotune.cli.plan_file import file_text, write_file
@@ -25,7 +24,7 @@ from gunicorn_autotune.cli.plan_page import capacity_text, page
 from gunicorn_autotune.cli.plan_sampling import policy_of, server_of, ticks_of, watch
 from gunicorn_autotune.cli.plan_settings import Setting, settings_of
 from gunicorn_autotune.cli.plan_staffing import staffing_of
-from gunicorn_autotune.cli.status import add_place, place_of
+from gunicorn_autotune.cli.servers import add_server, find_server, token_of
 from gunicorn_autotune.cli.style import CommandError, Style
 from gunicorn_autotune.model.readings import Reading
 from gunicorn_autotune.model.status import plain
@@ -60,7 +59,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, help=f"how long to watch a running server (default: {SECONDS:g})"
     )
-    add_place(parser)
+    add_server(parser)
 
 
 def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:
@@ -106,8 +105,8 @@ def as_json(plan: Plan) -> dict[str, Any]:
 
 
 def _check(options: argparse.Namespace) -> None:
-    if options.flight is not None and (options.url is not None or options.socket is not None):
-        raise CommandError("FLIGHT.jsonl and --url or --socket: a record or a running server, not both")
+    if options.flight is not None and options.server is not None:
+        raise CommandError("FLIGHT.jsonl and --server: a record or a running server, not both")
     if options.force and options.output is None:
         raise CommandError("--force: only with -o FILE")
     if options.flight is None and options.up_to_fault:
@@ -122,8 +121,7 @@ def _from_flight(options: argparse.Namespace) -> Observed:
 
 
 def _from_server(options: argparse.Namespace) -> Observed:
-    place = place_of(options.url, options.socket, os.environ)
-    token = read_token(options.token_file) if options.token_file else ""
+    token, place = token_of(options), find_server(options.server, os.environ).exporter()
     documents = watch(place, token, options.seconds, tell)
     last = documents[-1]
     return observe(server_of(last), policy_of(last), ticks_of(documents))

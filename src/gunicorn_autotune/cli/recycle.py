@@ -1,8 +1,7 @@
 """Replace workers of a running server, one after the other, each replacement before its worker leaves.
 
-The command goes through the arbiter's command socket, which only root and the server's user may use; where it is,
-/status.json tells. Exit codes: 0 queued (with --wait: done); 1 refused; 2 nothing answers, not done in time, or bad
-usage.
+The command goes through the arbiter's command socket, which only root and the server's user may use.
+Exit codes: 0 queued (with --wait: done); 1 refused; 2 nothing answers, not done in time, or bad usage.
 """
 
 from __future__ import annotations
@@ -15,11 +14,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from gunicorn_autotune.cli.asking import read_token
 from gunicorn_autotune.cli.commanding import send_command
-from gunicorn_autotune.cli.status import METRICS, add_token, parse_document, place_of, read_status
+from gunicorn_autotune.cli.servers import add_server, find_server, token_of
+from gunicorn_autotune.cli.status import parse_document, read_status
 from gunicorn_autotune.cli.style import CommandError, Style
-from gunicorn_autotune.model.policy import Policy
 
 HELP = "replace workers, one after the other"
 LOOK_SECONDS = 0.25
@@ -31,13 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--all", action="store_true", help="every worker")
     which.add_argument("--slot", action="append", type=int, metavar="N", help="the worker in this slot; repeatable")
-    parser.add_argument(
-        "--server", "--url", dest="url", metavar="URL",
-        help="its exporter: http://HOST:PORT, HOST:PORT, unix:/path or the path of a UNIX socket "
-             f"(default: {METRICS}, else {Policy().metrics})",
-    )  # fmt: skip
-    parser.add_argument("--socket", metavar="PATH", help="its command socket (default: as /status.json tells)")
-    add_token(parser)
+    add_server(parser)
     parser.add_argument("--json", action="store_true", help="print the server's reply")
     parser.add_argument("--wait", type=_seconds, metavar="SECONDS", help="until the workers are gone, at most so long")
 
@@ -51,10 +43,15 @@ def _seconds(text: str) -> float:
 
 def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:
     """Exit code and text."""
-    look = _look(options)
-    path = options.socket and os.path.abspath(options.socket)  # noqa: PTH100 (Path.resolve() would follow links)
-    if path is None or options.wait:
-        path = _checked_path(look(), path)
+    token, server = token_of(options), find_server(options.server, os.environ)
+
+    def look() -> dict[str, Any]:
+        place = server.exporter()
+        return parse_document(place, read_status(place, token))
+
+    path = server.command_socket or _told_path(look())
+    if options.wait:
+        server.exporter()  # refused before anything is done
     reply = send_command(path, {"command": "recycle", "slots": "all" if options.all else options.slot})
     pids = [pid for pid in reply.get("pids", ()) if type(pid) is int]
     left = wait_until_gone(pids, look, options.wait) if options.wait else pids
@@ -62,27 +59,14 @@ def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:
     return NOT_DONE if options.wait and left else 0, json.dumps(reply | done) if options.json else _text(reply, done)
 
 
-def _look(options: argparse.Namespace) -> Callable[[], dict[str, Any]]:
-    """Ask the exporter once more, each time it is called."""
-    path = options.url if (options.url or "").startswith("/") else None
-
-    def look() -> dict[str, Any]:
-        place = place_of(None if path else options.url, path, os.environ)
-        return parse_document(place, read_status(place, read_token(options.token_file) if options.token_file else ""))
-
-    return look
-
-
-def _checked_path(document: dict[str, Any], given: str | None) -> str:
-    """The command socket of the server whose document this is; the one that was given must be the same."""
+def _told_path(document: dict[str, Any]) -> str:
+    """The command socket of the server whose document this is."""
     server = document.get("server")
     told = server.get("command_socket") if isinstance(server, dict) else None
     if not isinstance(told, str) or not told.startswith("/"):
         raise CommandError(
             "this server has no command socket: its setting command_socket is off, or its log says why it cannot listen"
         )
-    if given is not None and given != told:
-        raise CommandError(f"the exporter belongs to another server, whose command socket is {told!a}: see --server")
     return told
 
 

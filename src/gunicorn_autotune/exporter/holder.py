@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+from typing import Any
 
 from gunicorn_autotune.exporter.address import Address
 from gunicorn_autotune.model.printable import shown
@@ -17,18 +18,29 @@ OURS = b"Server: gunicorn-autotune\r\n"
 ANY_HOST = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
-def who(address: Address) -> str:
-    """`the gunicorn-autotune server with pid 123, 'name'`, as far as it tells; empty for anybody else."""
+def document(address: Address) -> dict[str, Any] | None:
+    """The status document of the exporter there; empty when it tells strangers nothing; None for anybody else."""
     head, _, body = _ask(address).partition(b"\r\n\r\n")
     if OURS not in head + b"\r\n":
-        return ""
+        return None
     try:
-        server = json.loads(body)["server"]
-        pid, name = int(server["pid"]), server.get("name")
-    except (ValueError, TypeError, KeyError):
+        told = json.loads(body)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def who(address: Address) -> str:
+    """`the gunicorn-autotune server with pid 123, 'name'`, as far as it tells; empty for anybody else."""
+    told = document(address)
+    if told is None:
+        return ""
+    server = told.get("server")
+    if not isinstance(server, dict) or type(server.get("pid")) is not int:
         # One with a token, or one that is just starting.
         return "another gunicorn-autotune server"
-    return f"the gunicorn-autotune server with pid {pid}" + (f", {shown(name)}" if name else "")
+    name = f", {shown(server['name'])}" if server.get("name") else ""
+    return f"the gunicorn-autotune server with pid {server['pid']}{name}"
 
 
 def _ask(address: Address) -> bytes:

@@ -130,7 +130,7 @@ def test_a_damaged_record_is_used_up_to_its_fault(flight, capsys):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["f.jsonl", "--url", ":1"], "a record or a running server, not both"),
+        (["f.jsonl", "--server", ":1"], "a record or a running server, not both"),
         (["--force"], "--force: only with -o FILE"),
         (["--up-to-fault"], "--up-to-fault: only with FLIGHT.jsonl"),
         (["--seconds", "0"], "--seconds = 0: must be from 1 to 86400"),
@@ -179,6 +179,6 @@ def test_a_server_nobody_asks_is_told_apart_from_one_that_is_not_there(monkeypat
     """It answers, but no request finished while it was watched."""
     monkeypatch.setattr(plan_sampling, "EVERY_SECONDS", 0.5)
     with answering(healthy_pages(a_whole_document())) as address:
-        code = main(["plan", "--url", address, "--seconds", "1"])
+        code = main(["plan", "--server", address, "--seconds", "1"])
 
     assert (2, True) == (code, "only 0 requests finished" in capsys.readouterr().err)

@@ -14,17 +14,11 @@ from typing import Any
 
 import pytest
 
-from gunicorn_autotune.cli import commanding, main, recycle
+from gunicorn_autotune.cli import commanding, main, recycle, running
+from gunicorn_autotune.cli.running import PING
 from tests.unit.cli.pages import a_whole_document, answering, healthy_pages
 
 QUEUED = {"ok": True, "slots": [0], "pids": [5000], "mode": "active"}
-
-
-@pytest.fixture(autouse=True)
-def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what a test says."""
-    for name in ("METRICS", "METRICS_CERT_FILE", "METRICS_BEARER_TOKEN_FILE"):
-        monkeypatch.delenv(f"GUNICORN_AUTOTUNE_{name}", raising=False)
 
 
 @pytest.fixture
@@ -35,11 +29,15 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @contextmanager
 def commanded(path: str, reply: object, then: Callable[[], Any] = lambda: None) -> Iterator[list[bytes]]:
-    """An arbiter that answers one datagram with `reply`; what it got, for the test to look at."""
+    """An arbiter that answers pings, and one command with `reply`; the command, for the test to look at."""
     got: list[bytes] = []
 
     def serve() -> None:
-        data, sender = arbiter.recvfrom(4096)
+        while True:
+            data, sender = arbiter.recvfrom(4096)
+            if data != PING:
+                break
+            arbiter.sendto(b'{"ok": true, "pid": 1}', sender)
         got.append(data)
         arbiter.sendto(reply if isinstance(reply, bytes) else json.dumps(reply).encode(), sender)
         then()
@@ -69,11 +67,11 @@ def test_the_socket_is_found_through_the_exporter(path: str, capsys: pytest.Capt
     assert {"command": "recycle", "slots": [0]} == json.loads(got[0])
 
 
-def test_a_given_socket_needs_no_exporter(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where metrics are off."""
+def test_a_command_socket_needs_no_exporter(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where metrics are off."""
     monkeypatch.setenv("GUNICORN_AUTOTUNE_METRICS", "off")
     with commanded(path, QUEUED) as got:
-        code = main(["recycle", "--all", "--socket", path])
+        code = main(["recycle", "--all", "--server", path])
 
     assert (0, {"command": "recycle", "slots": "all"}) == (code, json.loads(got[0]))
 
@@ -81,7 +79,7 @@ def test_a_given_socket_needs_no_exporter(path: str, monkeypatch: pytest.MonkeyP
 def test_json_is_the_servers_reply(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     """For programs."""
     with commanded(path, QUEUED):
-        main(["recycle", "--all", "--socket", path, "--json"])
+        main(["recycle", "--all", "--server", path, "--json"])
 
     assert QUEUED == json.loads(capsys.readouterr().out)
 
@@ -89,7 +87,7 @@ def test_json_is_the_servers_reply(path: str, capsys: pytest.CaptureFixture[str]
 def test_a_paused_server_is_said_to_be_paused(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Or the operator would wonder why nothing happens."""
     with commanded(path, QUEUED | {"mode": "paused"}):
-        main(["recycle", "--all", "--socket", path])
+        main(["recycle", "--all", "--server", path])
 
     assert "the server is paused" in capsys.readouterr().out
 
@@ -132,18 +130,20 @@ def test_wait_asks_at_a_steady_pace_until_its_time_is_over(seconds: float, monke
     assert math.ceil(seconds / recycle.LOOK_SECONDS) + 1 == len(looks)
 
 
-def test_wait_follows_the_server_that_was_commanded(path: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Another server's exporter would say that the pids are gone."""
-    with answering(pages_of("/run/other.sock")) as address:
-        code = main(["recycle", "--all", "--server", address, "--socket", path, "--wait", "1"])
+def test_wait_without_metrics_is_refused_before_anything_is_done(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing could tell when the workers are gone."""
+    with commanded(path, QUEUED) as got:
+        code = main(["recycle", "--all", "--server", path, "--wait", "1"])
+        before = list(got)
+        main(["recycle", "--all", "--server", path])
 
-    assert (2, True) == (code, "the exporter belongs to another server" in capsys.readouterr().err)
+    assert (2, [], True) == (code, before, "tells no address of metrics" in capsys.readouterr().err)
 
 
 def test_a_refusal_is_exit_code_1_and_one_printable_line(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     """With the server's reason, whatever it is made of."""
     with commanded(path, {"ok": False, "error": "slot 9: no\n\x1b[31m"}):
-        code = main(["recycle", "--slot", "9", "--socket", path])
+        code = main(["recycle", "--slot", "9", "--server", path])
     out, err = capsys.readouterr()
 
     assert (1, "", "gunicorn-autotune recycle: refused: slot 9: no\\n\\x1b[31m\n") == (code, out, err)
@@ -162,7 +162,7 @@ def test_a_server_without_a_socket_is_exit_code_2(told: object, capsys: pytest.C
 def test_what_is_no_reply_is_exit_code_2(reply: bytes, path: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Another program answers there."""
     with commanded(path, reply):
-        code = main(["recycle", "--all", "--socket", path])
+        code = main(["recycle", "--all", "--server", path])
 
     assert (2, True) == (code, "but not as an arbiter of gunicorn-autotune does" in capsys.readouterr().err)
 
@@ -172,9 +172,10 @@ def test_an_arbiter_that_does_not_answer_is_not_waited_for_for_ever(
 ) -> None:
     """It may hang in a hook of the app."""
     monkeypatch.setattr(commanding.send_command, "__defaults__", (0.05,))
+    monkeypatch.setattr(running, "PING_SECONDS", 0.05)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as arbiter:
         arbiter.bind(path)
-        code = main(["recycle", "--all", "--socket", path])
+        code = main(["recycle", "--all", "--server", path])
 
     assert (2, True) == (code, "no reply from" in capsys.readouterr().err)
 

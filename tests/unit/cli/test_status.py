@@ -4,23 +4,15 @@ import pytest
 
 from gunicorn_autotune.cli import main
 from gunicorn_autotune.cli.asking import parse_place
-from gunicorn_autotune.cli.status import place_of
 from gunicorn_autotune.cli.style import CommandError
 from tests.server import free_port
 from tests.unit.cli.pages import a_whole_document, answering, healthy_pages
 
 
-@pytest.fixture(autouse=True)
-def no_settings_from_outside(monkeypatch):
-    """Only what a test says."""
-    for name in ("METRICS", "METRICS_CERT_FILE", "METRICS_BEARER_TOKEN_FILE"):
-        monkeypatch.delenv(f"GUNICORN_AUTOTUNE_{name}", raising=False)
-
-
 def test_healthy_server_is_exit_code_0(capsys):
     """The page goes to stdout, nothing to stderr."""
     with answering(healthy_pages(a_whole_document())) as address:
-        code = main(["status", "--url", f"http://{address}"])
+        code = main(["status", "--server", f"http://{address}"])
     out, err = capsys.readouterr()
 
     assert (code, out.startswith("active "), err) == (0, True, "")
@@ -30,7 +22,7 @@ def test_json_is_the_document_unchanged(capsys):
     """Unknown keys and their order survive."""
     text = json.dumps({"zebra": [1, {"a": None}]} | a_whole_document())
     with answering({"/status.json": (200, text)}) as address:
-        main(["status", "--json", "--url", address])
+        main(["status", "--json", "--server", address])
 
     assert capsys.readouterr().out == text + "\n"
 
@@ -40,7 +32,7 @@ def test_unwell_server_is_exit_code_1_and_says_why(probe, capsys):
     """The reason is the probe's own."""
     pages = healthy_pages(a_whole_document(**{probe: False})) | {f"/-/{probe}": (503, "last tick 31 s ago\n")}
     with answering(pages) as address:
-        code = main(["status", "--url", address])
+        code = main(["status", "--server", address])
 
     assert (code, capsys.readouterr().out.splitlines()[0]) == (1, f"not {probe}: last tick 31 s ago")
 
@@ -48,13 +40,13 @@ def test_unwell_server_is_exit_code_1_and_says_why(probe, capsys):
 def test_unwell_server_is_exit_code_1_as_json_too():
     """A script asks with --json and reads the code."""
     with answering(healthy_pages(a_whole_document(ready=False))) as address:
-        assert main(["status", "--json", "--url", address]) == 1
+        assert main(["status", "--json", "--server", address]) == 1
 
 
 def test_nothing_there_is_exit_code_2_and_one_line_with_the_address(capsys):
     """The line says what was asked and what to check."""
     port = free_port()
-    code = main(["status", "--url", f"127.0.0.1:{port}"])
+    code = main(["status", "--server", f"127.0.0.1:{port}"])
     out, err = capsys.readouterr()
 
     assert (code, out, err.count("\n")) == (2, "", 1)
@@ -72,16 +64,16 @@ def test_nothing_there_is_exit_code_2_and_one_line_with_the_address(capsys):
 def test_something_else_there_is_exit_code_2(pages, expected, capsys):
     """Another program's page is not taken for a server's status."""
     with answering(pages) as address:
-        code = main(["status", "--url", address])
+        code = main(["status", "--server", address])
 
     assert (code, expected in capsys.readouterr().err) == (2, True)
 
 
 def test_unix_socket_is_asked(tmp_path, capsys):
-    """--socket takes a path."""
+    """By its path, with `unix:` or without."""
     with answering(healthy_pages(a_whole_document()), path=str(tmp_path / "m.sock")) as path:
-        assert main(["status", "--socket", path]) == 0
-        assert main(["status", "--url", f"unix:{path}"]) == 0
+        assert main(["status", "--server", path]) == 0
+        assert main(["status", "--server", f"unix:{path}"]) == 0
 
 
 def test_token_file_opens_a_guarded_exporter(tmp_path, capsys):
@@ -89,8 +81,8 @@ def test_token_file_opens_a_guarded_exporter(tmp_path, capsys):
     (tmp_path / "token").write_text("secret\n")
     with answering(healthy_pages(a_whole_document()), token="secret") as address:
         codes = [
-            main(["status", "--url", address]),
-            main(["status", "--url", address, "--token-file", f"{tmp_path}/token"]),
+            main(["status", "--server", address]),
+            main(["status", "--server", address, "--token-file", f"{tmp_path}/token"]),
         ]
 
     assert codes == [2, 0]
@@ -115,6 +107,7 @@ def test_useless_token_file_is_refused(content, tmp_path, capsys):
         ("0.0.0.0:9877", "http://127.0.0.1:9877"),
         ("[::]:9877", "http://[::1]:9877"),
         ("http://host:1/status.json", "http://host:1"),
+        ("http://127.0.0.1:9878/metrics", "http://127.0.0.1:9878"),
         ("https://host/autotune/", "https://host:443/autotune"),
         ("unix:/run/m.sock", "unix:/run/m.sock"),
         ("unix:///run/m.sock", "unix:/run/m.sock"),
@@ -122,7 +115,7 @@ def test_useless_token_file_is_refused(content, tmp_path, capsys):
 )
 def test_address_is_understood_as_the_exporter_writes_it(text, expected):
     """Every form of the `metrics` setting, and URLs; a server on all interfaces is asked on loopback."""
-    assert str(parse_place(text, "--url")) == expected
+    assert str(parse_place(text, "--server")) == expected
 
 
 @pytest.mark.parametrize(
@@ -130,36 +123,22 @@ def test_address_is_understood_as_the_exporter_writes_it(text, expected):
 )
 def test_what_is_no_address_is_refused_with_its_name_and_value(text):
     """One line: thing, value, rule."""
-    with pytest.raises(CommandError, match=r"--url = '.*': \w") as refused:
-        parse_place(text, "--url")
+    with pytest.raises(CommandError, match=r"--server = '.*': \w") as refused:
+        parse_place(text, "--server")
 
     assert "\n" not in str(refused.value)
-
-
-def test_address_comes_from_the_environment_the_server_uses():
-    """Option, then GUNICORN_AUTOTUNE_METRICS, then the default; a certificate there means TLS."""
-    environment = {"GUNICORN_AUTOTUNE_METRICS": "127.0.0.1:1234"}
-    tls = environment | {"GUNICORN_AUTOTUNE_METRICS_CERT_FILE": "c.pem"}
-    places = [place_of("h:1", None, environment), place_of(None, None, environment), place_of(None, None, tls),
-              place_of(None, None, {})]  # fmt: skip
-
-    assert [str(place) for place in places] == [
-        "http://h:1", "http://127.0.0.1:1234", "https://127.0.0.1:1234", "http://127.0.0.1:9877",
-    ]  # fmt: skip
 
 
 def test_proxy_of_the_environment_is_not_asked(monkeypatch):
     """A corporate proxy cannot reach loopback of this machine."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     with answering(healthy_pages(a_whole_document())) as address:
-        assert main(["status", "--url", f"http://{address}"]) == 0
+        assert main(["status", "--server", f"http://{address}"]) == 0
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["stauts"], ["status", "--url", "h:1", "--socket", "/s"], ["status", "--nope"]]
-)
+@pytest.mark.parametrize("arguments", [[], ["stauts"], ["status", "--url", "h:1"], ["status", "--nope"]])
 def test_bad_usage_is_exit_code_2(arguments, capsys):
-    """Unknown words, and two places at once."""
+    """Unknown words and options."""
     with pytest.raises(SystemExit) as ended:
         main(arguments)
 
