@@ -151,7 +151,7 @@ def test_settings_are_those_at_the_end_of_the_watch(monkeypatch):
     monkeypatch.setattr(plan, "watch", lambda *_: [first, middle, last])
     monkeypatch.setattr(plan, "ticks_of", lambda documents: documents)
     monkeypatch.setattr(plan, "observe", lambda *seen: seen)
-    options = argparse.Namespace(url=":1", socket=None, token_file=None, seconds=1.0)
+    options = argparse.Namespace(server="http://127.0.0.1:1", token_file=None, seconds=1.0)
     server, policy, ticks = plan._from_server(options)
 
     assert ("27.0.1", 9, 3) == (server["gunicorn"], policy.max_workers, len(ticks))
