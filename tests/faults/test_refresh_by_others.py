@@ -14,7 +14,7 @@ from tests.faults.steady import steady
 from tests.server import launched, wait_for, write_config
 
 pytestmark = pytest.mark.real
-WORKERS = 3
+WORKERS = 2
 CONFIG = f"workers = {WORKERS}\n" + SAYS_READY
 # Who keeps the count himself pins it, or the two would pull at it.
 OURS = f"""
@@ -44,7 +44,7 @@ def _refreshed(folder: Path, config: str, refresh: Callable[[int], None]) -> tup
         wait_for(lambda: len(children(server.process.pid)) >= WORKERS, "workers")
         before = set(children(server.process.pid))
         # All busy most of the time, so that none of the old set is idle when its turn comes, and the new one is.
-        with steady(server, "/sleep?s=0.25", requests_per_second=10) as load:
+        with steady(server, "/sleep?s=0.25", requests_per_second=7) as load:
             refresh(server.process.pid)
         after = set(children(server.process.pid))
     return len(before & after), len(after - before), load.failed
