@@ -10,8 +10,8 @@ from gunicorn_autotune.cli.gaps import UNKNOWN, Gaps
 from gunicorn_autotune.cli.status_words import why_text
 from gunicorn_autotune.cli.status_workers import worker_lines
 from gunicorn_autotune.cli.style import WIDEST, Style, bytes_text, figure, seconds_text, table, wrapped
-from gunicorn_autotune.cli.words import CALM, CAPS, MODE_NOTES, MODES, cause_text, reason_text
-from gunicorn_autotune.model.status import DOCUMENT_VERSION, ExitReason, Mode
+from gunicorn_autotune.cli.words import BAD_ENDS, CALM, CAPS, MODE_NOTES, MODES, cause_text, reason_text
+from gunicorn_autotune.model.status import DOCUMENT_VERSION, Mode
 
 DECISIONS_SHOWN = 10
 FACTS: dict[str, Callable[[float], str]] = {
@@ -144,14 +144,24 @@ def _local(unix_seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(unix_seconds))
 
 
+def _bad_ends(document: Mapping[str, Any]) -> list[str]:
+    """Workers that nobody wanted to end, by how they did."""
+    tally, lines = document["tally"], []
+    for reason, how in BAD_ENDS.items():
+        if count := tally["exits"].get(reason, 0):
+            last = tally.get("last_exits", {}).get(reason)
+            ago = f", the last {seconds_text(max(0.0, document['time'] - last))} ago" if last is not None else ""
+            lines.append(f"workers {how}: {count}{ago}")
+    return lines
+
+
 def _errors(document: Mapping[str, Any], style: Style) -> list[str]:
     tally = document["tally"]
     errors = [f"{count} x {stage}" for stage, count in tally["errors"].items() if count]
     lines = [f"autotune errors: {', '.join(errors)}; see Gunicorn's error log"] if errors else []
     if tally["unmeasured_workers"]:
         lines.append(f"{tally['unmeasured_workers']} workers served unmeasured: the scoreboard was full")
-    if killed := tally["exits"].get(ExitReason.OOM_KILL.value, 0):
-        lines.append(f"the kernel killed {killed} of the workers for memory (OOM kill): they did not fit")
+    lines += _bad_ends(document)
     if tally.get("drain_kills"):
         lines.append(f"{tally['drain_kills']} workers did not leave in time and were killed")
     lines += [text.removeprefix("autotune: ") for text in document.get("refused_settings", ())]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Cause, Reason
-from gunicorn_autotune.model.status import Mode
+from gunicorn_autotune.model.status import ExitReason, Mode
 
 REASONS: dict[str, str] = {
     Reason.BACKLOG: "requests wait in the queue",
@@ -75,6 +75,12 @@ MODE_NOTES: dict[str, str] = {
     Mode.OBSERVE: "observe: decides and logs, but touches no worker",
     Mode.PAUSED: "paused: a change by hand, a reload or an upgrade comes first",
     Mode.FALLBACK: "fallback: autotune failed repeatedly and leaves the count alone; see Gunicorn's error log",
+}
+BAD_ENDS: dict[str, str] = {
+    ExitReason.OOM_KILL: "killed by the kernel for memory (OOM kill), they did not fit",
+    ExitReason.TIMEOUT: "aborted, silent for longer than Gunicorn's timeout",
+    ExitReason.ERROR: "ended by an error",
+    ExitReason.SIGNAL: "crashed, or killed by somebody's signal",
 }
 CALM = Bottleneck.NONE.value
 

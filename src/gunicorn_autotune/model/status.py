@@ -157,6 +157,8 @@ class Tally:
     drain_kills: int = 0
     """Workers that did not leave in time after they were asked to."""
     exits: Counter[ExitReason] = field(default_factory=Counter)
+    last_exits: dict[ExitReason, float] = field(default_factory=dict)
+    """Unix seconds of the last one of each."""
     errors: Counter[Stage] = field(default_factory=Counter)
     door_errors: Counter[Door] = field(default_factory=Counter)
     """What raised in the arbiter; what raised in a worker stands in the rows."""

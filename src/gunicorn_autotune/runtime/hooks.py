@@ -122,6 +122,7 @@ def child_exit(server: Any, tune: Autotune, gone: Any) -> None:
     reason = exits.exit_reason(tune, tracked)
     was_ready = tracked.was_ready or (tracked.row is not None and tracked.row[layout.READY_NS] > 0)
     tune.tally.exits[reason] += 1
+    tune.tally.last_exits[reason] = time.time()
     boots.note_exit(server, tune, tracked, reason)
     slots.release(tune, tracked)
     if reason is ExitReason.ERROR and not was_ready and tune.mode is Mode.ACTIVE and tune.frozen != "shutdown":

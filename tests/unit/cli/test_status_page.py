@@ -218,7 +218,21 @@ def test_workers_killed_for_memory_are_said():
     document = a_whole_document()
     document["tally"]["exits"]["oom_kill"] = 2
 
-    assert "the kernel killed 2 of the workers for memory (OOM kill): they did not fit" in shown(document)
+    assert "workers killed by the kernel for memory (OOM kill), they did not fit: 2" in shown(document)
+
+
+def test_workers_that_ended_badly_are_told_with_the_time_of_the_last():
+    """Those that were asked to leave are no news."""
+    document = a_whole_document()
+    document["tally"] |= {
+        "exits": {"error": 3, "signal": 1, "reload": 9},
+        "last_exits": {"error": document["time"] - 40, "signal": document["time"] - 7200, "reload": document["time"]},
+    }
+
+    assert [line for line in shown(document) if line.startswith("workers ") and "ago" in line] == [
+        "workers ended by an error: 3, the last 40 s ago",
+        "workers crashed, or killed by somebody's signal: 1, the last 2 h ago",
+    ]
 
 
 def test_server_that_published_nothing_shows_its_trouble_alone():
