@@ -26,10 +26,10 @@ def _reload(server: Server) -> None:
 
 def test_growth_leaves_the_descriptors_that_a_reload_needs(tmp_path: Path) -> None:
     """`ulimit -n 40` under load: no failed fork, the cap is named, and after HUP every request has its answer."""
-    with serving(tmp_path, FEW, max_workers=60) as server:
+    with serving(tmp_path, FEW + "graceful_timeout = 2", max_workers=60) as server:
         cap = wait_for(lambda: int(server.metric('gunicorn_autotune_workers_cap{limit="files"}')), "the cap")
-        for _ in range(cap + 6):
-            server.hold("/sleep?s=3")
+        for _ in range(cap + 8):
+            server.hold("/sleep?s=2")
         server.wait_for_status(lambda status: status["decision"]["reason"] == "at_files_cap", "the cap named")
         grown = len(server.pids())
         wait_for(lambda: not server.pids("busy"), "calm again")

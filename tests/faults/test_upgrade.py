@@ -61,6 +61,23 @@ def test_an_upgrade_hands_everything_over(farewell: int, most_failed: int, tmp_p
     assert (len(load.failed) <= most_failed, active) == (True, True), load.failed
 
 
+def test_while_the_old_master_drains_the_new_one_answers_for_the_host(tmp_path: Path) -> None:
+    """A request of the old workers runs on: /-/ready says that the host serves, not that something shuts down."""
+    config = f"workers = 3\ngraceful_timeout = 30\npidfile = '{tmp_path}/g.pid'"
+    with serving(tmp_path, config, max_workers=3) as server:
+        server.wait_for_ready(3)
+        with _upgrading(server) as new:
+            for _ in range(6):
+                server.hold("/sleep?s=6")
+            wait_for(lambda: server.pids("busy"), "a request on an old worker")
+            server.signal(signal.SIGTERM)
+            server.wait_for_status(lambda status: status["server"]["pid"] == new, "the new master's metrics")
+            ready, draining = server.exporter("/-/ready")[0], server.process.poll() is None
+            server.process.wait(30)
+
+    assert (ready, draining) == (200, True)
+
+
 def test_a_roll_back_costs_no_request_and_leaves_everything_as_it_was(tmp_path: Path) -> None:
     """The new master is sent away: the old one has its exporter, its workers and its tuning still."""
     with serving(tmp_path, f"workers = 3\npidfile = '{tmp_path}/g.pid'", max_workers=3) as server:
