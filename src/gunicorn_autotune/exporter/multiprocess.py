@@ -11,12 +11,14 @@ Importing this module does not import prometheus_client; calling it does, and on
 from __future__ import annotations
 
 import os
+import stat
 import struct
 from collections.abc import Callable, Iterable
+from functools import cache, partial
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
+from gunicorn_autotune.exporter import children, metric_files
 from gunicorn_autotune.exporter.metrics import TABLE
 
 RESERVED = frozenset(name for metric in TABLE for name in (metric.family, metric.name))
@@ -47,23 +49,6 @@ def install_slot_identifier(get_slot: Callable[[], str], enabled: bool = True) -
     return True
 
 
-def wipe(directory: str, keep: str = "") -> int:
-    """Delete the metric files of an earlier run (*.db, nothing else); how many. Not on HUP, not in a USR2 twin.
-
-    `keep` is the identifier of this very process: with preload the app was imported, and has written, already.
-    """
-    files = [file for file in Path(directory).glob("*.db") if not keep or not file.stem.endswith(f"_{keep}")]
-    for file in files:
-        file.unlink(missing_ok=True)
-    return len(files)
-
-
-def mark_dead(directory: str, identifier: str) -> None:
-    """Delete the live gauges of a process that is gone, before its slot is given out again."""
-    for file in Path(directory).glob(f"gauge_live*_{identifier}.db"):
-        file.unlink(missing_ok=True)
-
-
 def fault(path: str) -> str | None:
     """What is wrong with a metric file at first sight, None for nothing.
 
@@ -72,9 +57,12 @@ def fault(path: str) -> str | None:
     next worker of the slot mends it by opening it.
     """
     try:
-        with open(path, "rb") as file:
-            head = file.read(HEADER_BYTES)
-            size = os.fstat(file.fileno()).st_size
+        # Not blocking: opening a pipe would wait for somebody to write into it.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            info = os.fstat(file.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                return "not a regular file"
+            head, size = file.read(HEADER_BYTES), info.st_size
     except FileNotFoundError:
         return "gone"
     except OSError as error:
@@ -85,11 +73,30 @@ def fault(path: str) -> str | None:
     return f"says {used} bytes, has {size}" if not 0 <= used <= size else None
 
 
+def _files(directory: str) -> list[str]:
+    """Metric files of the folder, without the live gauges of forked processes that have ended."""
+    holders = cache(partial(children.holders, directory))
+    found = []
+    try:
+        names = sorted(os.listdir(directory))  # noqa: PTH208 (ten thousand Path objects cost as much as the merge)
+    except FileNotFoundError:
+        return []
+    for name in names:
+        whose = metric_files.identifier(name)
+        if whose is None:
+            continue
+        match = metric_files.OUR_IDENTIFIER.fullmatch(whose) if metric_files.is_live_gauge(name) else None
+        if match and match.group(2) and int(match.group(2)) not in holders(int(match.group(1))):
+            continue
+        found.append(os.path.join(directory, name))  # noqa: PTH118
+    return found
+
+
 def merge(directory: str, tell_once: Callable[[str], None]) -> list[Any]:
     """The metric families of all files of `directory`; a file that cannot be read is told and left out."""
     collector: Any = import_module("prometheus_client.multiprocess").MultiProcessCollector
     good = []
-    for path in sorted(str(file) for file in Path(directory).glob("*.db")):
+    for path in _files(directory):
         wrong = fault(path)
         if wrong is None:
             good.append(path)

@@ -39,7 +39,7 @@ LEAVING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT
 def chain(server: Any, tune: Autotune) -> None:
     """Attach all our hooks to the arbiter's present configuration; a reload makes a new one and chains again."""
     ours: dict[str, Callable[..., object]] = {
-        "pre_fork": lambda server, new: slots.assign(tune, new),
+        "pre_fork": lambda server, new: before_fork(server, tune, new),
         "post_fork": lambda server, new: worker.after_fork(tune, new),
         "child_exit": lambda server, gone: child_exit(server, tune, gone),
         "worker_exit": lambda server, gone: worker_exit(server, tune, gone),
@@ -101,6 +101,12 @@ CHAINED = {
     "post_worker_init": _in_worker,
 }
 """Gunicorn's hooks that we take part in, and how ours goes with the user's own."""
+
+
+def before_fork(server: Any, tune: Autotune, new: Any) -> None:
+    """A worker is about to be forked."""
+    slots.assign(tune, new)
+    user_metrics.begin(server, tune.policy)
 
 
 def worker_exit(server: Any, tune: Autotune, gone: Any) -> None:

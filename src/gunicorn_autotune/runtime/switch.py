@@ -47,7 +47,6 @@ def before_start(server: Any) -> None:
     global _started
     _started = os.getpid(), server
     if written.policy.mode != "off":
-        user_metrics.begin()
         user_metrics.moved()
         arbiter.adopt(server, written.policy)
     else:

@@ -13,13 +13,13 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from gunicorn_autotune.exporter import multiprocess
+from gunicorn_autotune.exporter import children, multiprocess
 from gunicorn_autotune.exporter.render import Format, exposition
 from tests.unit.exporter.boards import a_document, a_small_board
 
 RECYCLES = """
 import os, sys
-from gunicorn_autotune.exporter import multiprocess
+from gunicorn_autotune.exporter import metric_files, multiprocess
 identifier = "1arbiter"
 assert multiprocess.install_slot_identifier(lambda: identifier)
 from prometheus_client import Counter, Gauge, Histogram
@@ -40,7 +40,7 @@ for life in range(int(sys.argv[1])):
             os._exit(0)
     for slot, pid in enumerate(pids):
         os.waitpid(pid, 0)
-        multiprocess.mark_dead(multiprocess.configured(), f"1slot{slot}")
+        metric_files.mark_dead(multiprocess.configured(), f"1slot{slot}", {os.geteuid()})
 """
 
 
@@ -142,7 +142,7 @@ def test_directory_that_is_gone_costs_nothing_but_the_app_metrics(tmp_path: Path
 
 INSTALL = """
 import sys
-from gunicorn_autotune.exporter import multiprocess
+from gunicorn_autotune.exporter import children, multiprocess
 print(multiprocess.install_slot_identifier(lambda: "1slot0", enabled=sys.argv[1] == "on"))
 print("prometheus_client" in sys.modules)
 """
@@ -166,20 +166,31 @@ def test_identifier_with_an_underscore_is_refused(tmp_path: Path, monkeypatch: p
         multiprocess.install_slot_identifier(lambda: "slot_1")
 
 
-def test_wipe_deletes_metric_files_and_nothing_else(tmp_path: Path):
-    """A mistaken directory loses no other file."""
-    for name in ("counter_1.db", "gauge_all_2.db", "notes.txt"):
-        (tmp_path / name).touch()
+def test_what_is_no_metric_file_is_not_read(tmp_path: Path):
+    """A database of the app may lie in the same folder: neither merged nor complained about."""
+    run(RECYCLES, tmp_path, "1", "none")
+    (tmp_path / "shop.db").write_bytes(b"SQLite format 3\0" * 64)
+    (tmp_path / "counter.db").write_bytes(b"mine")
 
-    assert multiprocess.wipe(str(tmp_path)) == 2
-    assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
+    assert merged(tmp_path)['jobs_total{"kind": "a"}'] == 160.0
 
 
-def test_mark_dead_deletes_only_live_gauges_of_that_process(tmp_path: Path):
-    """Counters stay, and slot 1 is not slot 11."""
-    for name in ("gauge_liveall_1slot1.db", "gauge_livesum_1slot11.db", "gauge_all_1slot1.db", "counter_1slot1.db"):
-        (tmp_path / name).touch()
-    multiprocess.mark_dead(str(tmp_path), "1slot1")
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_only_has_the_name_of_a_metric_file_is_left_out(tmp_path: Path, make: Any):
+    """A pipe would be waited for, a device never ends."""
+    run(RECYCLES, tmp_path, "1", "none")
+    make(tmp_path / "counter_1.db")
+    told: list[str] = []
+    text = multiprocess.exposition(str(tmp_path), False, told.append).decode()
 
-    assert not (tmp_path / "gauge_liveall_1slot1.db").exists()
-    assert len(list(tmp_path.iterdir())) == 3
+    assert ('jobs_total{kind="a"} 160.0' in text, len(told)) == (True, 1), told
+
+
+def test_live_gauge_of_a_forked_process_counts_while_it_lives(tmp_path: Path):
+    """Nobody reaps it for us: the file of pids says whether it is there."""
+    run("from prometheus_client import Gauge; Gauge('jobs', 'Now.', multiprocess_mode='livesum').set(3)", tmp_path)
+    next(tmp_path.glob("gauge_livesum_*.db")).rename(tmp_path / "gauge_livesum_1child0.db")
+    dead = dict(merged(tmp_path))
+    (tmp_path / "1children").write_bytes(children.PID.pack(os.getpid()))
+
+    assert (dead, merged(tmp_path)) == ({}, {"jobs{}": 3.0})
