@@ -111,6 +111,8 @@ def _listener_rows(document: Mapping[str, Any], gaps: Gaps) -> list[tuple[str, s
         waiting = gaps.show(f"backlog of {address}", listener["backlog"], str)
         limit = gaps.show(f"backlog limit of {address}", listener["backlog_limit"], str)
         rows.append(("backlog", f"{waiting} of {limit}", address))
+    if more := document.get("left_out", {}).get("listeners"):
+        rows.append(("backlog", "?", f"{more} more listeners, for which the status document has no room"))
     return rows
 
 

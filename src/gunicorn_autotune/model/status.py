@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -20,6 +20,8 @@ from gunicorn_autotune.model.snapshot import Snapshot
 
 DOCUMENT_VERSION = 1
 RECENT_DECISIONS = 20
+FULLEST_LISTENERS = 100
+"""Told when there is no room for all."""
 
 
 class Mode(str, Enum):
@@ -230,3 +232,27 @@ def status_document(
         "policy": plain(policy),
         "gunicorn": gunicorn,
     }
+
+
+def shorter(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The document, then forms of it that take ever less room, each with `left_out`: how many of what it lacks.
+
+    First go the decisions of the past, then all listeners but those where most wait, then what a host of any size has.
+    """
+    yield document
+    recent, listeners, refused = document["recent_decisions"], document["listeners"], document["refused_settings"]
+    left_out = {"recent_decisions": len(recent)}
+    yield document | {"recent_decisions": [], "left_out": left_out}
+    fullest = sorted(listeners, key=_waiting, reverse=True)[:FULLEST_LISTENERS]
+    left_out = left_out | {"listeners": len(listeners) - len(fullest)}
+    yield document | {"recent_decisions": [], "listeners": fullest, "left_out": left_out}
+    left_out = left_out | {"listeners": len(listeners), "refused_settings": len(refused), "gunicorn": 1}
+    yield document | {
+        "recent_decisions": [], "listeners": [], "refused_settings": [], "left_out": left_out,
+        "gunicorn": {"missing": "the status document has no room for it"},
+    }  # fmt: skip
+
+
+def _waiting(listener: Mapping[str, Any]) -> int:
+    backlog = listener.get("backlog")
+    return backlog if isinstance(backlog, int) else -1

@@ -17,7 +17,7 @@ from gunicorn_autotune.law.due import refused_limits
 from gunicorn_autotune.model.decisions import Action, Decision
 from gunicorn_autotune.model.policy import for_host
 from gunicorn_autotune.model.snapshot import Snapshot
-from gunicorn_autotune.model.status import Door, Mode, Stage, status_document
+from gunicorn_autotune.model.status import Door, Mode, Stage, shorter, status_document
 from gunicorn_autotune.runtime import actuator, commands, drains, flight, sensing, slots
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune
@@ -58,7 +58,7 @@ def _carry_out(server: Any, tune: Autotune, snapshot: Snapshot, decision: Decisi
         actuator.act(server, tune, decision)
     if decision.action is not Action.HOLD or now - tune.published_at >= PUBLISH_SECONDS:
         tune.published_at = now
-        _publish(tune, replace(snapshot, target=server.num_workers))
+        _publish(server, tune, replace(snapshot, target=server.num_workers))
 
 
 def _before(server: Any, tune: Autotune, now: float) -> None:
@@ -117,7 +117,7 @@ def _decide(server: Any, tune: Autotune, snapshot: Snapshot) -> Decision:
     return decision
 
 
-def _publish(tune: Autotune, snapshot: Snapshot) -> None:
+def _publish(server: Any, tune: Autotune, snapshot: Snapshot) -> None:
     if tune.decision is None:
         return
     document = status_document(
@@ -131,16 +131,24 @@ def _publish(tune: Autotune, snapshot: Snapshot) -> None:
         time.time(),
         tune.gunicorn,
     ) | {"refused_settings": list(tune.refused.values())}
-    if not tune.board.publish(json.dumps(document, separators=(",", ":")).encode()):
-        # Hundreds of listeners, perhaps; the decisions of the past are what can be spared.
-        tune.board.publish(json.dumps(document | {"recent_decisions": []}, separators=(",", ":")).encode())
+    for form in shorter(document):
+        if tune.board.publish(json.dumps(form, separators=(",", ":")).encode()):
+            _tell_left_out(server, tune, form.get("left_out", {}))
+            return
+    _tell_left_out(server, tune, {"all": 1})
+
+
+def _tell_left_out(server: Any, tune: Autotune, left_out: dict[str, int]) -> None:
+    if left_out and "document" not in tune.faults_logged:
+        tune.faults_logged.add("document")
+        server.log.warning(line("the status document has no room for all there is, left out", **left_out))
 
 
 def publish_frozen(server: Any, tune: Autotune, why: str) -> None:
     """Tell readers at once that the count is frozen; a stop or reload holds up the loop for a while."""
     tune.frozen = why
     try:
-        _publish(tune, sensing.look(server, tune))
+        _publish(server, tune, sensing.look(server, tune))
     except Exception:
         _fault(server, tune, Stage.READ)
 
