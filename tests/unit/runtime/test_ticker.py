@@ -14,7 +14,7 @@ from tests.unit.runtime.arbiters import Arbiter, Clock, running
 from gunicorn_autotune.law import law
 from gunicorn_autotune.model.decisions import Action, Decision, Reason
 from gunicorn_autotune.model.history import Recycling
-from gunicorn_autotune.model.status import WORKER_DOORS, Door, Mode, Stage
+from gunicorn_autotune.model.status import WORKER_DOORS, Door, Mode, Stage, status_document
 from gunicorn_autotune.runtime import actuator, sensing, ticker
 from gunicorn_autotune.scoreboard import layout
 from gunicorn_autotune.testing import a_snapshot
@@ -293,6 +293,23 @@ def test_fallback_before_the_first_document_publishes_none(site, monkeypatch):
     failing(monkeypatch, Stage.READ)
 
     assert {} == ticks(site, 12)
+
+
+@pytest.mark.parametrize(("room", "left_out"), [(6000, True), (10, None)])
+def test_a_document_that_does_not_fit_is_shortened_and_said_once(site, monkeypatch, room, left_out):
+    """Never dropped without a word: readers would take the server for dead and not know why."""
+    arbiter, _ = site
+    board = arbiter.autotune.board
+    publish = board.publish
+    monkeypatch.setattr(type(board), "publish", lambda _, status: len(status) <= room and publish(status))
+    listener = {"address": "x" * 400, "backlog": 0}
+    monkeypatch.setattr(
+        ticker, "status_document", lambda *given: status_document(*given) | {"listeners": [listener] * 900}
+    )
+    document = ticks(site, 3, seconds=1.0)
+    said = [text for text in arbiter.log.lines if "no room for all there is" in text]
+
+    assert (("left_out" in document) or None, len(said)) == (left_out, 1)
 
 
 def test_a_frozen_count_is_told_at_once(site, decided):
