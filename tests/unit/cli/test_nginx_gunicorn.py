@@ -38,23 +38,44 @@ def test_file_gives_every_setting_this_gunicorn_has(here):
     assert (["127.0.0.1:8000"], False, "sync") == tuple(map(found.get, ("bind", "tls", "worker_class")))
 
 
+WRITTEN = """
+from gunicorn.workers.sync import SyncWorker
+bind = ['[::1]:81', 'unix:/run/x.sock', 'localhost']
+certfile = '/etc/hosts'
+user = 'root'
+group = 54321
+forwarded_allow_ips = '10.0.0.1,10.0.0.2'
+worker_class = SyncWorker
+umask = 0o007
+"""
+
+
+@pytest.fixture(scope="module")
+def as_written(tmp_path_factory):
+    """All of them read at once: an interpreter of its own is started for each reading."""
+    path = tmp_path_factory.mktemp("told") / "gunicorn.conf.py"
+    path.write_text(WRITTEN)
+    with pytest.MonkeyPatch.context() as environment:
+        for name in VARIABLES:
+            environment.delenv(name, raising=False)
+        return from_config(str(path))
+
+
 @pytest.mark.parametrize(
-    ("text", "name", "value"),
+    ("name", "value"),
     [
-        ("bind = ['[::1]:81', 'unix:/run/x.sock', 'localhost']", "bind",
-         ["[::1]:81", "unix:/run/x.sock", "localhost:8000"]),
-        ("certfile = '/etc/hosts'", "tls", True),
-        ("user = 'root'", "user", "root"),
-        ("group = 54321", "group", "54321"),
-        ("forwarded_allow_ips = '10.0.0.1,10.0.0.2'", "forwarded_allow_ips", ["10.0.0.1", "10.0.0.2"]),
-        ("from gunicorn.workers.sync import SyncWorker\nworker_class = SyncWorker", "worker_class",
-         "gunicorn.workers.sync.SyncWorker"),
-        ("umask = 0o007", "umask", 7),
+        ("bind", ["[::1]:81", "unix:/run/x.sock", "localhost:8000"]),
+        ("tls", True),
+        ("user", "root"),
+        ("group", "54321"),
+        ("forwarded_allow_ips", ["10.0.0.1", "10.0.0.2"]),
+        ("worker_class", "gunicorn.workers.sync.SyncWorker"),
+        ("umask", 7),
     ],
-)  # fmt: skip
-def test_value_is_told_as_an_operator_would_write_it(text, name, value, here):
+)
+def test_value_is_told_as_an_operator_would_write_it(name, value, as_written):
     """Addresses as in `bind`, names of users where they have one, lists as lists."""
-    assert value == from_config(a_file(here, text + "\n")).get(name)
+    assert value == as_written.get(name)
 
 
 @pytest.mark.parametrize(

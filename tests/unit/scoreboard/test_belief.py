@@ -72,7 +72,7 @@ def test_one_word_too_high_and_the_row_is_doubted(word: int) -> None:
 
 
 @pytest.mark.parametrize(("word", "value", "believed"), [
-    (layout.QUEUED, layout.NOT_READ, True), (layout.QUEUED, 1 << 20, False),
+    (layout.QUEUED, layout.NOT_READ, True), (layout.QUEUED, 1 << 20, False), (layout.QUEUED, (1 << 20) - 1, True),
     (layout.READY_NS, NOW + 10**9, True), (layout.READY_NS, NOW + 2 * 10**9, False),
     (layout.BUSY_NS, (1 << 64) - 1, True),
 ])  # fmt: skip

@@ -63,6 +63,15 @@ def test_no_two_words_of_the_header_share_a_place() -> None:
     assert max(words) < layout.HEADER_WORDS == SHAPE.own_offset(0)
 
 
+def test_a_duration_is_taken_for_the_middle_of_its_bucket() -> None:
+    """The first begins at nothing, the last ends at twice the last bound."""
+    bounds = layout.DURATION_BOUNDS_SECONDS
+    middles = layout.DURATION_MIDDLES_SECONDS
+
+    assert (len(bounds) + 1, bounds[0] / 2, 1.5 * bounds[-1]) == (len(middles), middles[0], middles[-1])
+    assert all(low < middle < high for low, middle, high in zip(bounds, middles[1:], bounds[1:], strict=False))
+
+
 def test_a_published_document_is_said_to_be_published() -> None:
     """Whoever publishes drops the list of decisions when it hears that the document did not fit."""
     assert board.create(SHAPE).publish(b"x" * SHAPE.status_bytes) is True
