@@ -117,6 +117,18 @@ def test_only_root_and_the_servers_user_are_obeyed(uid: int | None, admitted: bo
     assert admitted is ask(server, tune, {"command": "ping"}, uid)["ok"]
 
 
+@pytest.mark.skipif(command_socket.SO_PASSCRED is None, reason="only Linux tells who sent a datagram")
+def test_the_first_refusal_of_each_sender_and_the_first_garbage_are_logged(server: Any, tune: Any) -> None:
+    """Garbage of another sender is no news."""
+    for asked, uid in ((b"{", UID), (b"[", 0), ({"command": "ping"}, 4711), ({"command": "ping"}, 4712), (b"{", UID)):
+        ask(server, tune, asked, uid)
+
+    assert ([UID, 4711, 4712], 5) == (
+        [int(text.partition(" uid=")[2].split()[0]) for text in server.log.lines if "logged once" in text],
+        tune.tally.commands_refused,
+    )
+
+
 def test_a_flood_of_garbage_is_counted_and_logged_once(server: Any, tune: Any) -> None:
     """One line, with nothing of the garbage that a terminal would obey."""
     replies = [ask(server, tune, b'{"command": "\\u001b[31m\\nautotune: resize"}') for _ in range(1000)]

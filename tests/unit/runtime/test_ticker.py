@@ -79,6 +79,16 @@ def test_the_law_itself_is_asked(site):
     assert arbiter.autotune.history.marks[-1].at == arbiter.autotune.snapshot.at
 
 
+def test_a_count_that_the_law_set_is_no_operators_any_more(site, decided):
+    """Who leaves is the law's choice again; while it is set, no hook takes the change for an operator's."""
+    arbiter, _ = site
+    decided.append(GROW)
+    arbiter.autotune.operators_count = True
+    ticks(site)
+
+    assert (False, False) == (arbiter.autotune.operators_count, arbiter.autotune.acting)
+
+
 def test_a_turn_that_comes_too_soon_is_no_tick(site, decided):
     """The loop may turn for every signal; four fifths of a tick are enough."""
     arbiter, _ = site
