@@ -11,8 +11,18 @@ from pathlib import Path
 
 from gunicorn_autotune.cli.asking import Place, get
 from gunicorn_autotune.cli.finding import Check, Finding, Host, fail, ok, warn
+from gunicorn_autotune.cli.running import running
+from gunicorn_autotune.cli.servers import same_address
 from gunicorn_autotune.cli.style import CommandError, bytes_text, figure
-from gunicorn_autotune.exporter.address import AUTO, Address, first_choice, is_private, parse_address
+from gunicorn_autotune.exporter.address import (
+    AUTO,
+    AUTO_HOST,
+    AUTO_PORTS,
+    Address,
+    first_choice,
+    is_private,
+    parse_address,
+)
 from gunicorn_autotune.model.readings import Missing, ProcessReading, Reading, Unlimited
 from gunicorn_autotune.sensors import listeners, memory, process
 
@@ -25,7 +35,9 @@ def check_metrics(host: Host) -> Finding | None:
     """Whether the exporter could listen."""
     if host.policy.metrics == "off":
         return ok("off: no exporter, no status")
-    address = parse_address(first_choice(host.policy.metrics))
+    if host.policy.metrics == AUTO:
+        return _check_auto(host)
+    address = parse_address(host.policy.metrics)
     if address.path:
         return _check_metrics_path(Path(address.path))
     taken = _why_not_bound(address)
@@ -35,6 +47,21 @@ def check_metrics(host: Host) -> Finding | None:
     if not is_private(address) and not guarded:
         return warn(f"{address} is free, but open to the network", "metrics_bearer_token_file, or 127.0.0.1")
     return ok(f"{address} is free")
+
+
+def _check_auto(host: Host) -> Finding:
+    """Where this server has its metrics, if it runs; else where it would have them, and who has the first port."""
+    found = running(os.environ)
+    for one in found:
+        if any(same_address(mine, theirs) for mine in host.setting("bind", ()) for theirs in one.bind):
+            return ok(f"{one.metrics or 'no address yet'}: the exporter of this server (arbiter {one.pid}), which runs")
+    free = next((port for port in AUTO_PORTS if _why_not_bound(Address(AUTO_HOST, port)) is None), None)
+    place = f"{AUTO_HOST}:{free}" if free else "a socket in its runtime folder"
+    if free == AUTO_PORTS[0]:
+        return ok(f"{place} is free")
+    holders = [one for one in found if one.metrics == f"http://{first_choice(AUTO)}/metrics"]
+    who = f"arbiter {holders[0].pid or '?'}, {', '.join(holders[0].bind)}" if holders else "another program"
+    return ok(f"{first_choice(AUTO)} is held by {who}; this site would take {place}")
 
 
 def _check_metrics_path(path: Path) -> Finding:
@@ -63,8 +90,6 @@ def _taken_by_a_site(address: Address, place: Place, host: Host) -> Finding:
     if not bind:
         return ok(f"{address}: an exporter of gunicorn-autotune answers there already, and does not tell whose it is")
     who = f"arbiter {pid}, {', '.join(bind)}"
-    if host.policy.metrics == AUTO:
-        return ok(f"{address} is held by {who}; this site takes the next free port")
     return warn(f"{address} is held by {who}: this site would have no metrics", "metrics = 'auto', or another address")
 
 
@@ -86,7 +111,7 @@ def _check_taken(address: Address, error: OSError, host: Host) -> Finding:
         pass
     return warn(
         f"{address} cannot be had ({error.strerror}): the exporter would wait for it",
-        f"metrics = '127.0.0.1:{address.port % 65535 + 1}', or stop what listens there",
+        "metrics = 'auto', or another address, or stop what listens there",
     )
 
 

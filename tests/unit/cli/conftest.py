@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gunicorn_autotune.cli import servers
+from gunicorn_autotune.cli import checks_sensors, servers
 
 
 @pytest.fixture(autouse=True)
@@ -12,4 +12,5 @@ def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable of ours, no server but those that a test starts and names by address."""
     for name in ("METRICS", "METRICS_CERT_FILE", "METRICS_BEARER_TOKEN_FILE"):
         monkeypatch.delenv(f"GUNICORN_AUTOTUNE_{name}", raising=False)
-    monkeypatch.setattr(servers, "running", lambda environment: [])
+    for module in (servers, checks_sensors):
+        monkeypatch.setattr(module, "running", lambda environment: [])

@@ -2,7 +2,9 @@
 
 import pytest
 
+from gunicorn_autotune.cli import checks_sensors
 from gunicorn_autotune.cli.finding import Level
+from gunicorn_autotune.cli.running import Running
 from tests.unit.cli.hosts import SYNC, a_gthread_probe, a_host, a_policy, a_probe, answer
 from tests.unit.cli.pages import a_whole_document, answering, healthy_pages
 
@@ -66,3 +68,29 @@ def test_who_holds_the_metrics_address_is_said(bind, level, part):
         finding = answer("metrics", a_host(probe=probe))
 
     assert (finding.level, part in finding.finding) == (level, True)
+
+
+SITES = [
+    Running(11, "blog", ("127.0.0.1:8001",), "http://127.0.0.1:9877/metrics"),
+    Running(12, "shop", ("127.0.0.1:8000",), "http://127.0.0.1:9878/metrics"),
+]
+
+
+@pytest.mark.parametrize(
+    ("sites", "free", "part"),
+    [
+        ([], {9877, 9878}, "127.0.0.1:9877 is free"),
+        (SITES, {9879}, "http://127.0.0.1:9878/metrics: the exporter of this server (arbiter 12)"),
+        (SITES[:1], {9879}, "9877 is held by arbiter 11, 127.0.0.1:8001; this site would take 127.0.0.1:9879"),
+        ([], {9879}, "9877 is held by another program; this site would take 127.0.0.1:9879"),
+        ([], set(), "this site would take a socket in its runtime folder"),
+    ],
+)
+def test_doctor_says_where_this_site_has_its_metrics(sites, free, part, monkeypatch):
+    """With the default, among other sites and programs; it is no trouble."""
+    monkeypatch.setattr(checks_sensors, "running", lambda environment: sites)
+    monkeypatch.setattr(checks_sensors, "_why_not_bound", lambda it: None if it.port in free else OSError())
+    probe = a_probe(settings=SYNC | {"bind": ["127.0.0.1:8000"]}, policy=a_policy(metrics="auto"))
+    finding = answer("metrics", a_host(probe=probe))
+
+    assert (Level.OK, True) == (finding.level, part in finding.finding), finding
