@@ -171,6 +171,20 @@ def test_a_foreign_program_at_the_first_port_is_gone_around(tmp_path: Path) -> N
     assert True is (found in AUTO[1:])
 
 
+@pytest.mark.usefixtures("no_variable")
+def test_a_site_without_a_command_socket_is_found_at_its_port(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its name; what it cannot do is said."""
+    with site(tmp_path, "closed", command_socket="off") as server:
+        published(server)
+        code, out, _ = asked(capsys, "status", "--server", "closed")
+        refused, _, err = asked(capsys, "recycle", "--all", "--server", str(server.process.pid))
+
+    assert (0, True) == (code, f"closed, metrics http://127.0.0.1:{server.metrics_port}/metrics" in out)
+    assert (2, True) == (refused, "this server has no command socket" in err)
+
+
 def test_a_place_is_kept_over_a_reload_and_an_upgrade(tmp_path: Path) -> None:
     """Although a lower port became free: whoever scrapes it must not lose it."""
     with site(tmp_path / "b", "second", ready=False) as server, site(tmp_path / "a", "first") as first:

@@ -11,6 +11,7 @@ from gunicorn_autotune.cli.status_words import why_text
 from gunicorn_autotune.cli.status_workers import worker_lines
 from gunicorn_autotune.cli.style import WIDEST, Style, bytes_text, figure, seconds_text, table, wrapped
 from gunicorn_autotune.cli.words import BAD_ENDS, CALM, CAPS, MODE_NOTES, MODES, cause_text, reason_text
+from gunicorn_autotune.model.printable import printable
 from gunicorn_autotune.model.status import DOCUMENT_VERSION, Mode
 
 DECISIONS_SHOWN = 10
@@ -34,7 +35,8 @@ def page(document: Mapping[str, Any], style: Style, trouble: list[str]) -> str:
     lines += [*_header(document, style, gaps), "", *_limits(document, style, gaps), ""]
     lines += worker_lines(document, style, gaps)
     lines += ["", *_decisions(document, style)]
-    notes = [*_errors(document, style), *_differences(document), *gaps.notes(WIDEST), _server_line(document, style)]
+    notes = [*_errors(document, style), *_differences(document), *gaps.notes(WIDEST), *_site_line(document, style),
+             _server_line(document, style)]  # fmt: skip
     return "\n".join([*lines, "", *notes])
 
 
@@ -176,6 +178,14 @@ def _differences(document: Mapping[str, Any]) -> list[str]:
     """How what runs differs from what was written."""
     sentences = document.get("gunicorn", {}).get("differences", ())
     return [text for sentence in sentences for text in wrapped(f"note: {sentence}", WIDEST)]
+
+
+def _site_line(document: Mapping[str, Any], style: Style) -> list[str]:
+    """Which of several sites this is; nothing of a server that does not tell."""
+    server = document["server"]
+    words = [str(server.get("name") or ""), f"metrics {server['metrics']}" if server.get("metrics") else ""]
+    told = printable(", ".join(filter(None, words)))
+    return [style.paint("dim", style.fit(told))] if told else []
 
 
 def _server_line(document: Mapping[str, Any], style: Style) -> str:

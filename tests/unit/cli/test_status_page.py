@@ -245,3 +245,25 @@ def test_server_that_published_nothing_shows_its_trouble_alone():
 def test_server_without_workers_says_so():
     """An empty table would look like a fault of ours."""
     assert "No worker process runs." in shown(a_whole_document(a_board()))
+
+
+def of_server(**told):
+    """The page's lines, of a server that tells this of itself."""
+    document = a_whole_document()
+    server = {name: value for name, value in document["server"].items() if name not in ("name", "metrics")}
+    return shown(document | {"server": server | told})
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"name": "shop", "metrics": "http://127.0.0.1:9878/metrics"}, "shop, metrics http://127.0.0.1:9878/metrics"),
+        ({"name": "a\x1b[2Jb", "metrics": ""}, "a\\x1b[2Jb"),
+    ],
+)
+def test_the_page_says_which_of_several_sites_it_is(told, expected):
+    """In printable words; a server that does not tell costs no line."""
+    lines = of_server(**told)
+
+    assert [expected] == [line for line in lines if line not in of_server()]
+    assert len(lines) == len(of_server()) + 1
