@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
-from tests.server import Server, serving, wait_for
+from tests.server import Server, launched, serving, wait_for
 
 pytestmark = pytest.mark.real
 NOBODY = 65534
@@ -45,6 +46,15 @@ def test_cutting_the_memory_fails_in_the_app_and_nowhere_else(server: Server) ->
     wait_for(lambda: _ticks(server) > before + 2, "two more ticks")
 
     assert ("PermissionError" in answer, "nothing" in answer, server.get("/")[0]) == (True, False, 200), answer
+
+
+def test_the_same_app_on_plain_gunicorn_finds_nothing_to_harm(tmp_path: Path) -> None:
+    """It serves on there, so it must here."""
+    with launched(tmp_path, "--workers", "1", app="hostile:app") as plain:
+        plain.wait_for_workers(1)
+        answers = [plain.get(path)[1].decode().split(" ", 1)[1].strip() for path in ("/cut", "/scribble/ones", "/")]
+
+    assert answers == ["[]", "0", "served"]
 
 
 @pytest.mark.parametrize("pattern", ["ones", "top", "random"])
