@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from gunicorn_autotune.model.readings import HostReading, ListenerReading, Missi
 from gunicorn_autotune.model.status import Stage
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune
-from gunicorn_autotune.sensors import cgroup, limits, listeners
+from gunicorn_autotune.sensors import cgroup, listeners
 
 HAS_PROC = Path("/proc/self/stat").exists()
 """Without /proc (macOS) psutil reads what it can, and nothing is acted on."""
@@ -97,8 +97,4 @@ def read_host(tune: Autotune) -> HostReading:
         return host_psutil.read_host()
     if tune.cgroups is None:
         tune.cgroups = cgroup.find_cgroup()
-    return replace(
-        cgroup.read_host(tune.cgroups),
-        files_limit=limits.read_open_files_limit(),
-        files_used=limits.read_open_files_used(),
-    )
+    return cgroup.read_host(tune.cgroups)

@@ -10,6 +10,7 @@ from gunicorn_autotune.model.readings import HostReading, Limit, Missing, Readin
 from gunicorn_autotune.sensors import cgroup_v1, cgroup_v2
 from gunicorn_autotune.sensors.files import garbage, parse_count, parse_cpu_list, read_text
 from gunicorn_autotune.sensors.hierarchy import Cgroups, Hierarchy, find_cgroup, moved
+from gunicorn_autotune.sensors.limits import read_open_files_limit, read_open_files_used
 from gunicorn_autotune.sensors.pids import read_pids_grant
 from gunicorn_autotune.sensors.pressure import read_pressure
 from gunicorn_autotune.sensors.walk import Grant
@@ -55,6 +56,8 @@ def read_host(cgroups: Cgroups, affinity_cores: Reading[int] | None = None) -> H
         cpu_pressure=read_pressure("cpu", own, proc),
         memory_pressure=read_pressure("memory", own, proc),
         io_pressure=read_pressure("io", own, proc),
+        files_limit=read_open_files_limit(),
+        files_used=read_open_files_used(proc),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import psutil
 
 from gunicorn_autotune.model.readings import HostReading, Missing, Reading
+from gunicorn_autotune.sensors.limits import read_open_files_limit
 
 _NO_PROC = Missing("no /proc or cgroup on this host")
 
@@ -20,6 +21,8 @@ def read_host() -> HostReading:
         memory_used_bytes=memory if isinstance(memory, Missing) else memory[1],
         pids_limit=_NO_PROC,
         pids_used=_NO_PROC,
+        files_limit=read_open_files_limit(),
+        files_used=_NO_PROC,
         cpu_throttled_seconds=_NO_PROC,
         oom_kills=_NO_PROC,
         cpu_pressure=_NO_PROC,
