@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from gunicorn_autotune.cli import main
 from tests.faults.processes import ended
 from tests.faults.sites import configure, find_metrics, site
-from tests.server import Server, wait_for
+from tests.server import Server, launched, wait_for
 
 pytestmark = pytest.mark.real
 AUTO = range(9877, 9897)
@@ -156,8 +157,16 @@ def test_plan_and_nginx_go_by_the_site_that_was_named(
     assert (0, True) == (rendered, f"proxy_pass http://127.0.0.1:{two[1].metrics_port};" in files), complaint
 
 
+@contextmanager
+def plain(folder: Path) -> Iterator[Server]:
+    """Gunicorn without us."""
+    with launched(folder, "-w", "2") as server:
+        server.wait_for_workers(2)
+        yield server
+
+
 def test_a_foreign_program_at_the_first_port_is_gone_around(tmp_path: Path) -> None:
-    """Whoever it is, and although it never says a word."""
+    """Whoever it is, and although it never says a word; the site serves as it would without us."""
     with socket.socket() as foreign:
         foreign.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -165,10 +174,11 @@ def test_a_foreign_program_at_the_first_port_is_gone_around(tmp_path: Path) -> N
             foreign.listen()
         except OSError:
             pass  # another one has it: as good
-        with site(tmp_path, "shop") as server:
+        with site(tmp_path / "shop", "shop") as server, plain(tmp_path) as other:
             found = server.metrics_port
+            answers = [one.get("/") for one in (server, other)]
 
-    assert True is (found in AUTO[1:])
+    assert (True, answers[1]) == (found in AUTO[1:], answers[0])
 
 
 @pytest.mark.usefixtures("no_variable")
