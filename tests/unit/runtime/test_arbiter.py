@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import gunicorn
 import pytest
 from tests.unit.runtime.arbiters import Arbiter, Clock, running
 
@@ -292,3 +293,8 @@ def test_a_keepalive_of_our_configuration_is_said_where_it_is_in_force(server, m
 
     assert said == len(notes)
     assert all(text == "keepalive = 75 comes from gunicorn_autotune.conf; Gunicorn's own is 2" for text in notes)
+
+
+def test_the_log_names_the_gunicorn_it_runs_in():
+    """What a report of a fault needs first."""
+    assert gunicorn.__version__ == extended._version()
