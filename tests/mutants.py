@@ -68,6 +68,10 @@ _ARITHMETIC = {"+": "-", "-": "+", "*": "/", "/": "*", "//": "*", "%": "//", "<<
 _CALLED = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 
+_passed: set[str] = set()
+"""Files of tests that pass without a mutant."""
+
+
 @dataclass(frozen=True)
 class Mutant:
     """Bytes `start` to `end` of `path` (relative to the tree) become `text`."""
@@ -316,8 +320,19 @@ def examine(mutant: Mutant, copy: Path, quick: bool = False) -> dict[str, object
         where = noticed_by(copy, mutant, quick)
     finally:
         file.write_bytes(source)
+    if where:
+        _sound(copy, where)
     verdict = "killed" if where else "survived"
     return asdict(mutant) | {"room": mutant.room, "verdict": verdict, "where": where, "diff": shown(mutant, source)}
+
+
+def _sound(copy: Path, where: str) -> None:
+    """The file of the test that failed must pass without the mutant; asked once for each file."""
+    file = where.partition(": ")[2].partition("::")[0]
+    if file not in _passed and (copy / file).is_file():
+        if _failure(copy, [file]):
+            raise SystemExit(f"{file} fails without any fault: mend it first ({where})")
+        _passed.add(file)
 
 
 def copy_of(root: Path, folder: Path) -> Path:

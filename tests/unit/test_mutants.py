@@ -69,25 +69,37 @@ def test_the_same_seed_chooses_the_same_mutants():
     assert Counter(mutant.room for mutant in chosen) == {"scoreboard": 4, "sensors": 5}
 
 
-@pytest.mark.parametrize(("text", "verdict"), [("11", "survived"), ("1", "killed")])
-def test_a_fault_is_noticed_by_a_test_or_not(tmp_path, text, verdict):
-    """`limit(5)` fails when at most 1 is allowed; nobody asks about 11. The file is whole again afterwards."""
+@pytest.fixture
+def package(tmp_path):
+    """A room with one module and one test."""
     file = tmp_path / "src/gunicorn_autotune/law/limit.py"
     file.parent.mkdir(parents=True)
     file.write_bytes(SOURCE)
     (file.parent.parent / "__init__.py").touch()
-    tests = tmp_path / "tests/unit/law"
-    tests.mkdir(parents=True)
-    (tests / "test_limit.py").write_text(TEST)
+    (tmp_path / "tests/unit/law").mkdir(parents=True)
+    (tmp_path / "tests/unit/law/test_limit.py").write_text(TEST)
+    return file
+
+
+def examined(package, text):
+    """What is said of 10 becoming `text`."""
     start = SOURCE.index(b"10")
+    mutant = mutants.Mutant("src/gunicorn_autotune/law/limit.py", start, start + 2, text, 9, "constant")
+    return mutants.examine(mutant, package.parents[3], quick=True)
 
-    result = mutants.examine(
-        mutants.Mutant("src/gunicorn_autotune/law/limit.py", start, start + 2, text, 9, "constant"),
-        tmp_path,
-        quick=True,
-    )
 
-    assert (result["verdict"], file.read_bytes()) == (verdict, SOURCE)
+@pytest.mark.parametrize(("text", "verdict"), [("11", "survived"), ("1", "killed")])
+def test_a_fault_is_noticed_by_a_test_or_not(package, text, verdict):
+    """`limit(5)` fails when at most 1 is allowed; nobody asks about 11. The file is whole again afterwards."""
+    assert (verdict, SOURCE) == (examined(package, text)["verdict"], package.read_bytes())
+
+
+def test_a_test_that_fails_without_a_fault_notices_none(package, monkeypatch):
+    """It would make every fault look noticed."""
+    (package.parents[3] / "tests/unit/law/test_limit.py").write_text("def test_limit():\n    assert False\n")
+    monkeypatch.setattr(mutants, "_passed", set())
+    with pytest.raises(SystemExit, match=r"test_limit\.py fails without any fault"):
+        examined(package, "1")
 
 
 def test_the_table_leaves_out_what_no_test_could_notice():
