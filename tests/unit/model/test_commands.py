@@ -23,7 +23,9 @@ def test_a_ping_is_a_ping() -> None:
     assert Ping() == parse_command(b'{"command": "ping"}')
 
 
-@pytest.mark.parametrize(("asked", "expected"), [("all", None), ([3, 0, 3], (0, 3)), ([7], (7,))])
+@pytest.mark.parametrize(
+    ("asked", "expected"), [("all", None), ([3, 0, 3], (0, 3)), ([7], (7,)), ([1 << 20], (1 << 20,))]
+)
 def test_recycle_names_slots_or_all_of_them(asked: object, expected: tuple[int, ...] | None) -> None:
     """In any order, and twice is once."""
     data = json.dumps({"command": "recycle", "slots": asked}).encode()
@@ -38,7 +40,8 @@ HOSTILE = [
     b'{"command": "recycle", "slots": "0"}', b'{"command": "recycle", "slots": [true]}',
     b'{"command": "recycle", "slots": [-1]}', b'{"command": "recycle", "slots": [0.0]}',
     b'{"command": "recycle", "slots": [1e400]}', b'{"command": "recycle", "slots": ["0"]}',
-    b'{"command": "recycle", "slots": [99999999999999999999]}', b'{"command": "recycle", "slots": {"0": 1}}',
+    b'{"command": "recycle", "slots": [99999999999999999999]}', b'{"command": "recycle", "slots": [1048577]}',
+    b'{"command": "recycle", "slots": {"0": 1}}',
     b'{"command": "recycle", "slots": "all", "x\\n\\u001b[31m": 1}', b'{"command": "a\\nautotune: fake uid=0"}',
     '{"command": "\u2028\u202e"}'.encode(), b'{"command": "' + b"x" * 4000 + b'"}', b" " * (LONGEST_BYTES + 1),
 ]  # fmt: skip

@@ -34,6 +34,21 @@ def test_a_message_points_to_its_line() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "fix"),
+    [
+        ('[emerg] unknown directive "lua" in /etc/nginx/a.conf:7', "has no lua: take it out"),
+        ('[emerg] "gzip" directive is duplicate in /etc/nginx/a.conf:7', "take gzip out of /etc/nginx/a.conf:7"),
+        ('[emerg] "user" directive is not allowed here in /etc/nginx/a.conf:7', "take user out of /etc/nginx/a.conf;"),
+        ('[emerg] host not found in upstream "web:8000" in /etc/nginx/a.conf:7', "write an address"),
+        ("[emerg] no events in /etc/nginx/a.conf:7", "nginx -t "),
+    ],
+)
+def test_every_refusal_comes_with_what_to_do(said: str, fix: str) -> None:
+    """At least to look again."""
+    assert [True] == [fix in one.fix for one in found("NGX701", refused(f"nginx: {said}"))]
+
+
+@pytest.mark.parametrize(
     "said",
     [
         'nginx: [emerg] host not found in upstream "web:8000" in /etc/nginx/nginx.conf:3',
