@@ -9,6 +9,7 @@ from benchmarks.simulation.peers import CONTENDERS, OURS
 from benchmarks.simulation.workload import Workload
 
 from gunicorn_autotune.model.decisions import Action, Decision
+from gunicorn_autotune.model.readings import Missing
 from gunicorn_autotune.testing import Autotuned, Outcome, Second
 
 EVERY_SECONDS = 10
@@ -45,7 +46,7 @@ def decided(decisions: Sequence[Decision], _all: object = None) -> str:
     ]
     holds = Counter(one.reason.value for one in decisions if one.action is Action.HOLD)
     told = [*changes, *(f"{reason} x{count}" for reason, count in holds.most_common(2))]
-    named = {one.bottleneck.value for one in decisions} - {"none"}
+    named = {one.bottleneck.value for one in decisions if not isinstance(one.bottleneck, Missing)} - {"none"}
     return ", ".join(told) + (f" [{', '.join(sorted(named))}]" if named else "")
 
 

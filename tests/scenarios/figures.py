@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gunicorn_autotune.model.decisions import Decision
+from gunicorn_autotune.model.readings import Missing
 from gunicorn_autotune.testing import Outcome, Second, SimulatedHost, autotuned
 from gunicorn_autotune.testing.outcome import LATE_SECONDS
 from tests.scenarios.scenario import PHASE_FIGURES, RUN_FIGURES, Phase, Range, Scenario, Words
@@ -57,7 +58,7 @@ def findings(run: Run) -> Iterator[Finding]:
     for step in expected.recovered:
         seconds = run.outcome.recovered_after(step.after, step.within)
         yield _ranged(f"recovered after {step.after:g} s", seconds, step.allowed)
-    yield from _worded("verdict", {decision.bottleneck.value for _, decision in run.decisions}, expected.verdicts)
+    yield from _worded("verdict", {_verdict(decision) for _, decision in run.decisions}, expected.verdicts)
     yield from _worded("reason", {decision.reason.value for _, decision in run.decisions}, expected.reasons)
     for phase in expected.phases:
         yield from _of_phase(run, phase)
@@ -124,7 +125,11 @@ def late_share(outcome: Outcome, begins: float, ends: float) -> float:
     return sum(1 for wait in waits if wait > LATE_SECONDS) / len(waits) if waits else 0.0
 
 
+def _verdict(decision: Decision) -> str:
+    return "unknown" if isinstance(decision.bottleneck, Missing) else decision.bottleneck.value
+
+
 def most_said(run: Run, begins: float, ends: float) -> str:
     """The bottleneck named at most ticks of a part of the run."""
-    said = Counter(decision.bottleneck.value for at, decision in run.decisions if begins < at <= ends)
+    said = Counter(_verdict(decision) for at, decision in run.decisions if begins < at <= ends)
     return said.most_common(1)[0][0] if said else "nothing"
