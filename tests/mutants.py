@@ -41,12 +41,14 @@ SHARES = {
 COPIED = ("src", "tests", "docs", "nginx", "benchmarks", "example_app", "pyproject.toml", "README.md", "CHANGELOG.md",
           "Makefile", "LICENSE", ".ci")  # fmt: skip
 REAL = {
-    "flight": "test_flight_record", "commands": "test_commands", "command_socket": "test_commands",
-    "exporter_process": "test_exporter_prometheus", "exporter_main": "test_exporter_prometheus",
-    "user_metrics": "test_exporter_prometheus", "reload": "test_reload_in_batches", "written": "test_install",
-    "worker": "test_worker_classes", "queue_watch": "test_queue_time", "install": "test_install",
+    "flight": "integration/test_flight_record", "commands": "integration/test_commands",
+    "command_socket": "integration/test_commands", "exporter_process": "faults/test_exporter_apart",
+    "exporter_main": "faults/test_exporter_apart", "user_metrics": "integration/test_exporter_prometheus",
+    "reload": "integration/test_reload_in_batches", "install": "integration/test_install",
+    "written": "integration/test_install", "worker": "integration/test_worker_classes",
+    "queue_watch": "integration/test_queue_time",
 }  # fmt: skip
-"""Which suite of tests/integration drives a file on a real server; test_scaling drives the others."""
+"""Which tests drive a file on a real server; integration/test_scaling the others."""
 AFTER = {
     "law": ["tests/scenarios"],
     "model": ["tests/unit/law", "tests/unit/runtime", "tests/contract", "tests/unit/cli"],
@@ -269,7 +271,7 @@ def steps(root: Path, mutant: Mutant) -> Iterator[tuple[str, list[str]]]:
     for each in AFTER.get(room, []):
         yield each, [str(path) for path in sorted(root.glob(each))]
     if room in ("runtime", "scoreboard"):
-        name = f"tests/integration/{REAL.get(stem, 'test_scaling')}.py"
+        name = f"tests/{REAL.get(stem, 'integration/test_scaling')}.py"
         yield name, [str(root / name), "-m", "not long"]
 
 
@@ -278,7 +280,7 @@ def noticed_by(root: Path, mutant: Mutant, quick: bool) -> str | None:
     for name, arguments in steps(root, mutant):
         if quick and name not in ("near", "room"):
             continue
-        real = name.startswith("tests/integration")
+        real = name.startswith(("tests/integration", "tests/faults"))
         why = _failure(root, arguments)
         # A real server on a busy machine may be late once: what it did not do twice it does not do.
         if why and (not real or _failure(root, arguments)):

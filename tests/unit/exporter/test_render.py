@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from gunicorn_autotune.exporter.metrics import TABLE, Kind, Metric, series
 from gunicorn_autotune.exporter.render import Format, accepts_gzip, exposition, gzipped, negotiate
-from gunicorn_autotune.exporter.rows import BoardReading, Highest, Row
+from gunicorn_autotune.exporter.rows import BoardReading, Highest, Row, ever_used
 from gunicorn_autotune.model.readings import Missing, Unlimited
 from gunicorn_autotune.model.snapshot import WorkerState
 from tests.unit.exporter.boards import (
@@ -150,6 +150,12 @@ def test_slot_never_used_is_not_exported():
     found = scraped(a_board(a_row(0), Row(1), Row(2)))
 
     assert list(found["gunicorn_worker_requests_total"]) == [(("worker", "0"),)]
+
+
+@pytest.mark.parametrize("used", [{"pid": 7}, {"requests": 1}, {"busy_seconds": 0.5}, {"cpu_seconds": 0.5}])
+def test_a_slot_that_shows_any_use_is_exported(used):
+    """A booting worker has a pid and nothing else; one that served nobody has used CPU and is gone."""
+    assert (True, False) == (ever_used(Row(1, **used)), ever_used(Row(1)))
 
 
 def test_threads_count_only_workers_that_can_take_requests():
