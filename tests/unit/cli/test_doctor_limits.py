@@ -1,5 +1,7 @@
+import re
 import resource
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -154,3 +156,11 @@ def test_throttling_is_told_only_under_a_quota():
 def test_oom_kills_are_a_warning():
     """Recorded host: two."""
     assert answer("oom_kills", a_host()).finding == "2 in this cgroup since it was made"
+
+
+def test_a_process_that_can_be_read_is_said_with_what_it_takes():
+    """Our own, in this machine's /proc."""
+    found = answer("process", replace(a_host(), root=Path("/")))
+
+    assert found.level is Level.OK
+    assert re.search(r"can be read \(ours: \d+ MiB\)$", found.finding)

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from gunicorn.config import Config
 
 from gunicorn_autotune.cli import init, main
 from gunicorn_autotune.cli.init_files import GRACEFUL_SECONDS, HostFacts, Site, quoted, unit_text
@@ -102,6 +103,11 @@ def test_bad_value_is_refused_with_option_value_and_rule(option, value, folder, 
 def test_app_as_gunicorn_takes_it_is_taken(app, folder):
     """Module, attribute, factory."""
     assert main(["init", "--app", app]) == 0
+
+
+def test_the_graceful_time_is_gunicorns_own():
+    """Written down for systemd's sake, not changed."""
+    assert Config().settings["graceful_timeout"].default == GRACEFUL_SECONDS
 
 
 def test_config_compiles_and_says_what_was_asked(folder):

@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from gunicorn_autotune.cli import nginx_host
+from gunicorn_autotune.cli.nginx_binary import Build
 from gunicorn_autotune.cli.nginx_host import host_facts
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
 from gunicorn_autotune.nginx.host import SocketFile
@@ -61,6 +62,17 @@ def test_groups_are_those_of_the_directive():
     """The one named first, or that of the user's name; with it those the user is a member of."""
     assert facts(a_directive("user root daemon")).nginx_groups[0] == "daemon"
     assert facts(a_directive("user root")).nginx_groups[0] == "root"
+
+
+NOBODYS = {entry.gr_name for entry in grp.getgrall()} & {"nogroup", "nobody"}
+
+
+def test_without_the_directive_the_groups_are_those_of_the_build():
+    """Of the group that was built in, else of nogroup or nobody."""
+    groups = [nginx_host._worker_groups(a_config(), Build(user="root", group=group)) for group in ("daemon", "")]
+
+    assert "daemon" == groups[0][0]
+    assert (groups[1] is None and not NOBODYS) or groups[1][0] in NOBODYS
 
 
 @pytest.mark.parametrize("text", ["user nobody-here-4711", "user root no-such-group"])
