@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import gunicorn_autotune
@@ -23,7 +24,7 @@ BARE = {"notify_with_queue": (Door.NOTIFY, "qsize"), "noted": (Door.HANDLE, "mon
 """By the function with the guard, what it calls: the queue of a thread pool, the clock."""
 
 REST_OPENINGS = 12
-"""Two whole ticks after five that failed: ten failures in a row would end the deciding, and what stands behind it."""
+"""A whole tick, or nearly two, after eight that failed: ten in a row would end the deciding."""
 
 
 class Breaker:
@@ -34,6 +35,8 @@ class Breaker:
         self.file = Path("broken").absolute()
         self.file.touch()
         self.broken: set[str] = set()
+        self.done: set[CodeType] = set()
+        """Of this process: a profiler sees every call, so what need not be looked at again is found quickly."""
         self.rest = 0
 
     def is_broken(self, name: str) -> bool:
@@ -64,13 +67,14 @@ class Breaker:
             sys.setprofile(self.look)
 
         def through_all(doors: Doors, door: Door, ours: Callable, *arguments: object, otherwise: object = None):
-            # What an inner guard held has ended the profiler as well.
-            sys.setprofile(self.look)
             known = -1
             while door is self.door and door in ONCE_A_LIFE and known < len(self.broken):
                 known = len(self.broken)
+                # Again each time: what an inner guard held has ended the profiler as well.
+                sys.setprofile(self.look)
                 through(doors, door, ours, *arguments, otherwise=otherwise)
             self.rest = max(0, self.rest - (door is self.door))
+            sys.setprofile(self.look)
             return through(doors, door, ours, *arguments, otherwise=otherwise)
 
         Doors.failed, Doors.through = failed_and_armed, through_all
@@ -80,15 +84,18 @@ class Breaker:
     def look(self, frame, event: str, argument: Any) -> None:
         """The profiler: called with every call."""
         code = frame.f_code
+        if code in self.done:
+            return
         if event == "c_call" and code.co_name in BARE:
             self.break_bare(*BARE[code.co_name], argument)
             return
         if event != "call" or not code.co_filename.startswith(PACKAGE) or code.co_filename.endswith("doors.py"):
             return
-        name = f"{Path(code.co_filename).stem}.{code.co_name}"
-        if code.co_name in WRITTEN_OUT or _door_of(frame.f_back) is not self.door or self.is_broken(name):
+        if code.co_name in WRITTEN_OUT or self.rest or _door_of(frame.f_back) is not self.door:
             return
-        if not self.rest:
+        self.done.add(code)
+        name = f"{Path(code.co_filename).stem}.{code.co_name}"
+        if not self.is_broken(name):
             self.fail(name)
 
     def break_bare(self, door: Door, name: str, called: Any) -> None:
@@ -99,7 +106,7 @@ class Breaker:
     def fail(self, name: str) -> None:
         """Raise in this function, for the first and last time."""
         self.note(name)
-        if self.door is Door.TICK and len(self.broken) % 5 == 0:
+        if self.door is Door.TICK and len(self.broken) % 8 == 0:
             self.rest = REST_OPENINGS
         raise RuntimeError(f"{name} fails on purpose")
 

@@ -26,11 +26,10 @@ Breaker(Door({door!r})).arm()
 
 
 def _reload(server: Server) -> None:
-    for _ in range(2):
-        before = server.log.count("Handling signal: hup")
-        server.signal(signal.SIGHUP)
-        wait_for(lambda: server.log.count("Handling signal: hup") > before, "a reload")  # noqa: B023
-        wait_for(lambda: server.get()[0] == 200, "an answer after the reload")
+    booted = server.log.count("Booting worker with pid")
+    server.signal(signal.SIGHUP)
+    wait_for(lambda: server.log.count("Booting worker with pid") > booted + 1, "a new set of workers")
+    wait_for(lambda: server.get()[0] == 200, "an answer after the reload")
 
 
 def _grow_and_shrink(server: Server) -> None:
@@ -39,6 +38,12 @@ def _grow_and_shrink(server: Server) -> None:
         before = server.log.count(f"Handling signal: {name}")
         server.signal(number)
         wait_for(lambda: server.log.count(f"Handling signal: {name}") > before, name)  # noqa: B023
+
+
+def _shrink(server: Server) -> None:
+    left = server.log.count("Worker exiting")
+    _grow_and_shrink(server)
+    wait_for(lambda: server.log.count("Worker exiting") > left + 1, "workers that leave")
 
 
 def _end_workers(server: Server) -> None:
@@ -76,6 +81,9 @@ OPENED_BY: dict[Door, Callable[[Server], None]] = {
     Door.REEXEC: _upgrade,
     Door.TICK: _wait_for_ticks,
     Door.CHILD_EXIT: _end_workers,
+    Door.REAP_WORKERS: _end_workers,
+    Door.WORKER_EXIT: _end_workers,
+    Door.GRACEFUL_TIMEOUT: _shrink,
     Door.BOOT_ERROR: _end_workers,
     Door.PRE_REQUEST: _ask,
     Door.POST_REQUEST: _ask,
@@ -99,6 +107,7 @@ def test_the_site_serves_whatever_fails_behind_this_door(door: Door, tmp_path: P
             _open_until_all_have_failed(server, door)
             load.answered(10)
         answered, ended = server.get()[0], server.stop()
+    print(f"{door.value}: {len((server.folder / 'broken').read_text().split())} functions failed")
     told = server.log.count(f"autotune: failed (logged once), Gunicorn serves on door={door.value}\n")
 
     assert (load.failed, answered, ended) == ([], 200, 0)
@@ -113,4 +122,3 @@ def _open_until_all_have_failed(server: Server, door: Door) -> None:
         opened(server)
         if door in (Door.REEXEC, Door.STOP):
             break  # all functions fail at the first opening, and there is hardly a second one
-    print(f"{door.value}: {len((server.folder / 'broken').read_text().split())} functions failed")

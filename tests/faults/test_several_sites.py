@@ -20,6 +20,8 @@ from tests.faults.sites import configure, find_metrics, site
 from tests.server import Server, launched, wait_for
 
 pytestmark = pytest.mark.real
+FIRST, SECOND = f"first{os.getpid()}", f"second{os.getpid()}"
+"""Names of their own in every process of a parallel run: a name that two servers have is not guessed."""
 AUTO = range(9877, 9897)
 
 
@@ -33,7 +35,7 @@ def published(server: Server) -> str:
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
     """Two sites with all defaults, the second one started later."""
     folder = tmp_path_factory.mktemp("sites")
-    with site(folder / "a", "first") as first, site(folder / "b", "second") as second:
+    with site(folder / "a", FIRST) as first, site(folder / "b", SECOND) as second:
         yield first, second
 
 
@@ -64,7 +66,7 @@ def test_a_written_address_is_waited_for_and_its_holder_named(two: tuple[Server,
         answer = wait_for(lambda: third.get()[0], "an answer")
         other = "exporter listening" in third.log
 
-    holder = f"by the gunicorn-autotune server with pid {two[0].process.pid}, 'first'"
+    holder = f"by the gunicorn-autotune server with pid {two[0].process.pid}, {FIRST!r}"
     assert f'cannot listen address=127.0.0.1:{taken} error="Address already in use, {holder}" retrying' == line
     assert (200, False) == (answer, other)
 
@@ -86,7 +88,7 @@ def test_status_finds_each_site_by_whatever_names_it(
     two: tuple[Server, Server], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Pid, pid file, bind, name, metrics."""
-    for server, name in zip(two, ("first", "second"), strict=True):
+    for server, name in zip(two, (FIRST, SECOND), strict=True):
         words = (
             str(server.process.pid), f"{server.folder}/g.pid", f"127.0.0.1:{server.port}", f":{server.port}",
             f"localhost:{server.port}", name, f"127.0.0.1:{server.metrics_port}", published(server),
@@ -109,7 +111,7 @@ def test_without_a_word_the_sites_are_listed_and_none_is_asked(
     entries = {entry["pid"]: entry for entry in json.loads(listed)["servers"]}
 
     assert (2, 2, "") == (code, code_json, out)
-    for server, name in zip(two, ("first", "second"), strict=True):
+    for server, name in zip(two, (FIRST, SECOND), strict=True):
         line = next(line for line in err.splitlines() if line.split()[0] == str(server.process.pid))
         assert [name, f"127.0.0.1:{server.port}", published(server)] == line.split()[1:4]
         assert (name, published(server)) == (
@@ -124,7 +126,7 @@ def test_recycle_replaces_the_workers_of_the_site_that_was_named(
 ) -> None:
     """And of no other."""
     before = [set(server.wait_for_ready(2)) for server in two]
-    code, out, err = asked(capsys, "recycle", "--slot", "0", "--server", "second", "--wait", "60")
+    code, out, err = asked(capsys, "recycle", "--slot", "0", "--server", SECOND, "--wait", "60")
     after = [set(server.wait_for_ready(2)) for server in two]
 
     assert (0, "done: slot 0\n") == (code, out), err
@@ -141,15 +143,15 @@ def test_plan_and_nginx_go_by_the_site_that_was_named(
         for _ in range(2):
             clients.submit(lambda: [two[1].get() for _ in iter(ended.is_set, True)])
         try:
-            of_idle = asked(capsys, "plan", "--seconds", "1", "--server", "first")
+            of_idle = asked(capsys, "plan", "--seconds", "1", "--server", FIRST)
             planned = wait_for(
-                lambda: json.loads(asked(capsys, "plan", "--json", "--seconds", "2", "--server", "second")[1] or "{}"),
+                lambda: json.loads(asked(capsys, "plan", "--json", "--seconds", "2", "--server", SECOND)[1] or "{}"),
                 "a plan from a hundred requests",
             )
         finally:
             ended.set()
     rendered, files, complaint = asked(
-        capsys, "nginx", "render", "--server", "second", "--name", "shop", "--nginx-version", "1.22.1",
+        capsys, "nginx", "render", "--server", SECOND, "--name", "shop", "--nginx-version", "1.22.1",
         "--print", "conf.d/shop-metrics.conf",
     )  # fmt: skip
 
@@ -197,7 +199,7 @@ def test_a_site_without_a_command_socket_is_found_at_its_port(
 
 def test_a_place_is_kept_over_a_reload_and_an_upgrade(tmp_path: Path) -> None:
     """Although a lower port became free: whoever scrapes it must not lose it."""
-    with site(tmp_path / "b", "second", ready=False) as server, site(tmp_path / "a", "first") as first:
+    with site(tmp_path / "b", SECOND, ready=False) as server, site(tmp_path / "a", FIRST) as first:
         # Whichever was first: the one with the higher port stays.
         find_metrics(server, 1)
         low, high = sorted((first, server), key=lambda one: one.metrics_port)
