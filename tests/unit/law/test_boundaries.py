@@ -6,6 +6,7 @@ import pytest
 from tests.unit.law.test_recycle import FAT, leaking
 
 from gunicorn_autotune.law import choice, decide, start
+from gunicorn_autotune.law.caps import boots_allowed
 from gunicorn_autotune.law.demand import Need, load_of, pressed_need
 from gunicorn_autotune.law.facts import facts
 from gunicorn_autotune.law.look import look
@@ -193,3 +194,14 @@ def test_a_leak_runs_out_of_memory_within_four_recycles(budget_bytes, runs):
     snapshot = a_snapshot(200.0, workers=[worker], host=host)
 
     assert runs == (runs_out(a_policy(memory_reserve_share=0.1), snapshot, 24_000_000, 0.0) is worker)
+
+
+def test_where_cores_cannot_be_read_boots_are_those_of_one():
+    """Four boots of a quarter of its time, or a single long one."""
+    for boot_cpu_seconds, allowed in ((0.25, 4), (10.0, 1)):
+        workers = [a_worker(slot, boot_seconds=0.1) for slot in range(2)]
+        host = a_host(Missing("hidden"))
+        older = a_snapshot(0.0, workers=workers, host=host, boots=2, boot_cpu_seconds=2 * boot_cpu_seconds)
+        view, _ = look(WIDE, start(older), replace(older, at=0.25))
+
+        assert allowed == boots_allowed(WIDE, view)

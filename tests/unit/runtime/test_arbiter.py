@@ -298,3 +298,34 @@ def test_a_keepalive_of_our_configuration_is_said_where_it_is_in_force(server, m
 def test_the_log_names_the_gunicorn_it_runs_in():
     """What a report of a fault needs first."""
     assert gunicorn.__version__ == extended._version()
+
+
+def test_what_an_old_master_handed_over_is_forgotten_where_nobody_takes_it(server, monkeypatch):
+    """Autotune is off: neither this process nor the next master may find it."""
+    for name in (extended.COUNT_BEFORE_UPGRADE, extended.METRICS_BEFORE_UPGRADE):
+        monkeypatch.setenv(name, "5/2")
+        server.cfg.env_orig[name] = "5/2"
+    extended.forget_upgrade(server)
+
+    assert ({}, None, None) == (
+        server.cfg.env_orig, os.environ.get(extended.COUNT_BEFORE_UPGRADE),
+        os.environ.get(extended.METRICS_BEFORE_UPGRADE),
+    )  # fmt: skip
+
+
+def test_an_adoption_that_fails_leaves_class_count_and_hooks_as_they_were(server, monkeypatch):
+    """However far it had come."""
+    server.__class__ = Plain
+    hook = server.cfg.settings["pre_fork"].get()
+
+    def fails(server: Any, policy: Any) -> None:
+        server.__class__, server.num_workers = type("Arbiter", (extended.AutotuneArbiter, Plain), {}), 9
+        server.cfg.set("pre_fork", lambda server, worker: None)
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(extended, "_extend", fails)
+    monkeypatch.setattr(extended.compat, "missing_names", lambda _: [])
+    with pytest.raises(RuntimeError, match="on purpose"):
+        extended.adopt(server, server.autotune.policy)
+
+    assert (Plain, 2, hook) == (type(server), server.num_workers, server.cfg.settings["pre_fork"].get())

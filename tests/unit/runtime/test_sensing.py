@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 
@@ -359,3 +360,37 @@ def test_a_listener_that_cannot_be_read_spares_no_look(site):
 
     assert not quiet(arbiter, clock)
     assert isinstance(surroundings.read_listeners(arbiter, arbiter.autotune)[0].backlog, Missing)
+
+
+def test_a_process_is_opened_once_and_read_from_then_on(site):
+    """Our own, which is there."""
+    arbiter, _ = site
+    tracked = arbiter.autotune.tracked[1]
+    tracked.probe = None
+    first = sensing._read_process(tracked, os.getpid())
+    probe = tracked.probe
+    again = sensing._read_process(tracked, os.getpid())
+    probe.close()
+
+    assert (probe, False, False) == (tracked.probe, isinstance(first, Missing), isinstance(again, Missing))
+
+
+def test_a_process_that_is_not_there_is_missing_and_tried_again(site):
+    """It may have died a moment ago; nothing is kept of it."""
+    arbiter, _ = site
+    tracked = arbiter.autotune.tracked[1]
+    tracked.probe = None
+
+    assert (True, None) == (isinstance(sensing._read_process(tracked, NO_PROCESS), Missing), tracked.probe)
+
+
+def test_a_row_that_cannot_be_true_is_told_once_with_its_slot(site):
+    """The lowest of them; its figures stop, the worker serves."""
+    arbiter, _ = site
+    look(arbiter)
+    for tracked in arbiter.autotune.tracked.values():
+        tracked.row[layout.IN_FLIGHT] = 1 << 40
+    look(arbiter)
+    look(arbiter)
+
+    assert [f"slot=0 pid={NO_PROCESS + 1}"] == [" ".join(text.split()[-2:]) for text in arbiter.log.lines]

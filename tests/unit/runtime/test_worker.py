@@ -15,7 +15,7 @@ from gunicorn.config import Config
 from tests.unit.runtime.arbiters import Log
 
 from gunicorn_autotune.model.status import Door
-from gunicorn_autotune.runtime import worker
+from gunicorn_autotune.runtime import compat, worker
 from gunicorn_autotune.runtime.doors import Doors
 from gunicorn_autotune.runtime.state import Tracked
 from gunicorn_autotune.scoreboard import board, layout
@@ -261,3 +261,56 @@ def test_a_worker_without_a_row_is_left_alone():
     worker.after_init(SimpleNamespace(doors=None), one)  # type: ignore[arg-type]
 
     assert sys.maxsize == one.max_requests
+
+
+def test_a_fresh_worker_drops_what_only_the_arbiter_needs(row):
+    """Its siblings' process files, the exporter's, the record's and the command socket's; its settings are its own."""
+    dropped: list[str] = []
+
+    def part(name: str) -> Any:
+        return SimpleNamespace(forget=lambda: dropped.append(name), close=lambda: dropped.append(name))
+
+    sibling, one = Tracked(None, 2, 1, None, spawned_at=0.0, probe=part("probe")), a_worker(None)
+    one.autotune.slot = None
+    there = {1: one.autotune, 2: sibling}
+    tune: Any = SimpleNamespace(
+        doors=Doors(Log(), Counter()), after_reload={"graceful_timeout": 77}, tracked=there,
+        exporter=part("exporter"), flight=part("flight"), commands=part("commands"),
+    )  # fmt: skip
+    worker.after_fork(tune, one)
+
+    assert (["commands", "exporter", "flight", "probe"], 77) == (sorted(dropped), one.cfg.graceful_timeout)
+
+
+def test_a_fresh_worker_of_a_bare_server_has_nothing_to_drop():
+    """No exporter, no record, and the worker before it has no process files yet."""
+    one = a_worker(None)
+    one.autotune.slot = None
+    tune: Any = SimpleNamespace(
+        doors=Doors(Log(), Counter()), after_reload={}, tracked={1: one.autotune}, exporter=None, flight=None,
+        commands=SimpleNamespace(forget=lambda: None),
+    )  # fmt: skip
+    worker.after_fork(tune, one)
+
+    assert one.cfg.graceful_timeout == 30
+
+
+@pytest.mark.parametrize(("module", "asgi"), [("gunicorn.workers.gasgi", True), ("gunicorn.workers.sync", False)])
+def test_an_asgi_worker_is_known_by_the_class_it_comes_from(module, asgi):
+    """Also one that the user derived from it."""
+    base = type("Base", (), {"__module__": module})
+
+    assert asgi is compat.is_asgi(type("Derived", (base,), {}))
+
+
+def test_an_old_gunicorns_wake_up_calls_are_all_taken_from_its_pipe():
+    """Each signal writes one byte; what stays would wake the next sleep at once."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.write(writing, b"...")
+    compat.short_sleep(SimpleNamespace(PIPE=(reading, writing)), 10.0)
+    with pytest.raises(BlockingIOError):
+        os.read(reading, 1)
+    compat.short_sleep(SimpleNamespace(PIPE=(reading, writing)), 0.0)
+    os.close(reading)
+    os.close(writing)
