@@ -50,8 +50,9 @@ def test_an_exporter_that_cannot_start_leaves_the_server_alone(tmp_path: Path) -
     with serving(tmp_path, config, ready=False, min_workers=2, max_workers=2) as server:
         wait_for(lambda: server.get()[0] == 200, "an answer")
         server.wait_for_log("exporter cannot start error=TypeError")
-        descriptors = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
         with steady(server) as load:
+            load.answered(30)  # by now every worker's files are open
+            descriptors = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
             load.answered(60)
             lost = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir())) - descriptors
             server.signal(signal.SIGHUP)
