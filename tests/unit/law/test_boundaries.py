@@ -7,6 +7,7 @@ from tests.unit.law.test_recycle import FAT, leaking
 
 from gunicorn_autotune.law import choice, decide, start
 from gunicorn_autotune.law.caps import boots_allowed
+from gunicorn_autotune.law.cores import cores_full
 from gunicorn_autotune.law.demand import Need, load_of, pressed_need
 from gunicorn_autotune.law.facts import facts
 from gunicorn_autotune.law.look import look
@@ -205,3 +206,12 @@ def test_where_cores_cannot_be_read_boots_are_those_of_one():
         view, _ = look(WIDE, start(older), replace(older, at=0.25))
 
         assert allowed == boots_allowed(WIDE, view)
+
+
+@pytest.mark.parametrize(("cores", "used", "full"), [(4.0, 3.59, False), (4.0, 3.61, True), (0.5, 0.46, True)])
+def test_cores_are_full_from_nine_tenths_of_them(cores, used, full):
+    """However many there are."""
+    older = a_snapshot(0.0, host=a_host(cores))
+    view, _ = look(WIDE, start(older), replace(older, at=0.25))
+
+    assert full == cores_full(WIDE, replace(view, fast=replace(view.fast, cpu=used)))

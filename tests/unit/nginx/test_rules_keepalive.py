@@ -316,6 +316,14 @@ def test_losses_are_as_bad_as_they_were_measured(text: str, level: Severity) -> 
     assert [level] == [one.level for one in found("NGX007", text)]
 
 
+@pytest.mark.parametrize(("upstream", "line"), [(FITS, "keepalive 16;"), ("", "upstream shop {")])
+def test_the_loss_is_told_where_it_is_mended(upstream: str, line: str) -> None:
+    """At the line that keeps connections, else at the upstream."""
+    text = written(said=f'#: gunicorn.version = "23.0.0"\n{TEN}{OWN}', upstream=upstream, location=KEPT)
+
+    assert line in text.splitlines()[found("NGX007", text)[0].line - 1]
+
+
 @pytest.mark.parametrize(("idle", "told"), [("4s", True), ("1s", False)])
 def test_slow_drains_are_told_where_they_happen(idle: str, told: bool) -> None:
     """24.0.0 to 26.2.0 wait for idle connections; nginx's second ends that wait."""
@@ -418,6 +426,14 @@ def test_lines_of_a_newer_nginx_are_told_with_what_this_one_takes(version: str, 
 def test_lines_this_nginx_knows_are_no_finding(version: str, line: str) -> None:
     """The first version that takes a line takes it."""
     assert () == found("NGX011", written(said=f'#: nginx = "{version}"\n', upstream=line))
+
+
+@pytest.mark.parametrize(("version", "told"), [("1.29.3", 1), ("1.29.4", 0)])
+def test_http2_towards_gunicorn_is_known_from_1_29_4_on(version: str, told: int) -> None:
+    """Its change log."""
+    text = written(said=f'#: nginx = "{version}"\n', location="proxy_http_version 2;")
+
+    assert told == len(found("NGX011", text))
 
 
 def test_what_nginx_accepted_is_not_doubted() -> None:

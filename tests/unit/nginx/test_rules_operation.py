@@ -161,6 +161,16 @@ def test_status_pages_that_strangers_do_not_see(text: str) -> None:
     assert () == found("NGX704", text)
 
 
+@pytest.mark.parametrize(
+    ("listen", "level"), [("80", Severity.ERROR), ("443 ssl", Severity.ERROR), ("444", Severity.WARNING)]
+)
+def test_a_status_page_on_a_port_that_strangers_use_is_an_error(listen: str, level: Severity) -> None:
+    """Elsewhere a firewall may stand before it."""
+    text = f"events {{}} http {{ server {{ listen {listen}; location /s {{ stub_status; }} }} }}"
+
+    assert [level] == [one.level for one in found("NGX704", text)]
+
+
 def test_allow_alone_forbids_nothing() -> None:
     """Without `deny all` the list has no end."""
     text = written(more="location /status {\nstub_status;\nallow 127.0.0.1;\n}")

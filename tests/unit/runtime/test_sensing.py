@@ -14,6 +14,7 @@ from gunicorn_autotune.model.snapshot import WorkerState
 from gunicorn_autotune.model.status import ExitReason, Stage
 from gunicorn_autotune.runtime import sensing, surroundings
 from gunicorn_autotune.scoreboard import layout
+from gunicorn_autotune.sensors.process import ProcessProbe
 
 OK_BUCKET, OK_SUM = layout.DURATION_FIRSTS[1], layout.DURATION_SUMS[1]
 
@@ -372,7 +373,9 @@ def test_a_process_is_opened_once_and_read_from_then_on(site):
     again = sensing._read_process(tracked, os.getpid())
     probe.close()
 
-    assert (probe, False, False) == (tracked.probe, isinstance(first, Missing), isinstance(again, Missing))
+    assert probe is tracked.probe
+    assert [True, True] == [isinstance(read, ProcessReading) for read in (first, again)]
+    assert isinstance(probe, ProcessProbe)
 
 
 def test_a_process_that_is_not_there_is_missing_and_tried_again(site):
