@@ -8,7 +8,7 @@ from gunicorn_autotune.cli.plan_memory import Life, leak_of
 from gunicorn_autotune.cli.plan_observe import observe
 from gunicorn_autotune.cli.plan_settings import doubling_of, settings_of
 from gunicorn_autotune.cli.plan_staffing import staffing_of
-from gunicorn_autotune.cli.plan_staffing_words import workers_reason
+from gunicorn_autotune.cli.plan_staffing_words import threads_reason, workers_reason
 from gunicorn_autotune.model.readings import Missing
 from gunicorn_autotune.testing import MIB, NOT_READ, a_policy
 from tests.unit.cli.records import COMPUTING, OVERLOAD, SYNC, WAITING, Stretch, a_record, observed_of, planned, reasons
@@ -241,3 +241,11 @@ def test_an_assumed_spread_of_service_times_is_named():
 def test_cores_that_cannot_be_read_limit_nothing():
     """A missing reading is never taken for a number."""
     assert planned(Stretch(), cores=NOT_READ)["workers"] == 10
+
+
+@pytest.mark.parametrize(("worth", "said"), [(1, "No more than one thread"), (2, "Up to 2 threads")])
+def test_threads_are_counted_from_two_on(worth, said):
+    """One is what every process has."""
+    observed = observed_of(WAITING)
+
+    assert threads_reason(replace(staffing_of(observed), threads_worth=worth)).startswith(f"{said} would be of use")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gunicorn_autotune.nginx import fitting
 from gunicorn_autotune.nginx.fitting import FittingError
 from gunicorn_autotune.nginx.gunicorn import CONCURRENT, SYNC, THREADED, UNKNOWN, Gunicorn
 from gunicorn_autotune.nginx.options import Options
@@ -273,3 +274,15 @@ def test_comments_line_up() -> None:
     text = rows([("gzip", "on", "one"), ("expires", "1d", "two"), "", ("deny", "x" * 50, "three")])
 
     assert text == f"gzip    on;  # one\nexpires 1d;  # two\n\ndeny {'x' * 50};  # three\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "connections"), [({"workers": 2}, 4096), ({"workers": 2049}, 8192), ({"workers": 2048}, 4096)]
+)
+def test_connections_are_a_power_of_two_that_carries_every_request_twice(
+    said: dict[str, int], connections: int
+) -> None:
+    """And 4096 at least."""
+    gunicorn = Gunicorn("27.0.1", values={"worker_class": "sync", "backlog": 0, **said})
+
+    assert connections == fitting.connections_needed(gunicorn, Options(nginx_version="1.28.0", nginx_workers=1))

@@ -172,3 +172,11 @@ def test_pressure_garbage_is_none(text):
 def test_meminfo_is_bytes():
     """The file says kB and means KiB; MemTotal must not find MemTotalX."""
     assert parse_meminfo_bytes("MemTotalX: 9 kB\nMemTotal:       2 kB\n", "MemTotal") == 2048
+
+
+@pytest.mark.parametrize(
+    "line", ["MemTotal: 2 MB", "MemTotal: 2 kB more", "MemTotal: 2", "MemTotal: x kB", "MemTotal:"]
+)
+def test_memory_in_another_shape_is_not_guessed(line):
+    """Only whole kibibytes are known."""
+    assert parse_meminfo_bytes(line, "MemTotal") is None

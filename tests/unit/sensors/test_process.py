@@ -76,6 +76,15 @@ def test_comm_cannot_shift_the_fields_of_stat(comm):
     assert parse_stat(stat(utime=1, stime=2, threads=5, comm=comm).encode()) == (3 / TICKS, 5)
 
 
+@pytest.mark.parametrize(
+    ("content", "seconds"),
+    [(b"1000000000 0 1", (1.0, 0.0)), (b"-1 5 1", None), (b"5 -1 1", None), (b"0 0 0", (0.0, 0.0))],
+)
+def test_time_below_zero_is_garbage(content, seconds):
+    """Of the CPU and of the wait for it."""
+    assert seconds == parse_schedstat(content)
+
+
 @pytest.mark.parametrize("content", [b"", b")", b"1 (x) S", b"\xff\x00", b"1 (x) S " + b"z " * 40, b"9" * 2000])
 def test_garbage_parses_to_none(content):
     """None of the three parsers raises or invents a number."""
