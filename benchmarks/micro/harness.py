@@ -98,13 +98,12 @@ class Arbiter:
     def close(self) -> None:
         """End the children, the exporter and the command socket."""
         self.autotune.commands.close()
-        pids = list(self.WORKERS)
-        if self.autotune.exporter is not None and self.autotune.exporter.pid:
-            pids.append(self.autotune.exporter.pid)
-        for pid in pids:
+        for pid in self.WORKERS:
             os.kill(pid, signal.SIGKILL)
-        for pid in pids:
             os.waitpid(pid, 0)
+        if self.autotune.exporter is not None and self.autotune.exporter.pid:
+            # No child of ours: whoever takes up orphans reaps it.
+            os.kill(self.autotune.exporter.pid, signal.SIGKILL)
         for sock in (self.LISTENERS[0].sock, *self.waiting):
             sock.close()
 
