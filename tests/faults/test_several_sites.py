@@ -174,13 +174,14 @@ def test_a_foreign_program_at_the_first_port_is_gone_around(tmp_path: Path) -> N
         try:
             foreign.bind(("127.0.0.1", AUTO[0]))
             foreign.listen()
+            allowed = AUTO[1:]
         except OSError:
-            pass  # another one has it: as good
+            allowed = AUTO  # a site of a parallel test has it, and may be gone a moment later
         with site(tmp_path / "shop", "shop") as server, plain(tmp_path) as other:
             found = server.metrics_port
             answers = [one.get("/") for one in (server, other)]
 
-    assert (True, answers[1]) == (found in AUTO[1:], answers[0])
+    assert (True, answers[1]) == (found in allowed, answers[0])
 
 
 @pytest.mark.usefixtures("no_variable")

@@ -107,19 +107,29 @@ def _left_for(worker: Any, tracked: Tracked) -> int:
 
 
 def _record(worker: Any, doors: Doors, row: memoryview) -> None:
-    kind = compat.kind_of(type(worker))
-    # The slot's last worker may have been of another class, before a reload.
-    row[layout.RECORDS] = 0
-    if kind == compat.UNKNOWN:
-        return
+    """Record this worker's requests, if its class tells them.
+
+    The slot's last worker may have been of another class, before a reload. Where it was of the same, RECORDS must not
+    be 0 even for a moment: a scrape would miss the counters of the slot.
+    """
+    kind, recorded = compat.kind_of(type(worker)), 0
+    try:
+        if kind != compat.UNKNOWN:
+            pen = _attach_pen(worker, doors, row, kind)
+            recorded = 1
+            holding.attach(worker, doors, row, kind, pen)
+    finally:
+        row[layout.RECORDS] = recorded
+
+
+def _attach_pen(worker: Any, doors: Doors, row: memoryview, kind: str) -> Recorder:
     if compat.is_asgi(type(worker)):
         pen, websocket = recorder.overlapping(row), holding.websocket(worker.asgi, doors, row)
         worker.asgi = recorded_asgi(worker.asgi, websocket, doors, pen, queue_watch.asgi(worker, row))
     else:
         pen = _pen(worker, doors, row, kind)
         _chain_request_hooks(worker, doors, pen, queue_watch.wsgi(worker, row))
-    row[layout.RECORDS] = 1
-    holding.attach(worker, doors, row, kind, pen)
+    return pen
 
 
 def _pen(worker: Any, doors: Doors, row: memoryview, kind: str) -> Recorder:
