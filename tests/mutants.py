@@ -48,8 +48,8 @@ REAL = {
     "written": "integration/test_install", "worker": "integration/test_worker_classes",
     "queue_watch": "integration/test_queue_time",
 }  # fmt: skip
-"""Which tests drive a file on a real server; integration/test_scaling the others. The exporter's process is isolated and
-imports the package that is installed: what only it runs (exporter_main) is noticed by unit tests, or by hand in place."""
+"""Which tests drive a file on a real server; integration/test_scaling the others. The exporter's process is isolated
+and imports the installed package: a fault in what only it runs (exporter_main) is noticed by unit tests alone."""
 AFTER = {
     "law": ["tests/scenarios"],
     "model": ["tests/unit/law", "tests/unit/runtime", "tests/contract", "tests/unit/cli"],
