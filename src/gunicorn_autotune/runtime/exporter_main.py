@@ -126,9 +126,9 @@ def main(
 
     Never exits with 3 or 4: old Gunicorns read those from any child as "halt".
     """
-    os.write(pipe_fd, b"%d\n" % os.getpid())
     _name_process()
     _wake_when_closed(pipe_fd)
+    os.write(pipe_fd, b"%d\n" % os.getpid())
     source = BoardSource(Board((board_fds[0], board_fds[1]), layout.Shape(rows, status_bytes), writable=False))
 
     def write(data: bytes) -> None:
