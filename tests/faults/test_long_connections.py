@@ -124,7 +124,7 @@ def test_the_wait_of_a_recycle_is_bounded(kind: str, tmp_path: Path) -> None:
 def test_an_operators_ttou_is_gunicorns(tmp_path: Path) -> None:
     """Who asks for fewer workers gets them as soon as on plain Gunicorn: after graceful_timeout."""
     with (
-        serving(tmp_path, _config("gevent"), app="streams:app", min_workers=1) as server,
+        serving(tmp_path, _config("gevent"), app="streams:app", min_workers=1, max_workers=2) as server,
         listening(server.port) as clients,
     ):
         _on_every_worker(server, clients, STREAM, 12)

@@ -44,9 +44,10 @@ server {{
 
 
 def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """One check, from outside, its output piped."""
+    """One check, from outside, its output piped; it must not find the server of another test."""
+    nobody = environment({"GUNICORN_AUTOTUNE_METRICS": "127.0.0.1:1"})
     return subprocess.run(
-        [*CLI, *arguments], cwd=folder, env=environment({}), capture_output=True, text=True, timeout=60
+        [*CLI, *arguments], cwd=folder, env=nobody, capture_output=True, text=True, timeout=60
     )  # fmt: skip
 
 
