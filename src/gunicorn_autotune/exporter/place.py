@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gunicorn_autotune.exporter import holder, listen
 from gunicorn_autotune.exporter.address import Address, Settings
+from gunicorn_autotune.exporter.children import is_alive
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +52,7 @@ class Places:
         return why + (f", by {who}" if who else "")
 
     def _others(self, now: float) -> Iterable[Address]:
-        if _lives(self._settings.predecessor_pid):
+        if is_alive(self._settings.predecessor_pid):
             self._waiting_since = now
         waited = now - self._waiting_since >= self._settings.patience_seconds
         return self._settings.others() if self._settings.others is not None and waited else ()
-
-
-def _lives(pid: int) -> bool:
-    if not pid:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True

@@ -21,6 +21,7 @@ from pathlib import Path
 from socket import AF_UNIX, SOCK_DGRAM, SOL_SOCKET, socket  # bound before a preloaded app may let gevent patch it
 from typing import Any
 
+from gunicorn_autotune.exporter.children import is_alive
 from gunicorn_autotune.model.commands import LONGEST_BYTES
 
 OFF, AUTO = "off", "auto"
@@ -166,19 +167,9 @@ def remove_stale(folder: Path) -> None:
     """Remove the sockets of arbiters that are gone."""
     for path in folder.iterdir():
         match = OWN_NAME.fullmatch(path.name)
-        if match and not _is_alive(int(match[1])):
+        if match and not is_alive(int(match[1])):
             with contextlib.suppress(OSError):
                 make_way(str(path))
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
 
 
 def make_way(path: str) -> None:

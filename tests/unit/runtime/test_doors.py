@@ -8,7 +8,7 @@ import pytest
 
 from gunicorn_autotune.model.status import WORKER_DOORS, Door
 from gunicorn_autotune.runtime.doors import COUNT_LIMIT, Doors
-from gunicorn_autotune.scoreboard import board, layout
+from gunicorn_autotune.scoreboard import layout
 
 
 class Log:
@@ -44,16 +44,6 @@ def broken_too() -> None:
 def log() -> Log:
     """A log."""
     return Log()
-
-
-@pytest.fixture
-def row():
-    """The row of a worker."""
-    found = board.create(layout.shape_for(1))
-    row = found.row(0)
-    yield row
-    row.release()
-    found.close()
 
 
 def test_what_works_goes_through(log):

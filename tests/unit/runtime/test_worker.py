@@ -18,20 +18,10 @@ from gunicorn_autotune.model.status import Door
 from gunicorn_autotune.runtime import compat, worker
 from gunicorn_autotune.runtime.doors import Doors
 from gunicorn_autotune.runtime.state import Tracked
-from gunicorn_autotune.scoreboard import board, layout
+from gunicorn_autotune.scoreboard import layout
 from gunicorn_autotune.scoreboard.recorder import Recorder
 
 REQUEST = SimpleNamespace(method="GET", path="/", headers=[], peer_addr=("127.0.0.1", 1))
-
-
-@pytest.fixture
-def row():
-    """Of one worker."""
-    made = board.create(layout.shape_for(1))
-    row = made.row(0)
-    yield row
-    row.release()
-    made.close()
 
 
 def a_worker(row: Any = None, **fields: Any) -> Any:
