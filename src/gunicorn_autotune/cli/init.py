@@ -16,7 +16,8 @@ import sys
 from pathlib import Path
 
 from gunicorn_autotune.cli import init_rules
-from gunicorn_autotune.cli.init_files import Site, config_text, host_facts, unit_text
+from gunicorn_autotune.cli.init_files import Site, config_text
+from gunicorn_autotune.cli.init_unit import host_facts, unit_text
 from gunicorn_autotune.cli.style import CommandError, Style
 
 HELP = "write a configuration file and a systemd unit for this host"

@@ -9,7 +9,8 @@ import pytest
 from gunicorn.config import Config
 
 from gunicorn_autotune.cli import init, main
-from gunicorn_autotune.cli.init_files import GRACEFUL_SECONDS, HostFacts, Site, quoted, unit_text
+from gunicorn_autotune.cli.init_files import GRACEFUL_SECONDS, Site
+from gunicorn_autotune.cli.init_unit import HostFacts, quoted, unit_text
 from gunicorn_autotune.cli.style import CommandError
 
 FACTS = HostFacts("/srv/venv", "/srv/venv/bin/gunicorn", "/bin/kill", 1 << 30, 40)
