@@ -10,6 +10,7 @@ from gunicorn_autotune.cli.finding import Check, Finding, Host, fail, ok, warn
 from gunicorn_autotune.cli.heartbeat import memory_folder_works
 from gunicorn_autotune.cli.origins import cpu_origin, memory_origin, pids_origin, shown
 from gunicorn_autotune.cli.style import bytes_text, figure
+from gunicorn_autotune.model.policy import memory_in_force
 from gunicorn_autotune.model.readings import Missing, Unlimited, known
 from gunicorn_autotune.sensors import limits
 
@@ -46,7 +47,7 @@ def check_cpu_limit(host: Host) -> Finding | None:
 
 def check_memory_limit(host: Host) -> Finding | None:
     """Bytes, where that comes from, and whether growth has room."""
-    limit, used = host.policy.memory_limit_bytes or host.reading.memory_limit_bytes, host.reading.memory_used_bytes
+    limit, used = memory_in_force(host.policy, host.reading)
     if isinstance(limit, Missing):
         return warn(limit.why, "set memory_limit_bytes")
     if isinstance(limit, Unlimited) or isinstance(used, Missing):

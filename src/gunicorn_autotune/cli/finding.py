@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn_autotune.cli.probe import Probe
-from gunicorn_autotune.model.policy import Policy, with_automatic_max
-from gunicorn_autotune.model.readings import HostReading, known
+from gunicorn_autotune.model.policy import Policy, for_host
+from gunicorn_autotune.model.readings import HostReading
 from gunicorn_autotune.sensors.cgroup import Cgroups
 
 
@@ -59,9 +59,7 @@ class Host:
     @property
     def max_workers(self) -> int:
         """max_workers, or what stands for 0 on this host."""
-        cores = self.policy.cpu_limit_cores or known(self.reading.cpu_limit_cores, 1.0)
-        memory_bytes = known(self.reading.memory_limit_bytes, 0) or None
-        return with_automatic_max(self.policy, cores, memory_bytes).max_workers
+        return for_host(self.policy, self.reading).max_workers
 
     def setting(self, name: str, default: Any) -> Any:
         """One of Gunicorn's settings; its default where none could be read."""

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from gunicorn_autotune.cli.finding import Host
 from gunicorn_autotune.model.readings import Limit, Missing, Reading
 from gunicorn_autotune.sensors import cgroup, cgroup_v1, cgroup_v2
-from gunicorn_autotune.sensors.files import read_count
 from gunicorn_autotune.sensors.hierarchy import Hierarchy
 from gunicorn_autotune.sensors.pids import read_pids_grant
 
@@ -44,22 +43,13 @@ def cpu_origin(host: Host) -> str:
 
 
 def memory_origin(host: Host) -> str:
-    """`memory_limit_bytes`, `limit of /sys/fs/cgroup/...` or `memory of the machine`."""
+    """`memory_limit_bytes`, `/sys/fs/cgroup/.../memory.max` or `memory of the machine`."""
     if host.policy.memory_limit_bytes:
         return "memory_limit_bytes"
-    machine = cgroup.read_machine_memory(f"{host.proc}/meminfo").limit
-    hierarchy = host.cgroups.memory
-    if isinstance(hierarchy, Missing) or host.reading.memory_limit_bytes == machine:
+    origin, hierarchy = host.reading.memory_limit_origin, host.cgroups.memory
+    if origin == cgroup.MACHINE or isinstance(hierarchy, Missing) or isinstance(origin, Missing):
         return "memory of the machine"
-    level = level_with(hierarchy, host.reading.memory_limit_bytes, _memory_limit_of(hierarchy))
-    return f"limit of {shown(level or hierarchy.own, host)}"
-
-
-def _memory_limit_of(hierarchy: Hierarchy) -> Callable[[tuple[str, ...]], Limit[float]]:
-    if hierarchy.version == 2:
-        return lambda levels: cgroup_v2.read_memory_grant(levels).limit
-    # v1's memory.stat names the tightest ancestor's limit at every level; only this file is a level's own.
-    return lambda levels: read_count(f"{levels[0]}/memory.limit_in_bytes")
+    return f"{shown(hierarchy.levels[-1], host)}{origin}"
 
 
 def pids_origin(host: Host) -> str:

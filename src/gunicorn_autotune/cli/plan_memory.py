@@ -8,8 +8,8 @@ from statistics import StatisticsError, linear_regression, median
 
 from gunicorn_autotune.cli.plan_observed import Memory
 from gunicorn_autotune.model.flight import Tick
-from gunicorn_autotune.model.policy import Policy
-from gunicorn_autotune.model.readings import Limit, Missing, Reading, Unlimited, known
+from gunicorn_autotune.model.policy import Policy, memory_in_force
+from gunicorn_autotune.model.readings import Missing, Reading, Unlimited, known
 from gunicorn_autotune.model.snapshot import READY_STATES, Snapshot, WorkerReading
 
 WARM_SECONDS = 60.0
@@ -62,10 +62,11 @@ def memory_of(policy: Policy, ticks: Sequence[Tick]) -> Memory:
     largest, measure = _largest(ticks)
     lives = _lives(ticks)
     fresh = [life.sizes[0] for life in lives if life.sizes]
-    limit: Limit[int] = policy.memory_limit_bytes or last.memory_limit_bytes
+    limit, _ = memory_in_force(policy, last)
     return Memory(
         limit_bytes=limit,
-        other_bytes=_other_bytes(ticks),
+        least_limit_bytes=limit if policy.memory_limit_bytes else last.memory_least_limit_bytes,
+        other_bytes=_other_bytes(policy, ticks),
         worker_bytes=_size_bytes(largest) if largest else Missing("no worker's memory was read"),
         measure=measure,
         shared_bytes=_shared_bytes(largest),
@@ -105,11 +106,14 @@ def _ready(snapshot: Snapshot) -> list[WorkerReading]:
     return [worker for worker in snapshot.workers if worker.state in READY_STATES]
 
 
-def _other_bytes(ticks: Sequence[Tick]) -> Reading[int]:
-    """In use besides the workers: median over the moments at which every worker was up and measured."""
-    found = []
+def _other_bytes(policy: Policy, ticks: Sequence[Tick]) -> Reading[int]:
+    """In use besides the workers, at the level that limits at the end: median over the moments with all measured."""
+    found, at_the_end = [], ticks[-1].snapshot.host.memory_limit_origin
     for tick in ticks:
-        snapshot, used = tick.snapshot, tick.snapshot.host.memory_used_bytes
+        snapshot, host = tick.snapshot, tick.snapshot.host
+        if host.memory_limit_origin != at_the_end and not policy.memory_limit_bytes:
+            continue
+        _, used = memory_in_force(policy, host)
         sizes = [_size_bytes(worker) for worker in snapshot.workers]
         if not isinstance(used, Missing) and all(sizes) and len(_ready(snapshot)) == len(sizes):
             found.append(max(0, used - sum(sizes)))
@@ -177,4 +181,5 @@ def budget_bytes(policy: Policy, memory: Memory) -> Reading[float]:
         return Missing("no memory limit is known")
     if isinstance(memory.other_bytes, Missing):
         return memory.other_bytes
-    return (1.0 - policy.memory_reserve_share) * memory.limit_bytes - memory.other_bytes
+    reserve = policy.memory_reserve_share * min(memory.limit_bytes, known(memory.least_limit_bytes, memory.limit_bytes))
+    return memory.limit_bytes - reserve - memory.other_bytes

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gunicorn_autotune.model.policy import Policy
-from gunicorn_autotune.model.readings import Limit, Reading, known
+from gunicorn_autotune.model.readings import Limit, Missing, Reading, known
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,8 @@ class Memory:
     requests_per_worker: int
     """The most that one process served within the record."""
     oom_kills: Reading[int]
+    least_limit_bytes: Limit[int] = Missing("not read")
+    """What the reserve is a share of, where it is smaller than limit_bytes."""
 
 
 @dataclass(frozen=True, slots=True)

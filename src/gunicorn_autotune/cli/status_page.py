@@ -98,12 +98,16 @@ def _cpu_row(document: Mapping[str, Any], gaps: Gaps) -> tuple[str, str, str]:
 
 def _memory_row(document: Mapping[str, Any], gaps: Gaps) -> tuple[str, str, str]:
     host = document["host"]
-    used, limit = host["memory_used_bytes"], document["policy"].get("memory_limit_bytes") or host["memory_limit_bytes"]
+    used, limit, origin = host["memory_used_bytes"], host["memory_limit_bytes"], host.get("memory_limit_origin")
+    if written := document["policy"].get("memory_limit_bytes"):
+        own = host.get("memory_own_bytes")
+        used, limit, origin = own if isinstance(own, int) else used, written, "memory_limit_bytes"
     stalled = gaps.show("memory pressure", host["memory_pressure"], lambda it: f"{it['some_avg10_share']:.0%}")
     share = f"{used / limit:.0%} used, " if isinstance(used, int) and isinstance(limit, int) and limit else ""
     kills = gaps.show("OOM kills", host["oom_kills"], str)
     shown = f"{gaps.show('memory used', used, bytes_text)} of {gaps.show('memory limit', limit, bytes_text)}"
-    return "memory", shown, f"{share}pressure {stalled}" + ("" if kills == "0" else f", {kills} OOM kills")
+    notes = ("" if kills == "0" else f", {kills} OOM kills") + (f", {origin}" if isinstance(origin, str) else "")
+    return "memory", shown, f"{share}pressure {stalled}{notes}"
 
 
 def _listener_rows(document: Mapping[str, Any], gaps: Gaps) -> list[tuple[str, str, str]]:

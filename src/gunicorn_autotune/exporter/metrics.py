@@ -147,7 +147,7 @@ CONTROLLER = (
            labels=(Label("action", _values(Action)), Label("reason", _values(Reason))),
            combinations=tuple((action.value, reason.value) for action, reason in PAIRS)),
     Metric("gunicorn_autotune_limit_cpu_cores", Kind.GAUGE, "CPU limit in force.", unit="cores", absent="not readable"),
-    Metric("gunicorn_autotune_limit_memory_bytes", Kind.GAUGE, "Memory limit in force.", unit="bytes",
+    Metric("gunicorn_autotune_limit_memory_bytes", Kind.GAUGE, "Memory limit with the least room.", unit="bytes",
            absent="no limit, or not readable"),
     Metric("gunicorn_autotune_memory_used_bytes", Kind.GAUGE, "Working set at the level that supplied the limit.",
            unit="bytes", absent="not readable"),

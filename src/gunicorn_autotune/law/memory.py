@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gunicorn_autotune.law.sizes import PEAKS, mature_bytes, own_bytes
 from gunicorn_autotune.model.history import History
-from gunicorn_autotune.model.policy import Policy
+from gunicorn_autotune.model.policy import Policy, memory_in_force
 from gunicorn_autotune.model.readings import HostReading, Missing, Unlimited, known
 from gunicorn_autotune.model.snapshot import READY_STATES, Snapshot, WorkerReading, WorkerState
 
@@ -34,16 +34,23 @@ _SURGE_SHARE = 0.5
 
 def memory_budget(policy: Policy, host: HostReading) -> float | None:
     """Bytes still free below the reserve; negative when over it, None where limit or use is unknown."""
-    limit = _limit_bytes(policy, host)
-    used = host.memory_used_bytes
-    if limit is None or isinstance(used, Missing):
+    limit, used = memory_in_force(policy, host)
+    least = _least_limit_bytes(policy, host)
+    if isinstance(limit, (Missing, Unlimited)) or isinstance(used, Missing) or least is None:
         return None
-    return (1.0 - policy.memory_reserve_share) * limit - min(used, 10**18)
+    return min(limit, 10**18) - policy.memory_reserve_share * least - min(used, 10**18)
 
 
-def _limit_bytes(policy: Policy, host: HostReading) -> int | None:
-    limit = policy.memory_limit_bytes or host.memory_limit_bytes
-    return None if isinstance(limit, (Missing, Unlimited)) else min(limit, 10**18)
+def _least_limit_bytes(policy: Policy, host: HostReading) -> int | None:
+    """What shares of memory are shares of: the smallest limit, so that no budget leaps when another level limits.
+
+    A tenth of a large machine would be more than a small service may use at all.
+    """
+    limit, _ = memory_in_force(policy, host)
+    if isinstance(limit, (Missing, Unlimited)):
+        return None
+    least = limit if policy.memory_limit_bytes else min(limit, known(host.memory_least_limit_bytes, limit))
+    return min(least, 10**18)
 
 
 def memory_cap(policy: Policy, snapshot: Snapshot, peaks: Sequence[tuple[float, int]] = ()) -> int | None:
@@ -124,7 +131,7 @@ def _after_recovery(policy: Policy, history: History, snapshot: Snapshot) -> His
     """Recycling may have made room long before the ten minutes are over."""
     if history.oom is None or snapshot.at < history.oom[0] - _AFTER_OOM_SECONDS + _RECOVERY_SECONDS:
         return history
-    budget, limit = memory_budget(policy, snapshot.host), _limit_bytes(policy, snapshot.host)
+    budget, limit = memory_budget(policy, snapshot.host), _least_limit_bytes(policy, snapshot.host)
     free = budget is not None and limit is not None and budget >= _RECOVERED_SHARE * limit
     return replace(history, oom=None) if free else history
 
@@ -159,7 +166,7 @@ def runs_out(policy: Policy, snapshot: Snapshot, fresh: int, boot_seconds: float
 
 def room_bytes(policy: Policy, host: HostReading) -> float | None:
     """What replacements may take until those they replace have left: the budget and half the reserve."""
-    budget, limit = memory_budget(policy, host), _limit_bytes(policy, host)
+    budget, limit = memory_budget(policy, host), _least_limit_bytes(policy, host)
     if budget is None or limit is None:
         return None
     return budget + _SURGE_SHARE * policy.memory_reserve_share * limit

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gunicorn_autotune.model.environment import settings_in
-from gunicorn_autotune.model.readings import HostReading, known
+from gunicorn_autotune.model.readings import HostReading, Limit, Missing, Reading, known
 
 _LEAST_LEAK_RATIO = 1.5
 MOST_WORKERS = 4096
@@ -94,7 +94,8 @@ class Policy:
         0.10, "Share of the memory limit that growth leaves free.", unit="share", low=0.0, high=0.9
     )
     memory_limit_bytes: int = setting(
-        0, "Memory the server may use; 0: what the tightest cgroup or the machine grants, read again every second.",
+        0, "Memory the server may use, all of its cgroup together; 0: what the cgroup or the machine with the least "
+           "room grants, read again every second. Write it where limits are out of sight, as in some containers.",
         unit="bytes", low=0)  # fmt: skip
     cpu_limit_cores: float = setting(
         0.0, "Cores the server may use; 0: what quota, cpuset and affinity grant, read again every second.",
@@ -252,5 +253,14 @@ def with_automatic_max(policy: Policy, cores: float, memory_bytes: int | None) -
 def for_host(policy: Policy, host: HostReading) -> Policy:
     """`policy` as the law wants it, max_workers filled in from this host's limits; one core where none can be read."""
     cores = policy.cpu_limit_cores or known(host.cpu_limit_cores, 1.0)
-    memory_bytes = policy.memory_limit_bytes or known(host.memory_limit_bytes, 0)
-    return with_automatic_max(policy, cores, memory_bytes or None)
+    # Not the limit with the least room: which one that is changes with what neighbours use.
+    granted = known(host.memory_least_limit_bytes, known(host.memory_limit_bytes, 0))
+    return with_automatic_max(policy, cores, policy.memory_limit_bytes or granted or None)
+
+
+def memory_in_force(policy: Policy, host: HostReading) -> tuple[Limit[int], Reading[int]]:
+    """(limit, used) in bytes, both of one level: of a written limit our own cgroup's use, where that can be read."""
+    if not policy.memory_limit_bytes:
+        return host.memory_limit_bytes, host.memory_used_bytes
+    own = host.memory_own_bytes
+    return policy.memory_limit_bytes, host.memory_used_bytes if isinstance(own, Missing) else own

@@ -83,9 +83,9 @@ class HostReading:
     cpu_quota_cores: Limit[float]
     """The tightest CFS quota alone."""
     memory_limit_bytes: Limit[int]
-    """The tightest of cgroup ancestors and MemTotal."""
+    """The one with the least room below it, of all cgroup ancestors and MemTotal."""
     memory_used_bytes: Reading[int]
-    """Working set (use minus inactive_file) at the level that supplied the limit."""
+    """Working set (use minus inactive_file) at the level of that limit, siblings included."""
     pids_limit: Limit[int]
     pids_used: Reading[int]
     cpu_throttled_seconds: Reading[float]
@@ -99,3 +99,9 @@ class HostReading:
     """Descriptors the arbiter may hold (the soft RLIMIT_NOFILE)."""
     files_used: Reading[int] = Missing("not read")
     """Descriptors it holds now."""
+    memory_limit_origin: Reading[str] = Missing("not read")
+    """Where memory_limit_bytes stands: `/system.slice/app.service/memory.max` below the cgroup mount, or `machine`."""
+    memory_least_limit_bytes: Limit[int] = Missing("not read")
+    """The smallest of all those limits, full or not: which one has the least room changes with what neighbours use."""
+    memory_own_bytes: Reading[int] = Missing("not read")
+    """Working set of our own cgroup."""

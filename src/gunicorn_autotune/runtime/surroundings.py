@@ -71,7 +71,8 @@ def host_now(server: Any, tune: Autotune, now: float) -> HostReading:
 
 
 def _notice_changes(tune: Autotune, host: HostReading) -> None:
-    for resource, limit in (("cpu", host.cpu_limit_cores), ("memory", host.memory_limit_bytes)):
+    # The smallest limit: that another one has the least room now is no change of a limit.
+    for resource, limit in (("cpu", host.cpu_limit_cores), ("memory", host.memory_least_limit_bytes)):
         before = tune.limits_seen.get(resource)
         if before is not None and before != limit and not isinstance(limit, Missing):
             tune.tally.limit_changes[resource] += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -13,15 +14,20 @@ from gunicorn_autotune.sensors.hierarchy import Cgroups, Hierarchy, find_cgroup,
 from gunicorn_autotune.sensors.limits import read_open_files_limit, read_open_files_used
 from gunicorn_autotune.sensors.pids import read_pids_grant
 from gunicorn_autotune.sensors.pressure import read_pressure
-from gunicorn_autotune.sensors.walk import Grant
+from gunicorn_autotune.sensors.walk import Grant, least_room
 
 __all__ = ["Cgroups", "find_cgroup", "read_host"]
+
+
+MACHINE = "machine"
+"""Origin of a limit that no cgroup sets."""
 
 
 class _Files(Protocol):
     """What cgroup_v1 and cgroup_v2 both answer, each from its own file names."""
 
-    def read_memory_grant(self, levels: tuple[str, ...]) -> Grant: ...
+    def read_memory_grants(self, levels: tuple[str, ...]) -> tuple[Grant, ...]: ...
+    def read_memory_used(self, level: str) -> Reading[int]: ...
     def read_oom_kills(self, levels: tuple[str, ...]) -> Reading[int]: ...
     def read_cpu_quota_cores(self, levels: tuple[str, ...]) -> Limit[float]: ...
     def read_throttled_seconds(self, levels: tuple[str, ...]) -> Reading[float]: ...
@@ -38,7 +44,7 @@ def read_host(cgroups: Cgroups, affinity_cores: Reading[int] | None = None) -> H
     """
     if moved(cgroups):
         cgroups = find_cgroup(Path(cgroups.root or "/"))
-    memory, oom_kills = _memory(cgroups)
+    memory = _memory(cgroups)
     quota, throttled_seconds = _cpu(cgroups.cpu)
     pids = (
         Grant(cgroups.pids, cgroups.pids) if isinstance(cgroups.pids, Missing) else read_pids_grant(cgroups.pids.levels)
@@ -47,51 +53,77 @@ def read_host(cgroups: Cgroups, affinity_cores: Reading[int] | None = None) -> H
     return HostReading(
         cpu_limit_cores=_cpu_limit_cores(cgroups, quota, read_affinity() if affinity_cores is None else affinity_cores),
         cpu_quota_cores=quota,
-        memory_limit_bytes=memory.limit,
-        memory_used_bytes=memory.used,
+        memory_limit_bytes=memory.grant.limit,
+        memory_used_bytes=memory.grant.used,
         pids_limit=pids.limit,
         pids_used=pids.used,
         cpu_throttled_seconds=throttled_seconds,
-        oom_kills=oom_kills,
+        oom_kills=memory.oom_kills,
         cpu_pressure=read_pressure("cpu", own, proc),
         memory_pressure=read_pressure("memory", own, proc),
         io_pressure=read_pressure("io", own, proc),
         files_limit=read_open_files_limit(),
         files_used=read_open_files_used(proc),
+        memory_limit_origin=_origin(cgroups, memory.grant),
+        memory_least_limit_bytes=memory.least_limit,
+        memory_own_bytes=memory.own_used,
     )
 
 
-def _memory(cgroups: Cgroups) -> tuple[Grant, Reading[int]]:
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """What limits memory, and what is used of it."""
+
+    grant: Grant
+    least_limit: Limit[int]
+    own_used: Reading[int]
+    oom_kills: Reading[int]
+
+
+def _memory(cgroups: Cgroups) -> _Memory:
     machine = read_machine_memory(f"{cgroups.root}/proc/meminfo")
     hierarchy = cgroups.memory
     if isinstance(hierarchy, Missing):
-        return machine, hierarchy
-    files = _FILES[hierarchy.version]
-    return narrower(files.read_memory_grant(hierarchy.levels), machine), files.read_oom_kills(hierarchy.levels)
+        return _Memory(machine, machine.limit, hierarchy, hierarchy)
+    files, levels = _FILES[hierarchy.version], hierarchy.levels
+    grants = files.read_memory_grants(levels)
+    grant = tightest_grant(grants, machine)
+    limits = [one.limit for one in (*grants, machine) if isinstance(one.limit, int)]
+    least = grant.limit if isinstance(grant.limit, Missing) else min(limits)
+    return _Memory(grant, least, files.read_memory_used(levels[0]), files.read_oom_kills(levels))
 
 
-def narrower(cgroup: Grant, machine: Grant) -> Grant:
-    """The smaller of two grants, each with its own use; the cgroup's too when it is Missing.
+def tightest_grant(cgroups: tuple[Grant, ...], machine: Grant) -> Grant:
+    """The grant with the least room, the machine's among them; the cgroup's when it is Missing.
 
     A cgroup that exists and cannot be read may limit us far below the machine: taking the machine's word for it
     would be acting on a Missing reading.
     """
-    if isinstance(cgroup.limit, Missing):
-        return cgroup
-    if isinstance(cgroup.limit, int) and not (isinstance(machine.limit, int) and machine.limit < cgroup.limit):
-        return cgroup
-    return machine if isinstance(machine.limit, int) else Grant(cgroup.limit, machine.used)
+    unreadable = next((grant for grant in cgroups if isinstance(grant.limit, Missing)), None)
+    return unreadable or least_room((*cgroups, machine)) or machine
+
+
+def _origin(cgroups: Cgroups, grant: Grant) -> Reading[str]:
+    """The file of the limit, from the top of its cgroup mount on: `/system.slice/app.service/memory.max`."""
+    if isinstance(grant.limit, Missing):
+        return grant.limit
+    top = "" if isinstance(cgroups.memory, Missing) else cgroups.memory.levels[-1]
+    return grant.file.removeprefix(top)
 
 
 def read_machine_memory(path: str) -> Grant:
-    """Bytes: MemTotal, and MemTotal minus MemAvailable (page cache counts as free) from /proc/meminfo."""
+    """Bytes: MemTotal, and MemTotal minus MemAvailable (page cache counts as free) from /proc/meminfo.
+
+    The room is then MemAvailable: what the kernel expects to give without swapping, whoever asks.
+    """
     text = read_text(path)
     if isinstance(text, Missing):
         return Grant(text, text)
     total, available = parse_meminfo_bytes(text, "MemTotal"), parse_meminfo_bytes(text, "MemAvailable")
     if total is None:
         return Grant(garbage(path, text), garbage(path, text))
-    return Grant(total, Missing(f"{path}: no MemAvailable") if available is None else max(0, total - available))
+    used = Missing(f"{path}: no MemAvailable") if available is None else max(0, total - available)
+    return Grant(total, used, MACHINE)
 
 
 def parse_meminfo_bytes(text: str, key: str) -> int | None:

@@ -11,25 +11,45 @@ from gunicorn_autotune.sensors.files import (
     read_keyed_count,
     read_text,
 )
-from gunicorn_autotune.sensors.walk import Grant, first_cpu_list, less, limit_in, sum_over, tightest
+from gunicorn_autotune.sensors.walk import Grant, first_cpu_list, gone, less, limit_in, sum_over, tightest
 
 NO_LIMIT_BYTES = 1 << 60
 """v1 has no word for "none": it prints 2^63 rounded down to a page, whatever the page size."""
 
 
-def read_memory_grant(levels: tuple[str, ...]) -> Grant:
-    """Bytes: hierarchical_memory_limit, and usage minus total_inactive_file at the level that set it.
+def read_memory_grants(levels: tuple[str, ...]) -> tuple[Grant, ...]:
+    """Bytes, for each level with a limit: memory.limit_in_bytes, and the working set there.
 
-    The kernel did the walk already, ancestors outside a container's view included. When the ancestor that set the
-    limit is not visible, the use is that of our own level: siblings under it cannot be seen.
+    hierarchical_memory_limit of our own level is the smallest over all ancestors, those outside a container's view
+    included. One out of sight has no use that could be read: that of the highest level in view comes nearest to it.
     """
     path = f"{levels[0]}/memory.stat"
-    limit = limit_in(path, parse_hierarchical_limit)
-    if isinstance(limit, (Missing, Unlimited)):
-        return Grant(limit, Missing(f"{path}: no memory limit whose use could be told"))
-    level = next((level for level in levels if read_count(f"{level}/memory.limit_in_bytes") == limit), levels[0])
-    used = read_count(f"{level}/memory.usage_in_bytes")
-    return Grant(limit, less(used, read_keyed_count(f"{level}/memory.stat", "total_inactive_file")))
+    smallest = limit_in(path, parse_hierarchical_limit)
+    if isinstance(smallest, Missing):
+        return (Grant(smallest, smallest),)
+    if isinstance(smallest, Unlimited):
+        lost = gone(levels)
+        return () if lost is None else (Grant(lost, lost),)
+    # An ancestor with less than the smallest that holds for us keeps its limit to itself (use_hierarchy = 0).
+    found = map(_memory_grant, levels)
+    grants = tuple(grant for grant in found if isinstance(grant.limit, int) and grant.limit >= smallest)
+    if any(grant.limit == smallest for grant in grants):
+        return grants
+    return (*grants, Grant(smallest, read_memory_used(levels[-1]), f"{path} hierarchical_memory_limit"))
+
+
+def _memory_grant(level: str) -> Grant:
+    file = f"{level}/memory.limit_in_bytes"
+    limit = read_count(file)
+    if isinstance(limit, Missing) or limit >= NO_LIMIT_BYTES:
+        return Grant(limit if isinstance(limit, Missing) else UNLIMITED, Missing(f"{level}: no memory limit"))
+    return Grant(limit, read_memory_used(level), file)
+
+
+def read_memory_used(level: str) -> Reading[int]:
+    """Bytes: the working set, usage minus total_inactive_file."""
+    inactive = read_keyed_count(f"{level}/memory.stat", "total_inactive_file")
+    return less(read_count(f"{level}/memory.usage_in_bytes"), inactive)
 
 
 def parse_hierarchical_limit(text: str) -> Limit[int] | None:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from gunicorn_autotune.model.readings import UNLIMITED, Limit, Missing, Reading, Unlimited
+from gunicorn_autotune.model.readings import UNLIMITED, Limit, Missing, Reading
 from gunicorn_autotune.sensors.files import parse_count, parse_max, read_count, read_keyed_count
-from gunicorn_autotune.sensors.walk import Grant, first_cpu_list, less, limit_in, sum_over, tightest
+from gunicorn_autotune.sensors.walk import Grant, first_cpu_list, grants_at, less, limit_in, sum_over, tightest
 
 
-def read_memory_grant(levels: tuple[str, ...]) -> Grant:
-    """Bytes: the tightest memory.max or memory.high, and memory.current minus inactive_file at that level."""
-    limit, level = tightest(levels, _memory_limit)
-    if isinstance(limit, (Missing, Unlimited)):
-        return Grant(limit, Missing(f"{level}: no memory limit whose use could be told"))
-    used = read_count(f"{level}/memory.current")
-    return Grant(limit, less(used, read_keyed_count(f"{level}/memory.stat", "inactive_file")))
+def read_memory_grants(levels: tuple[str, ...]) -> tuple[Grant, ...]:
+    """Bytes, for each level with a limit: the lower of memory.max and memory.high, and the working set there."""
+    return grants_at(levels, _memory_grant)
 
 
-def _memory_limit(level: str) -> Limit[int]:
+def _memory_grant(level: str) -> Grant:
     # Above memory.high nobody is killed, but every allocation is throttled: for a server that is a limit.
-    hard, soft = limit_in(f"{level}/memory.max", parse_max), limit_in(f"{level}/memory.high", parse_max)
-    numbers = [limit for limit in (hard, soft) if isinstance(limit, int)]
+    files = [f"{level}/memory.max", f"{level}/memory.high"]
+    limits = [limit_in(file, parse_max) for file in files]
+    numbers = [(limit, file) for limit, file in zip(limits, files, strict=True) if isinstance(limit, int)]
     if numbers:
-        return min(numbers)
-    return hard if isinstance(hard, Missing) else soft
+        limit, file = min(numbers)
+        return Grant(limit, read_memory_used(level), file)
+    unread = next((limit for limit in limits if isinstance(limit, Missing)), None)
+    return Grant(unread or UNLIMITED, unread or Missing(f"{level}: no memory limit"))
+
+
+def read_memory_used(level: str) -> Reading[int]:
+    """Bytes: the working set, memory.current minus inactive_file; the root cgroup has none."""
+    return less(read_count(f"{level}/memory.current"), read_keyed_count(f"{level}/memory.stat", "inactive_file"))
 
 
 def read_oom_kills(levels: tuple[str, ...]) -> Reading[int]:

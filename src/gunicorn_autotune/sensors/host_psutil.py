@@ -28,6 +28,9 @@ def read_host() -> HostReading:
         cpu_pressure=_NO_PROC,
         memory_pressure=_NO_PROC,
         io_pressure=_NO_PROC,
+        memory_limit_origin=memory if isinstance(memory, Missing) else "machine",
+        memory_least_limit_bytes=memory if isinstance(memory, Missing) else memory[0],
+        memory_own_bytes=_NO_PROC,
     )
 
 

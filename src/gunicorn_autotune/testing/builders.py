@@ -115,6 +115,8 @@ def a_host(
     cpu_pressure: Reading[PressureReading] = NOT_READ,
     memory_pressure: Reading[PressureReading] = NOT_READ,
     io_pressure: Reading[PressureReading] = NOT_READ,
+    memory_least_limit_bytes: Limit[int] = NOT_READ,
+    memory_own_bytes: Reading[int] = NOT_READ,
 ) -> HostReading:
     """A host with 2 cores and 8 GiB, 512 MiB of them in use."""
     return HostReading(
@@ -131,6 +133,8 @@ def a_host(
         io_pressure=io_pressure,
         files_limit=files_limit,
         files_used=files_used,
+        memory_least_limit_bytes=memory_least_limit_bytes,
+        memory_own_bytes=memory_own_bytes,
     )
 
 

@@ -30,9 +30,9 @@ def test_cpu_limit_names_its_origin(host, expected):
 @pytest.mark.parametrize(
     ("host", "expected"),
     [
-        ("systemd-slice", "1.8 GiB, 33% in use: limit of /sys/fs/cgroup/system.slice/gunicorn.service"),
-        ("v2-nested", "512 MiB, 66% in use: limit of /sys/fs/cgroup/web.slice/web-shop.slice"),
-        ("hybrid", "512 MiB, 78% in use: limit of /sys/fs/cgroup/memory/app"),
+        ("systemd-slice", "1.8 GiB, 33% in use: /sys/fs/cgroup/system.slice/gunicorn.service/memory.high"),
+        ("v2-nested", "512 MiB, 66% in use: /sys/fs/cgroup/web.slice/web-shop.slice/memory.max"),
+        ("hybrid", "512 MiB, 78% in use: /sys/fs/cgroup/memory/app/memory.limit_in_bytes"),
         ("none", "990 MiB, 41% in use: memory of the machine"),
     ],
 )

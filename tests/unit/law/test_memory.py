@@ -35,6 +35,28 @@ def test_the_budget_leaves_the_reserve_free():
     assert 400 * MIB == pytest.approx(memory_budget(POLICY, at_use(500, 2).host))
 
 
+def test_the_budget_does_not_leap_when_another_level_has_the_least_room():
+    """Our own 1000 MiB with 200 left, then a machine of 64 GiB with 200 left: no tenth of the machine is kept free."""
+    own = at_use(800, 2, memory_least_limit_bytes=1000 * MIB).host
+    machine = at_use(65336, 2, limit_mib=65536, memory_least_limit_bytes=1000 * MIB).host
+
+    assert memory_budget(POLICY, own) == memory_budget(POLICY, machine) == 100 * MIB
+
+
+def test_a_written_limit_is_compared_with_our_own_use():
+    """2000 MiB written, of which our cgroup has 500; that the machine has 20 GiB in use is not its business."""
+    host = at_use(20480, 2, limit_mib=24576, memory_own_bytes=500 * MIB).host
+
+    assert 1300 * MIB == pytest.approx(memory_budget(a_policy(memory_limit_bytes=2000 * MIB), host))
+
+
+def test_a_written_limit_takes_the_use_there_is_where_our_own_cannot_be_read():
+    """Of a process in the root cgroup the kernel tells no use."""
+    host = at_use(1700, 2, limit_mib=24576, memory_own_bytes=GONE).host
+
+    assert 100 * MIB == pytest.approx(memory_budget(a_policy(memory_limit_bytes=2000 * MIB), host))
+
+
 @pytest.mark.parametrize(
     ("hidden", "reading"),
     [("memory_limit_bytes", GONE), ("memory_limit_bytes", UNLIMITED), ("memory_used_bytes", GONE)],
