@@ -38,7 +38,7 @@ class HostFacts:
 def host_facts() -> HostFacts:
     """Of this host and this interpreter."""
     reading = read_host(find_cgroup())
-    memory_bytes = known(reading.memory_limit_bytes, 0) or None
+    memory_bytes = known(reading.memory_least_limit_bytes, 0) or None
     script = Path(sys.prefix) / "bin" / "gunicorn"
     return HostFacts(
         prefix=sys.prefix,
