@@ -32,7 +32,7 @@ def let_hold(server: Any, tune: Autotune, tracked: Tracked) -> None:
     if tracked.row is None or not tune.records:
         return
     if tune.threads > 1:
-        tracked.hold_seconds = 0.0 if tune.operators_count else tune.hold_seconds
+        tracked.hold_seconds = 0.0 if tune.operators_count else _left_seconds(tune, tracked)
         tracked.row[layout.GRACE_SECONDS] = math.ceil(tracked.hold_seconds)
     words, now_ns = tracked.row.tolist(), time.monotonic_ns()
     held = board.held(words, board.activity(words, now_ns), now_ns)
@@ -40,6 +40,14 @@ def let_hold(server: Any, tune: Autotune, tracked: Tracked) -> None:
         waits = max(tracked.hold_seconds, float(server.cfg.graceful_timeout))
         pid = tracked.worker.pid
         server.log.info(line("worker leaves", pid=pid, held_connections=held, waits_seconds=waits))
+
+
+def _left_seconds(tune: Autotune, tracked: Tracked) -> float:
+    """What is left of its time to hold: a shrink that was put off for what this worker holds has used the rest."""
+    put_off_at: float | None = tune.history.held_from if tune.history is not None else None
+    if put_off_at is None or tracked.held_from is None:
+        return tune.hold_seconds
+    return max(0.0, tune.hold_seconds - (time.monotonic() - max(put_off_at, tracked.held_from)))
 
 
 def end_overdue(server: Any, tune: Autotune, now: float) -> None:

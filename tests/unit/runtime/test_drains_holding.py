@@ -52,11 +52,14 @@ class Leaving:
         worker: Any = None,
         threads: int = 4,
         operators: bool = False,
+        put_off_at: float | None = None,
+        held_from: float | None = None,
     ) -> None:
         self.worker = worker or GthreadLike()
         self.row = memoryview(bytearray(layout.WORD_BYTES * layout.ROW_WORDS)).cast("Q")
         self.row[layout.WEBSOCKETS] = sockets
         self.tracked = Tracked(self.worker, 1, 0, self.row, spawned_at=0.0, draining=True, draining_at=LEFT_AT)
+        self.tracked.held_from = held_from
         self.sent: list[int] = []
         self.said: list[str] = []
         self.server: Any = SimpleNamespace(
@@ -67,7 +70,7 @@ class Leaving:
         self.tune: Any = SimpleNamespace(
             mode=Mode.ACTIVE, threads=threads, records=True, tracked={1: self.tracked}, tally=Tally(),
             hold_seconds=hold_seconds, operators_count=operators,
-            snapshot=SimpleNamespace(at=1.0), history=SimpleNamespace(short_at=None),
+            snapshot=SimpleNamespace(at=1.0), history=SimpleNamespace(short_at=None, held_from=put_off_at),
         )  # fmt: skip
         drains.let_hold(self.server, self.tune, self.tracked)
 
@@ -97,6 +100,22 @@ def test_an_operators_worker_has_graceful_timeout() -> None:
 
     assert (leaving.after(1e6), leaving.row[layout.GRACE_SECONDS]) == ([], 0)
     assert leaving.said[0] == "autotune: worker leaves pid=7 held_connections=1 waits_seconds=30"
+
+
+@pytest.mark.parametrize(
+    ("put_off", "held", "seconds"),
+    [(500.0, 900.0, 100), (500.0, 200.0, 400), (900.0, 900.0, 0), (None, 900.0, 600), (500.0, None, 600)],
+)
+def test_the_wait_is_bounded_once(
+    put_off: float | None, held: float | None, seconds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So many seconds ago the shrink was put off and it began to hold: what both had is taken off its time."""
+    monkeypatch.setattr(drains.time, "monotonic", lambda: 1000.0)
+    leaving = Leaving(
+        put_off_at=None if put_off is None else 1000.0 - put_off, held_from=None if held is None else 1000.0 - held
+    )
+
+    assert leaving.row[layout.GRACE_SECONDS] == seconds
 
 
 def test_a_sync_worker_is_granted_nothing() -> None:
