@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import select
 import signal
 from pathlib import Path
 
 import pytest
 
-from tests.server import Server, launched, write_config
+from gunicorn_autotune.cli.commanding import send_command
+from tests.server import Server, launched, wait_for, write_config
 
 pytestmark = pytest.mark.real
 INSTALL = "from gunicorn_autotune import install\ninstall(globals())\n"
@@ -63,6 +65,34 @@ def test_one_worker_stays_one(arguments: list[str], env: dict[str, str], config:
         )
 
     assert (plain, len(pids), said, server.log.count(STAYS_ONE)) == (1, 1, 1, 1)
+
+
+def test_one_worker_that_an_operator_recycles_leaves_before_the_next(tmp_path: Path) -> None:
+    """Never two: its request ends, others wait in the kernel's queue and are answered. WINCH is not what this was."""
+    write_config(tmp_path, "workers = 1\n" + INSTALL)
+    with launched(tmp_path) as server:
+        (old,) = server.wait_for_ready(1)
+        command_socket = server.status()["server"]["command_socket"]
+        running = server.hold("/sleep?s=0.5")
+        server.wait_for_status(lambda status: status["workers"][0]["state"] == "busy", "a running request")
+        send_command(command_socket, {"command": "recycle", "slots": "all"})
+        server.wait_for_log("workers=1->0 action=shrink reason=drain_first cause=operator")
+        clients, answers, most = [running, *[server.hold("/") for _ in range(3)]], [], 0
+
+        def replaced() -> bool:
+            nonlocal most
+            most = max(most, len(pids := server.workers()))
+            for client in select.select(clients, [], [], 0.0)[0]:
+                answers.append(client.recv(15))
+                clients.remove(client)
+                client.close()  # Gunicorn 27 waits two seconds for it
+            return not clients and len(pids) == 1 and pids != [old]
+
+        wait_for(replaced, "one new worker, and every answer")
+        server.wait_for_ready(1)
+        left = server.metric('gunicorn_worker_exits_total{reason="recycle_operator"}')
+
+    assert (most, left, answers) == (1, 1.0, [b"HTTP/1.1 200 OK"] * 4)
 
 
 def test_one_worker_grows_once_more_are_allowed_and_shrinks_back(tmp_path: Path) -> None:

@@ -148,8 +148,11 @@ def _begun(policy: Policy, history: History, view: View) -> History:
 
 
 def _may_drain_first(cause: Cause, view: View) -> bool:
-    """Another one serves; requests do not wait, or memory and new code cannot; and the last boot did not fail."""
-    if view.crew.ready < 2:
+    """Another one serves; requests do not wait, or memory and new code cannot; and the last boot did not fail.
+
+    One that serves alone goes only when an operator asks: requests wait in the kernel's queue until the next is ready.
+    """
+    if view.crew.ready < 2 and cause is not Cause.OPERATOR:
         return False
     if cause is Cause.MEMORY:
         return True

@@ -69,7 +69,7 @@ def _before(server: Any, tune: Autotune, now: float) -> None:
     through(Door.TICK, slots.settle_strays, server, tune)
     through(Door.TICK, drains.end_overdue, server, tune, now)
     through(Door.TICK, _hear_workers, tune)
-    tune.frozen = frozen_why(server)
+    tune.frozen = frozen_why(server, tune)
     if tune.held_until is not None and now >= tune.held_until:
         tune.held_until = None
 
@@ -89,11 +89,14 @@ def _hear_workers(tune: Autotune) -> None:
         tune.doors.hear(list(map(sum, zip(*failed, strict=True))))
 
 
-def frozen_why(server: Any) -> str | None:
-    """Why the count must not be touched: two masters share the load during an upgrade, WINCH asked for none."""
+def frozen_why(server: Any, tune: Autotune) -> str | None:
+    """Why the count must not be touched: two masters share the load during an upgrade, WINCH asked for none.
+
+    0 of our own is the moment between a worker that serves alone and its replacement.
+    """
     if server.reexec_pid or server.master_pid:
         return "upgrade"
-    return "winch" if server.num_workers == 0 else None
+    return "winch" if server.num_workers == 0 and tune.operators_count else None
 
 
 def _tell_refused(server: Any, tune: Autotune) -> None:

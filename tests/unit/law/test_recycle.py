@@ -192,3 +192,32 @@ def test_a_leak_never_makes_the_count_flap(application, machine, workers, rate, 
     outcome = SimulatedHost(application, steps((60, rate)), machine, workers=workers, seed=seed).run(law)
 
     assert len(outcome.actions) <= 100
+
+
+ALONE = a_policy(min_workers=1, max_workers=1, recycle_surge="off")
+
+
+@pytest.mark.parametrize(
+    ("asks", "backlog", "reason"), [(True, 0, Reason.DRAIN_FIRST), (False, 0, None), (True, 9, None)]
+)
+def test_one_that_serves_alone_leaves_first_only_when_an_operator_asks(asks, backlog, reason):
+    """There is no room beside it. A size alone is no reason to serve nobody; and nobody leaves while requests wait."""
+    worker = a_worker(0, spawned_at=-100.0, boot_seconds=0.0, uss_bytes=90 * MIB, served=1)
+    worker = replace(worker, asked=asks)
+    policy = replace(ALONE, recycle_uss_bytes=80 * MIB)
+    history = replace(start(a_snapshot(0.75, workers=[worker])), fresh_bytes=30 * MIB)
+    decision, _ = decide(policy, history, a_snapshot(1.0, workers=[worker], backlog=backlog))
+
+    assert ((reason or decision.reason), 0 if reason else 1) == (decision.reason, decision.target)
+
+
+def test_the_next_one_boots_when_it_is_gone():
+    """0 workers of our own are no WINCH: they become one again, also when the recycle was given up meanwhile."""
+    nobody = a_snapshot(1.0, workers=[], target=0)
+    history = start(a_snapshot(0.75, workers=[], target=0))
+    carried = decide(ALONE, replace(history, recycling=Recycling((1,), 1, since=0.0, surge=False)), nobody)[0]
+    given_up = decide(ALONE, history, nobody)[0]
+
+    assert [(Action.GROW, 1, Reason.RECYCLE), (Action.GROW, 1, Reason.BELOW_MIN)] == [
+        (one.action, one.target, one.reason) for one in (carried, given_up)
+    ]

@@ -155,15 +155,22 @@ def test_a_document_that_fits_keeps_the_decisions_of_the_past(site, decided):
 
 
 @pytest.mark.parametrize(
-    ("fields", "why"),
-    [({"reexec_pid": 7}, "upgrade"), ({"master_pid": 7}, "upgrade"), ({"num_workers": 0}, "winch"), ({}, None)],
+    ("fields", "operators", "why"),
+    [
+        ({"reexec_pid": 7}, False, "upgrade"),
+        ({"master_pid": 7}, False, "upgrade"),
+        ({"num_workers": 0}, True, "winch"),
+        ({"num_workers": 0}, False, None),
+        ({}, False, None),
+    ],
 )
-def test_the_count_is_frozen_while_others_rule_it(site, fields, why):
-    """Two masters share the load during an upgrade; WINCH asked for none."""
+def test_the_count_is_frozen_while_others_rule_it(site, fields, operators, why):
+    """Two masters share the load during an upgrade; WINCH asked for none. None of our own are none for a moment."""
     arbiter, _ = site
     vars(arbiter).update(fields)
+    arbiter.autotune.operators_count = operators
 
-    assert why == ticker.frozen_why(arbiter)
+    assert why == ticker.frozen_why(arbiter, arbiter.autotune)
     ticks(site)
     assert why == arbiter.autotune.frozen
 
