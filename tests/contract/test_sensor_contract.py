@@ -75,7 +75,9 @@ def root(request, tmp_path):
 
 def answers(reading):
     """Every leaf of a reading, with its field's name."""
-    if is_dataclass(reading) and not isinstance(reading, (Missing, Unlimited)):
+    if isinstance(reading, tuple):
+        yield from (("", leaf) for leaf in reading)
+    elif is_dataclass(reading) and not isinstance(reading, (Missing, Unlimited)):
         for field in fields(reading):
             for name, leaf in answers(getattr(reading, field.name)):
                 yield f"{field.name}.{name}", leaf

@@ -210,7 +210,7 @@ def check_throttling(host: Host) -> Finding | None:
         return None
     throttled = host.reading.cpu_throttled_seconds
     if isinstance(throttled, Missing):
-        return warn(throttled.why, "nothing; only the metric is missing")
+        return warn(throttled.why, "a quota that neighbours use up goes unseen; mount /sys/fs/cgroup")
     return ok(f"{figure(throttled)} s lost to the CPU quota since this cgroup was made")
 
 

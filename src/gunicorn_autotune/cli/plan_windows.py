@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gunicorn_autotune.law.cores import cores_of
+from gunicorn_autotune.law.cores import cores_of, used_up
 from gunicorn_autotune.law.crew import crew_of
 from gunicorn_autotune.law.spans import LONGEST_SECONDS, Span, between, mark_of
 from gunicorn_autotune.model.flight import Tick
@@ -43,7 +43,7 @@ class _Open:
             span=span,
             last=snapshot,
             full=span.busy is not None and 0 < _FULL_SHARE * self.slots <= span.busy,
-            cores_full=cores is not None and span.cpu is not None and span.cpu >= _FULL_SHARE * cores,
+            cores_full=used_up(cores, span),
         )
 
 

@@ -22,6 +22,7 @@ FACTS: dict[str, Callable[[float], str]] = {
     "service_seconds": lambda it: f"{_short(it)} a request",
     "queue_p95_seconds": lambda it: f"queue p95 {_short(it)}",
     "booting_workers": lambda it: f"{it:.0f} booting" if it else "",
+    "quota_full_share": lambda it: f"CPU quota used up in {it:.0%} of the time" if it >= 0.01 else "",
 }
 """The figures behind a decision, in words; the others stand elsewhere on the page or only in --json."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from gunicorn_autotune.law.cores import FULL_SHARE, cores_of
+from gunicorn_autotune.law.cores import FULL_SHARE, cores_full, cores_of
 from gunicorn_autotune.law.judge import APART, LONG_FINISHED, LONG_SECONDS, PATIENCE_SECONDS, samples
 from gunicorn_autotune.law.levels import throughput
 from gunicorn_autotune.law.service import saturated_seconds
@@ -146,4 +146,5 @@ def floor_of(history: History) -> int:
 def _verdict(policy: Policy, view: View) -> Bottleneck:
     cores = cores_of(policy, view.snapshot.host)
     used = (view.fast.cpu or 0.0) + view.fast.boot_cpu
-    return Bottleneck.CPU if cores is not None and used > FULL_SHARE * cores else Bottleneck.DOWNSTREAM
+    full = (cores is not None and used > FULL_SHARE * cores) or cores_full(policy, view)
+    return Bottleneck.CPU if full else Bottleneck.DOWNSTREAM

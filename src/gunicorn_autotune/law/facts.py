@@ -27,6 +27,7 @@ def facts(view: View) -> Mapping[str, float]:
         "queue_p95_seconds": view.queue_p95_seconds,
         "cpu_cores_used": view.fast.cpu,
         "booting_workers": float(crew.booting),
+        "quota_full_share": view.fast.quota_full or None,
     }
     return MappingProxyType({name: round(figure, 4) for name, figure in found.items() if figure is not None})
 

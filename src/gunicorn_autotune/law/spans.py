@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from gunicorn_autotune.model.history import Mark
-from gunicorn_autotune.model.readings import Missing, Reading
+from gunicorn_autotune.model.readings import Missing, Reading, known
 from gunicorn_autotune.model.snapshot import Snapshot
 
 SLOW_SECONDS = 30.0
@@ -42,11 +42,13 @@ class Span:
     """Mean cores used by ready workers."""
     boot_cpu: float
     """Mean cores used by boots."""
+    quota_full: float | None = None
+    """Share of time in periods of a CPU quota, ours or an ancestor's, that was used up with more wanted."""
 
 
 def mark_of(snapshot: Snapshot, waiting: float | None, ready: int) -> Mark:
     """The counters of `snapshot`, cut to a sane range; None where missing or not a finite number."""
-    totals = snapshot.totals
+    totals, full = snapshot.totals, snapshot.host.cpu_full_seconds
     return Mark(
         at=snapshot.at,
         waiting=waiting,
@@ -63,6 +65,8 @@ def mark_of(snapshot: Snapshot, waiting: float | None, ready: int) -> Mark:
         oom_kills=None if isinstance(snapshot.host.oom_kills, Missing) else snapshot.host.oom_kills,
         killed=snapshot.totals.killed,
         boot_cpu_seconds=_finite(totals.boot_cpu_seconds) or 0.0,
+        quota_full_seconds=None if isinstance(full, Missing) else full,
+        quota_read_at=known(snapshot.host.read_at, snapshot.at),
     )
 
 
@@ -85,7 +89,16 @@ def between(older: Mark, newer: Mark) -> Span:
         load=max(0.0, newer.load_seconds - older.load_seconds) / seconds,
         cpu=cpu,
         boot_cpu=max(0.0, newer.boot_cpu_seconds - older.boot_cpu_seconds) / seconds,
+        quota_full=_quota_full(older, newer),
     )
+
+
+def _quota_full(older: Mark, newer: Mark) -> float | None:
+    """The level that was full the most; None where it was not read twice, or where we were moved in between."""
+    before, now, seconds = older.quota_full_seconds, newer.quota_full_seconds, newer.quota_read_at - older.quota_read_at
+    if before is None or now is None or len(before) != len(now) or seconds <= 0.0:
+        return None
+    return min(1.0, max([0.0, *(b - a for a, b in zip(before, now, strict=True))]) / seconds)
 
 
 def drained_between(older: Mark, newer: Mark) -> float:

@@ -30,6 +30,10 @@ class Mark:
     oom_kills: int | None = None
     killed: int = 0
     """Workers ended by a signal that nobody here sent."""
+    quota_full_seconds: tuple[float, ...] | None = None
+    """HostReading.cpu_full_seconds."""
+    quota_read_at: float = 0.0
+    """When that was read."""
 
 
 @dataclass(frozen=True, slots=True)

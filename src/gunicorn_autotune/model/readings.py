@@ -105,3 +105,7 @@ class HostReading:
     """The smallest of all those limits, full or not: which one has the least room changes with what neighbours use."""
     memory_own_bytes: Reading[int] = Missing("not read")
     """Working set of our own cgroup."""
+    cpu_full_seconds: Reading[tuple[float, ...]] = Missing("not read")
+    """Cumulative time of the quota's periods in which all of it was used and more was wanted, by level, own first."""
+    read_at: Reading[float] = Missing("not read")
+    """Monotonic seconds of this reading, which may be a second older than the snapshot it stands in."""

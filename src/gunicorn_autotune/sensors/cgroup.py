@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -31,6 +32,7 @@ class _Files(Protocol):
     def read_oom_kills(self, levels: tuple[str, ...]) -> Reading[int]: ...
     def read_cpu_quota_cores(self, levels: tuple[str, ...]) -> Limit[float]: ...
     def read_throttled_seconds(self, levels: tuple[str, ...]) -> Reading[float]: ...
+    def read_full_seconds(self, levels: tuple[str, ...]) -> Reading[tuple[float, ...]]: ...
     def read_cpuset_cores(self, levels: tuple[str, ...]) -> Reading[int]: ...
 
 
@@ -45,7 +47,7 @@ def read_host(cgroups: Cgroups, affinity_cores: Reading[int] | None = None) -> H
     if moved(cgroups):
         cgroups = find_cgroup(Path(cgroups.root or "/"))
     memory = _memory(cgroups)
-    quota, throttled_seconds = _cpu(cgroups.cpu)
+    quota, throttled_seconds, full_seconds = _cpu(cgroups.cpu)
     pids = (
         Grant(cgroups.pids, cgroups.pids) if isinstance(cgroups.pids, Missing) else read_pids_grant(cgroups.pids.levels)
     )
@@ -67,6 +69,8 @@ def read_host(cgroups: Cgroups, affinity_cores: Reading[int] | None = None) -> H
         memory_limit_origin=_origin(cgroups, memory.grant),
         memory_least_limit_bytes=memory.least_limit,
         memory_own_bytes=memory.own_used,
+        cpu_full_seconds=full_seconds,
+        read_at=time.monotonic(),
     )
 
 
@@ -136,11 +140,11 @@ def parse_meminfo_bytes(text: str, key: str) -> int | None:
     return None
 
 
-def _cpu(hierarchy: Reading[Hierarchy]) -> tuple[Limit[float], Reading[float]]:
+def _cpu(hierarchy: Reading[Hierarchy]) -> tuple[Limit[float], Reading[float], Reading[tuple[float, ...]]]:
     if isinstance(hierarchy, Missing):
-        return hierarchy, hierarchy
-    files = _FILES[hierarchy.version]
-    return files.read_cpu_quota_cores(hierarchy.levels), files.read_throttled_seconds(hierarchy.levels)
+        return hierarchy, hierarchy, hierarchy
+    files, levels = _FILES[hierarchy.version], hierarchy.levels
+    return files.read_cpu_quota_cores(levels), files.read_throttled_seconds(levels), files.read_full_seconds(levels)
 
 
 def _cpu_limit_cores(cgroups: Cgroups, quota: Limit[float], affinity: Reading[int]) -> Reading[float]:

@@ -11,7 +11,7 @@ from gunicorn_autotune.sensors.files import (
     read_keyed_count,
     read_text,
 )
-from gunicorn_autotune.sensors.walk import Grant, first_cpu_list, gone, less, limit_in, sum_over, tightest
+from gunicorn_autotune.sensors.walk import Grant, first_cpu_list, full_seconds, gone, less, limit_in, sum_over, tightest
 
 NO_LIMIT_BYTES = 1 << 60
 """v1 has no word for "none": it prints 2^63 rounded down to a page, whatever the page size."""
@@ -93,6 +93,16 @@ def read_throttled_seconds(levels: tuple[str, ...]) -> Reading[float]:
     """Cumulative seconds held back by a quota, ours or an ancestor's; v1 counts in nanoseconds."""
     throttled_ns = sum_over(levels, "cpu.stat", "throttled_time")
     return throttled_ns if isinstance(throttled_ns, Missing) else throttled_ns / 1e9
+
+
+def read_full_seconds(levels: tuple[str, ...]) -> Reading[tuple[float, ...]]:
+    """Cumulative seconds of the periods whose quota was used up, by level."""
+    return full_seconds(levels, _period_seconds)
+
+
+def _period_seconds(level: str) -> float | None:
+    period_us = read_count(f"{level}/cpu.cfs_period_us")
+    return None if isinstance(period_us, Missing) else period_us / 1e6
 
 
 def read_cpuset_cores(levels: tuple[str, ...]) -> Reading[int]:

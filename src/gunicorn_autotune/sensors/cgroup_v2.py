@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from gunicorn_autotune.model.readings import UNLIMITED, Limit, Missing, Reading
-from gunicorn_autotune.sensors.files import parse_count, parse_max, read_count, read_keyed_count
-from gunicorn_autotune.sensors.walk import Grant, first_cpu_list, grants_at, less, limit_in, sum_over, tightest
+from gunicorn_autotune.sensors.files import parse_count, parse_max, read_count, read_keyed_count, read_text
+from gunicorn_autotune.sensors.walk import (
+    Grant,
+    first_cpu_list,
+    full_seconds,
+    grants_at,
+    less,
+    limit_in,
+    sum_over,
+    tightest,
+)
 
 
 def read_memory_grants(levels: tuple[str, ...]) -> tuple[Grant, ...]:
@@ -53,6 +62,17 @@ def read_throttled_seconds(levels: tuple[str, ...]) -> Reading[float]:
     """Cumulative seconds held back by a quota, ours or an ancestor's; summed over CPUs, so it may outrun the clock."""
     throttled_us = sum_over(levels, "cpu.stat", "throttled_usec")
     return throttled_us if isinstance(throttled_us, Missing) else throttled_us / 1e6
+
+
+def read_full_seconds(levels: tuple[str, ...]) -> Reading[tuple[float, ...]]:
+    """Cumulative seconds of the periods whose quota was used up, by level."""
+    return full_seconds(levels, _period_seconds)
+
+
+def _period_seconds(level: str) -> float | None:
+    text = read_text(f"{level}/cpu.max")
+    period_us = None if isinstance(text, Missing) else parse_count(text.strip().partition(" ")[2])
+    return None if period_us is None else period_us / 1e6
 
 
 def read_cpuset_cores(levels: tuple[str, ...]) -> Reading[int]:

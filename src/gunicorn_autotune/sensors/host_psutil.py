@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import psutil
 
 from gunicorn_autotune.model.readings import HostReading, Missing, Reading
@@ -31,6 +33,8 @@ def read_host() -> HostReading:
         memory_limit_origin=memory if isinstance(memory, Missing) else "machine",
         memory_least_limit_bytes=memory if isinstance(memory, Missing) else memory[0],
         memory_own_bytes=_NO_PROC,
+        cpu_full_seconds=_NO_PROC,
+        read_at=time.monotonic(),
     )
 
 

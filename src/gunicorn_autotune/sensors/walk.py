@@ -101,6 +101,25 @@ def sum_over(levels: tuple[str, ...], file: str, key: str) -> Reading[int]:
     return Missing(f"{levels[0]}/{file}: no count {key!r} up to the mount") if total is None else total
 
 
+def full_seconds(
+    levels: tuple[str, ...], period_seconds: Callable[[str], float | None]
+) -> Reading[tuple[float, ...]]:  # fmt: skip
+    """Time of the periods that ended throttled, for each level that counts them: nr_throttled x period.
+
+    Not a sum over the levels: a pod and its only container have the same quota, and run out in the same periods.
+    """
+    found = []
+    for level in levels:
+        text = read_text(f"{level}/cpu.stat")
+        if isinstance(text, Missing) and not isinstance(text, Absent):
+            return text
+        periods = None if isinstance(text, Missing) else parse_keyed_count(text, "nr_throttled")
+        seconds = None if periods is None else period_seconds(level)
+        if periods is not None and seconds is not None:
+            found.append(periods * seconds)
+    return tuple(found) if found else Missing(f"{levels[0]}/cpu.stat: no count 'nr_throttled' up to the mount")
+
+
 def first_cpu_list(levels: tuple[str, ...], file: str) -> Reading[int]:
     """How many CPUs the nearest level that has `file` allows; already the effective set, so no need to go on."""
     for level in levels:

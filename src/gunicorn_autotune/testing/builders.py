@@ -117,6 +117,7 @@ def a_host(
     io_pressure: Reading[PressureReading] = NOT_READ,
     memory_least_limit_bytes: Limit[int] = NOT_READ,
     memory_own_bytes: Reading[int] = NOT_READ,
+    cpu_full_seconds: Reading[tuple[float, ...]] = NOT_READ,
 ) -> HostReading:
     """A host with 2 cores and 8 GiB, 512 MiB of them in use."""
     return HostReading(
@@ -135,6 +136,7 @@ def a_host(
         files_used=files_used,
         memory_least_limit_bytes=memory_least_limit_bytes,
         memory_own_bytes=memory_own_bytes,
+        cpu_full_seconds=cpu_full_seconds,
     )
 
 

@@ -51,6 +51,8 @@ class Prefork:
             counters.cpu_seconds += serving * cpu.rate * seconds
             counters.run_delay_seconds += serving * (1.0 - cpu.rate) * seconds
             counters.boot_cpu_seconds += self._booting_jobs * cpu.rate * seconds
+            if cpu.jobs and cpu.rate < 1.0:
+                counters.full_seconds += seconds
             cpu.advance(at)
             self.database.advance(at)
             self.at = at

@@ -29,6 +29,8 @@ class Counters:
     cpu_seconds: float = 0.0
     run_delay_seconds: float = 0.0
     boot_cpu_seconds: float = 0.0
+    full_seconds: float = 0.0
+    """All cores were taken and somebody waited for one."""
     boots: int = 0
     oom_kills: int = 0
     queue_times: list[int] = field(default_factory=lambda: [0] * _BUCKETS)
@@ -86,4 +88,6 @@ def _host_of(host: SimulatedHost) -> HostReading:
         io_pressure=HIDDEN,
         files_limit=UNLIMITED,
         files_used=len(host.workers) + 1,
+        cpu_full_seconds=(host.counters.full_seconds,) if machine.quota else HIDDEN,
+        read_at=host.at,
     )

@@ -43,6 +43,8 @@ class Machine:
 
     cores: float = 2.0
     """min(quota, cores); below one core the quota is shared like a slower core."""
+    quota: bool = False
+    """`cores` is a CFS quota, whose counters tell when it was used up, by neighbours under it too."""
     neighbours: int = 0
     """Processes of others that always want a core."""
     taken_cores: float = 0.0
