@@ -1,4 +1,4 @@
-"""Write gunicorn_autotune.conf and a systemd unit for this host.
+"""Write gunicorn_autotune.conf, a systemd service and its socket for this host.
 
 Nothing is ever overwritten: when one of the files exists, none is written.
 Exit codes: 0 written, 1 a file exists already, 2 bad usage.
@@ -16,13 +16,12 @@ import sys
 from pathlib import Path
 
 from gunicorn_autotune.cli import init_rules
-from gunicorn_autotune.cli.init_files import Site, config_text
-from gunicorn_autotune.cli.init_unit import host_facts, unit_text
+from gunicorn_autotune.cli.init_files import CONFIG_NAME, Site, config_text
+from gunicorn_autotune.cli.init_unit import host_facts, socket_text, unit_text
 from gunicorn_autotune.cli.style import CommandError, Style
 
-HELP = "write a configuration file and a systemd unit for this host"
+HELP = "write a configuration file and systemd units for this host"
 EXISTS = 1
-CONFIG_NAME = "gunicorn_autotune.conf"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +30,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--app", default="wsgi:app", metavar="MODULE:NAME", help="the WSGI app (default: wsgi:app)")
     parser.add_argument("--user", default="www-data", help="whom the service runs as (default: www-data)")
     parser.add_argument("--name", help="of the service and its folder in /run (default: the name of --dir)")
-    parser.add_argument("--bind", help="unix:/path or HOST:PORT (default: unix:/run/NAME/gunicorn.sock)")
+    parser.add_argument("--bind", help="unix:/path or IP:PORT (default: unix:/run/NAME.sock)")
+    parser.add_argument("--proxy-user", default="www-data", help="who may open a UNIX socket (default: www-data)")
 
 
 def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:
@@ -39,7 +39,8 @@ def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:
     site = site_of(options)
     files = {
         site.folder / CONFIG_NAME: config_text(site),
-        site.folder / f"{site.name}.service": unit_text(site, host_facts()),
+        site.folder / f"{site.name}.service": unit_text(site, host_facts(site.folder)),
+        site.folder / f"{site.name}.socket": socket_text(site),
     }
     there = [str(path) for path in files if os.path.lexists(path)]
     if there:
@@ -52,13 +53,14 @@ def site_of(options: argparse.Namespace) -> Site:
     """The options, checked."""
     folder = init_rules.check_dir(options.dir)
     name = init_rules.check_name(options.name or _name_from(folder))
-    bind = options.bind if options.bind is not None else f"unix:/run/{name}/gunicorn.sock"
+    bind = options.bind if options.bind is not None else f"unix:/run/{name}.sock"
     return Site(
         folder=folder,
         name=name,
         app=init_rules.check_app(options.app),
-        user=init_rules.check_user(options.user),
-        bind=init_rules.check_bind(bind),
+        user=init_rules.check_user("--user", options.user),
+        bind=init_rules.check_bind(bind, name),
+        proxy_user=init_rules.check_user("--proxy-user", options.proxy_user),
     )
 
 
@@ -94,7 +96,18 @@ def _notes(site: Site, style: Style) -> list[str]:
     else:
         closed = {_closed(path, user) for path in (site.folder, Path(sys.prefix))} - {""}
         notes += [f"{folder} is closed to others: can {site.user} enter it?" for folder in sorted(closed)]
+    if site.bind.startswith("unix:") and not _exists(site.proxy_user):
+        notes.append(f"no user {site.proxy_user} on this host: who is your proxy? --proxy-user nginx, perhaps")
+    notes.append(f"the app may write to /run/{site.name} and /tmp alone: name its other folders in ReadWritePaths")
     return [style.paint("yellow", f"note: {note}") for note in notes]
+
+
+def _exists(user: str) -> bool:
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
 
 
 def _closed(path: Path, user: pwd.struct_passwd) -> str:
@@ -107,13 +120,16 @@ def _closed(path: Path, user: pwd.struct_passwd) -> str:
 
 
 def _next_steps(site: Site) -> list[str]:
-    unit = f"{site.name}.service"
-    folder = shlex.quote(str(site.folder))
+    name, folder = site.name, shlex.quote(str(site.folder))
+    units = f"{name}.service {name}.socket"
     return [
         "next:",
         f"  cd {folder} && gunicorn-autotune doctor --config {CONFIG_NAME}",
-        f"  sudo cp {unit} /etc/systemd/system/ && sudo systemctl daemon-reload && "
-        f"sudo systemctl enable --now {site.name}",
+        f"  sudo cp {units} /etc/systemd/system/ && sudo systemctl daemon-reload",
+        f"  sudo systemctl enable --now {units}",
         "  gunicorn-autotune status",
-        f"new code, later: sudo systemctl reload {site.name} (restart, if you set preload_app)",
+        "later, without losing a request:",
+        f"  new code: sudo systemctl reload {name}",
+        f"  new packages, or new code with preload_app, which a reload does not bring: sudo systemctl restart {name}",
+        f"to stop it, with the socket, or the next request starts it again: sudo systemctl stop {units}",
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gunicorn_autotune.cli.heartbeat import memory_folder_works
 
+CONFIG_NAME = "gunicorn_autotune.conf"
 GRACEFUL_SECONDS = 30
 
 
@@ -20,6 +21,8 @@ class Site:
     app: str
     user: str
     bind: str
+    proxy_user: str = "www-data"
+    """Who may open a UNIX socket."""
 
 
 def config_text(site: Site) -> str:
@@ -45,16 +48,20 @@ import os
 
 from gunicorn_autotune import install
 
-# Where the proxy in front finds Gunicorn.
+# Where the proxy in front finds Gunicorn. Under systemd the socket is opened by {site.name}.socket: change its
+# ListenStream and this line together, then restart both.
 bind = {bind}
+
+# What `ps` and `gunicorn-autotune status --server {site.name}` call this server.
+proc_name = "{site.name}"
 
 # sync, the default, suits apps that compute. For apps that wait for a database or other services, threads are cheaper:
 # worker_class = "gthread"
 # threads = 4
 
 # Each worker imports the app, so a reload brings new code. Imported once, before the fork, new workers are ready sooner
-# and share its memory; but then only a restart brings new code, and the app must neither open connections nor start
-# threads while it is imported:
+# and share its memory; but then a reload leaves the code as it was, only a restart brings the new, and the app must
+# neither open connections nor start threads while it is imported:
 # preload_app = True
 
 {tmp}# How long a worker that leaves may take to finish its requests, in seconds. TimeoutStopSec of the unit is longer.

@@ -67,19 +67,22 @@ def merged(pinged: Iterable[Running], answering: Iterable[Running]) -> list[Runn
     return [*found.values(), *strangers]
 
 
-def folders(uid: int, environment: Mapping[str, str]) -> list[Path]:
+def folders(uid: int, environment: Mapping[str, str], run: Path = Path("/run")) -> list[Path]:
     """Where command sockets may be (runtime/command_socket.py): the server's environment was perhaps not ours."""
     bases = {Path(tempfile.gettempdir()), Path("/tmp")}
     session = environment.get("XDG_RUNTIME_DIR", "")
     named = [Path(session)] if session.startswith("/") else []
+    of_units = [found / "gunicorn-autotune" for found in _listed(run, "*")]
     if uid == 0:
         return [
-            Path("/run/gunicorn-autotune"),
-            *(base / "gunicorn-autotune" for base in (*named, *_listed(Path("/run/user"), "*"))),
+            run / "gunicorn-autotune",
+            *of_units,
+            *(base / "gunicorn-autotune" for base in (*named, *_listed(run / "user", "*"))),
             *(found for base in sorted(bases) for found in _listed(base, "gunicorn-autotune-*")),
         ]
     return [
-        *(base / "gunicorn-autotune" for base in (*named, Path(f"/run/user/{uid}"))),
+        *(base / "gunicorn-autotune" for base in (*named, run / "user" / str(uid))),
+        *of_units,
         *(base / f"gunicorn-autotune-{uid}" for base in sorted(bases)),
     ]
 

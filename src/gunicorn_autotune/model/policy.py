@@ -102,8 +102,8 @@ class Policy:
         unit="cores", low=0.0)  # fmt: skip
     command_socket: str = setting(
         "auto", "UNIX socket (an absolute path, mode 0600) for commands such as `gunicorn-autotune recycle`. auto: "
-                "PID.sock in a folder of the server's user, below $XDG_RUNTIME_DIR, /run (root) or the temporary "
-                "folder. off: none.")  # fmt: skip
+                "PID.sock in a folder of the server's user, below $XDG_RUNTIME_DIR, /run (root), a unit's "
+                "RuntimeDirectory or the temporary folder. off: none.")  # fmt: skip
     max_requests_owner: str = setting(
         "autotune", "Who keeps Gunicorn's max_requests and max_requests_jitter. autotune: the replacement boots first, "
         "and a worker leaves by itself only at two to three times its limit; a max_requests below 5 stays Gunicorn's. "

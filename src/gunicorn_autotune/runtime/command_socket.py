@@ -117,7 +117,7 @@ class CommandSocket:
             self.path, self._made, self._made_by, why = path, os.lstat(path), os.getpid(), ""
         except OSError as error:
             why = error.strerror or str(error)
-            path = str(error.filename or path)
+            path = str(error.filename or path or self.setting)
         if (told := f"{path}: {why}") != self._told:
             self._told = told
             tell(path, why)
@@ -138,11 +138,26 @@ def _automatic_path() -> str:
 
 
 def automatic_folder(uid: int, environment: Mapping[str, str], run: Path = Path("/run")) -> Path:
-    """Where sockets of this user belong; root's never in a folder that another user's session owns."""
-    base = run if uid == 0 else Path(environment.get("XDG_RUNTIME_DIR") or "-")
-    if base.is_absolute() and base.is_dir() and os.access(base, os.W_OK | os.X_OK):
-        return base / "gunicorn-autotune"
+    """Where sockets of this user belong; root's never in a folder that another user's session owns.
+
+    A service's own folder (RuntimeDirectory= of its unit) comes before /tmp, which PrivateTmp= hides from all others.
+    """
+    session = run if uid == 0 else Path(environment.get("XDG_RUNTIME_DIR") or "-")
+    service = Path(environment.get("RUNTIME_DIRECTORY", "").partition(":")[0] or "-")
+    if _usable(session):
+        return session / "gunicorn-autotune"
+    if _usable(service) and _only_of(service, uid):
+        return service / "gunicorn-autotune"
     return Path(tempfile.gettempdir()) / f"gunicorn-autotune-{uid}"
+
+
+def _usable(folder: Path) -> bool:
+    return folder.is_absolute() and folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+def _only_of(folder: Path, uid: int) -> bool:
+    found = folder.stat()
+    return found.st_uid == uid and not found.st_mode & 0o022
 
 
 def secure_folder(folder: Path, uid: int) -> None:

@@ -1,8 +1,10 @@
 import configparser
 import os
+import re
 import shutil
 import stat
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,28 @@ from gunicorn.config import Config
 
 from gunicorn_autotune.cli import init, main
 from gunicorn_autotune.cli.init_files import GRACEFUL_SECONDS, Site
-from gunicorn_autotune.cli.init_unit import HostFacts, quoted, unit_text
+from gunicorn_autotune.cli.init_unit import BACKLOG, HostFacts, host_facts, quoted, socket_text, unit_text
 from gunicorn_autotune.cli.style import CommandError
 
 FACTS = HostFacts("/srv/venv", "/srv/venv/bin/gunicorn", "/bin/kill", 1 << 30, 40)
-SITE = Site(Path("/srv/shop"), "shop", "wsgi:app", "www-data", "unix:/run/shop/gunicorn.sock")
+SITE = Site(Path("/srv/shop"), "shop", "wsgi:app", "www-data", "unix:/run/shop.sock")
+HARDENED = {
+    "PrivateTmp": "yes", "ProtectSystem": "strict", "ProtectHome": "yes", "PrivateDevices": "yes",
+    "NoNewPrivileges": "yes", "ProtectProc": "invisible", "SystemCallFilter": "@system-service",
+    "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6 AF_NETLINK", "SystemCallErrorNumber": "EPERM",
+    "SystemCallArchitectures": "native", "MemoryDenyWriteExecute": "yes", "ProtectControlGroups": "yes",
+    "ProtectKernelTunables": "yes", "ProtectKernelModules": "yes", "ProtectKernelLogs": "yes", "ProtectClock": "yes",
+    "ProtectHostname": "yes", "RestrictNamespaces": "yes", "RestrictRealtime": "yes", "RestrictSUIDSGID": "yes",
+    "LockPersonality": "yes", "CapabilityBoundingSet": "", "UMask": "0007",
+}  # fmt: skip
+WRITTEN = ["gunicorn_autotune.conf", "my-shop.service", "my-shop.socket"]
+BINDS = ["unix:/run/shop.sock", "127.0.0.1:8000"]
+MOST_EXPOSURE = 1.6
+"""Of systemd-analyze security, 0 to 10; what is left is the network, other users' names and Gunicorn's own chown."""
+
+needs_systemd_analyze = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed; .ci/fetch brings it"
+)
 
 
 @pytest.fixture
@@ -40,19 +59,30 @@ def parsed(text):
     return unit
 
 
-def test_both_files_are_written_and_named(folder, capsys):
+def test_all_files_are_written_and_named(folder, capsys):
     """The unit is named after the folder, in letters systemd likes."""
     code = main(["init"])
     out = capsys.readouterr().out
 
-    assert (code, names_in(folder)) == (0, ["gunicorn_autotune.conf", "my-shop.service", "wsgi.py"])
+    assert (code, names_in(folder)) == (0, [*WRITTEN, "wsgi.py"])
     assert [line for line in out.splitlines() if line.startswith("wrote ")] == [
-        f"wrote {folder}/gunicorn_autotune.conf", f"wrote {folder}/my-shop.service",
+        f"wrote {folder}/{name}" for name in WRITTEN
     ]  # fmt: skip
-    assert len(out.partition("next:\n")[2].splitlines()) == 4
 
 
-@pytest.mark.parametrize("there", ["gunicorn_autotune.conf", "my-shop.service"])
+def test_what_comes_next_is_told(folder, capsys):
+    """Install and start both units, bring new code in either way, stop them so that they stay stopped."""
+    main(["init"])
+    out = capsys.readouterr().out
+    units = "my-shop.service my-shop.socket"
+
+    assert [words for words in (
+        f"sudo cp {units} /etc/systemd/system/", f"systemctl enable --now {units}", "systemctl reload my-shop",
+        "preload_app, which a reload does not bring: sudo systemctl restart my-shop", f"systemctl stop {units}",
+    ) if words not in out] == []  # fmt: skip
+
+
+@pytest.mark.parametrize("there", WRITTEN)
 def test_nothing_is_overwritten_and_then_nothing_written(there, folder, capsys):
     """One file in the way: exit code 1, it is named, the other is not written."""
     (folder / there).write_text("mine\n")
@@ -83,7 +113,9 @@ def test_error_half_way_takes_back_what_was_written(tmp_path):
     ("option", "value"),
     [
         ("--bind", "9"), ("--bind", ""), ("--bind", "127.0.0.1:0"), ("--bind", "127.0.0.1:70000"), ("--bind", "off"),
-        ("--bind", "unix:g.sock"), ("--bind", "unix:/run/g.sock"), ("--bind", "unix:/run/a/\n"),
+        ("--bind", "unix:g.sock"), ("--bind", "unix:/run/my-shop/g.sock"), ("--bind", "unix:/run/a/\n"),
+        ("--bind", "unix:/var/run/my-shop/g.sock"), ("--bind", "unix:/run/./my-shop/g.sock"),
+        ("--bind", "localhost:8000"), ("--proxy-user", "a b"),
         ("--bind", "unix:/" + "x" * 120), ("--app", "a b"), ("--app", ""), ("--app", "wsgi:"),
         ("--app", "wsgi.py:app:x"), ("--app", "wsgi:app\nUser=root"), ("--app", "wsgi:f('\")"), ("--user", ""),
         ("--user", "root; rm"), ("--name", "../x"), ("--name", "a" * 41), ("--dir", "/nowhere"),
@@ -117,7 +149,7 @@ def test_config_compiles_and_says_what_was_asked(folder):
     text = (folder / "gunicorn_autotune.conf").read_text()
     compile(text, "gunicorn_autotune.conf", "exec")
 
-    assert {'bind = "127.0.0.1:8000"', "keepalive = 10", "# preload_app = True",
+    assert {'bind = "127.0.0.1:8000"', 'proc_name = "my-shop"', "keepalive = 10", "# preload_app = True",
             f"graceful_timeout = {GRACEFUL_SECONDS}", "install(globals())"} <= set(text.splitlines())  # fmt: skip
 
 
@@ -128,19 +160,101 @@ def test_unit_has_what_gunicorn_and_autotune_need():
     assert {
         "Type": "notify", "NotifyAccess": "main", "KillMode": "mixed", "Restart": "always", "OOMPolicy": "continue",
         "RuntimeDirectory": "shop", "User": "www-data", "WorkingDirectory": "/srv/shop", "LimitNOFILE": "65535",
-        "ExecStart": "/srv/venv/bin/gunicorn -c gunicorn_autotune.conf wsgi:app",
+        "ExecStart": "/srv/venv/bin/gunicorn --chdir /srv/shop -c /srv/shop/gunicorn_autotune.conf wsgi:app",
         "ExecReload": "/bin/kill -HUP $MAINPID",
     }.items() <= dict(service).items()  # fmt: skip
     assert int(service["TimeoutStopSec"]) > GRACEFUL_SECONDS
     assert int(service["TasksMax"]) >= 40 * 24
 
 
-def test_memory_limits_are_proposed_not_imposed():
-    """Commented out, computed from what this host grants."""
+def test_memory_limit_is_proposed_not_imposed():
+    """Commented out, computed from what this host grants; MemoryHigh, which makes requests time out, not at all."""
     text = unit_text(SITE, FACTS)
 
-    assert ("#MemoryHigh=768M" in text, "#MemoryMax=870M" in text) == (True, True)
-    assert not [key for key in parsed(text)["Service"] if key.startswith("Memory")]
+    assert ("#MemoryMax=870M" in text, "MemoryHigh=" in text) == (True, False)
+    assert not [key for key in parsed(text)["Service"] if key.startswith("Memory") and key != "MemoryDenyWriteExecute"]
+
+
+def test_unit_grants_the_app_no_more_than_it_needs():
+    """The whole block, as it was tried in a virtual machine with every sensor."""
+    service = parsed(unit_text(SITE, FACTS))["Service"]
+
+    assert {key: service.get(key) for key in HARDENED} == HARDENED
+
+
+@pytest.mark.parametrize(
+    ("needed", "home", "tmp"),
+    [
+        ("/srv/shop", "yes", "yes"),
+        ("/home/ada/shop", "read-only", "yes"),
+        ("/root", "read-only", "yes"),
+        ("/homes/ada", "yes", "yes"),
+        ("/var/tmp/shop", "yes", "no"),
+    ],
+)
+def test_unit_hides_no_folder_that_the_site_lies_in(needed, home, tmp):
+    """ProtectHome and PrivateTmp would keep such a service from starting."""
+    service = parsed(unit_text(SITE, replace(FACTS, needed=(Path(needed),))))["Service"]
+
+    assert (service["ProtectHome"], service["PrivateTmp"]) == (home, tmp)
+
+
+def test_what_the_site_needs_is_known_behind_links(tmp_path):
+    """`current` in /srv, the release in a home folder."""
+    (tmp_path / "current").symlink_to("release")
+    (tmp_path / "release").mkdir()
+
+    assert {tmp_path / "current", tmp_path / "release"} <= set(host_facts(tmp_path / "current").needed)
+
+
+def test_site_is_named_by_its_link():
+    """A reload then follows the link to the next release: Gunicorn goes to --chdir again, and reads -c again."""
+    unit = unit_text(replace(SITE, folder=Path("/srv/my shop/current")), FACTS)
+    words = parsed(unit)["Service"]["ExecStart"].partition(" ")[2]
+
+    assert words == '--chdir "/srv/my shop/current" -c "/srv/my shop/current/gunicorn_autotune.conf" wsgi:app'
+
+
+@pytest.mark.parametrize(
+    ("bind", "listens"),
+    [
+        ("unix:/run/shop.sock", "/run/shop.sock"),
+        ("unix:/srv/50%/a b.sock", "/srv/50%%/a b.sock"),
+        ("127.0.0.1:8000", "127.0.0.1:8000"),
+        ("[::1]:8000", "[::1]:8000"),
+        (":8000", "0.0.0.0:8000"),
+    ],
+)
+def test_systemd_listens_where_gunicorn_would(bind, listens):
+    """In the words of systemd.socket(5)."""
+    socket = parsed(socket_text(replace(SITE, bind=bind)))["Socket"]
+
+    assert socket["ListenStream"] == listens
+
+
+def test_proxy_alone_may_open_a_unix_socket():
+    """Gunicorn is handed it, and needs no right of its own; a TCP socket has no owner."""
+    unix, tcp = (parsed(socket_text(replace(SITE, bind=bind, proxy_user="nginx")))["Socket"] for bind in BINDS)
+
+    assert (unix["SocketUser"], unix["SocketMode"]) == ("nginx", "0660")
+    assert [key for key in tcp if key.startswith(("SocketUser", "SocketMode"))] == []
+
+
+def test_queue_is_as_long_as_gunicorns_own():
+    """Newer versions leave the queue of a socket that listens already."""
+    settings = Config().settings
+
+    assert (settings["backlog"].default, parsed(socket_text(SITE))["Socket"]["Backlog"]) == (BACKLOG, str(BACKLOG))
+
+
+def test_socket_comes_with_the_service_and_stays_longer():
+    """Whoever starts or enables the service has the socket too."""
+    unit = parsed(unit_text(SITE, FACTS))
+
+    assert (unit["Unit"]["Requires"], unit["Unit"]["After"]) == ("shop.socket", "network.target shop.socket")
+    assert (unit["Install"]["Also"], parsed(socket_text(SITE))["Install"]["WantedBy"]) == (
+        "shop.socket", "sockets.target",
+    )  # fmt: skip
 
 
 def test_words_of_a_command_line_are_quoted_for_systemd():
@@ -154,26 +268,42 @@ def test_words_of_a_command_line_are_quoted_for_systemd():
     ]
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
-def test_unit_of_this_host_passes_systemd_analyze(folder):
-    """Folder with a blank, factory with parentheses: systemd finds nothing to remark."""
-    main(["init", "--app", "wsgi:create_app()"])
-    ended = subprocess.run(
-        ["systemd-analyze", "verify", "./my-shop.service"], capture_output=True, text=True, timeout=60
-    )
+def analyzed(*words):
+    """What systemd-analyze, of Debian's systemd, says: exit code and text."""
+    ended = subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, timeout=60)
+    return ended.returncode, ended.stdout + ended.stderr
 
-    assert (ended.returncode, [line for line in ended.stderr.splitlines() if "my-shop" in line]) == (0, [])
+
+@needs_systemd_analyze
+@pytest.mark.parametrize("bind", BINDS)
+def test_units_of_this_host_pass_systemd_analyze(bind, folder):
+    """Folder with a blank, factory with parentheses: systemd finds nothing to remark."""
+    main(["init", "--app", "wsgi:create_app()", "--bind", bind])
+    code, said = analyzed("verify", "./my-shop.service", "./my-shop.socket")
+
+    assert (code, [line for line in said.splitlines() if "my-shop" in line]) == (0, [])
+
+
+@needs_systemd_analyze
+def test_unit_is_little_exposed(tmp_path):
+    """By systemd's own measure."""
+    (tmp_path / "shop.service").write_text(unit_text(SITE, FACTS))
+    code, said = analyzed("security", "--offline=true", str(tmp_path / "shop.service"))
+    level = re.search(r"Overall exposure level for shop.service: ([0-9.]+)", said)
+
+    assert (code, level is not None and float(level[1]) <= MOST_EXPOSURE) == (0, True), said
 
 
 def test_notes_tell_what_would_not_work(folder, monkeypatch, capsys):
     """No such app, no such user, a file that is not read any more: written all the same; another machine may serve."""
     (folder / "gunicorn.conf.py").write_text("workers = 3")
-    code = main(["init", "--app", "missing:app", "--user", "nosuchuser"])
+    code = main(["init", "--app", "missing:app", "--user", "nosuchuser", "--proxy-user", "noproxy"])
     out = capsys.readouterr().out
 
     assert code == 0
     assert f"note: no missing.py in {folder}: is --app missing:app right?" in out
     assert "note: no user nosuchuser on this host" in out
+    assert "note: no user noproxy on this host" in out
     assert f"note: {folder}/gunicorn.conf.py is not read beside gunicorn_autotune.conf" in out
 
 

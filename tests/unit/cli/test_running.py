@@ -119,6 +119,14 @@ def test_a_user_looks_in_his_own_folders_and_root_in_all(monkeypatch: pytest.Mon
     assert f"{tmp_path}/gunicorn-autotune-33" not in mine
 
 
+def test_servers_of_units_are_looked_for_in_their_runtime_folders(tmp_path: Path) -> None:
+    """RuntimeDirectory=shop; both by root and by the service's own user."""
+    (tmp_path / "shop").mkdir()
+
+    assert tmp_path / "shop" / "gunicorn-autotune" in folders(0, {}, tmp_path)
+    assert tmp_path / "shop" / "gunicorn-autotune" in folders(1000, {}, tmp_path)
+
+
 def test_each_server_is_told_once() -> None:
     """Found by its socket and at a default port; the one that is held up tells more at its port."""
     shop, url = Running(1, "shop", (":1",), "http://a/metrics", 2, "/c/1"), "http://127.0.0.1:9878/metrics"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import errno
 import gc
 import os
 import socket
@@ -266,6 +267,36 @@ def test_the_folder_is_that_of_the_user(short: Path, monkeypatch: pytest.MonkeyP
     temporary = Path("/tmp/gunicorn-autotune-1000")
 
     assert [Path("/tmp/gunicorn-autotune-0"), *[short / "gunicorn-autotune"] * 2, *[temporary] * 3] == found
+
+
+def test_a_services_own_folder_comes_before_a_tmp_that_may_be_private(short: Path) -> None:
+    """RuntimeDirectory= of a unit, root's too where /run cannot be written; not one that others may write to."""
+    nowhere, own, mine = short / "nowhere", short / "own", os.geteuid()
+    own.mkdir(0o755)
+    own.chmod(0o755)
+    environment = {"RUNTIME_DIRECTORY": f"{own}:{short}"}
+    session = command_socket.automatic_folder(1, environment | {"XDG_RUNTIME_DIR": str(short)})
+    found = command_socket.automatic_folder(mine, environment, run=nowhere)
+    strangers = command_socket.automatic_folder(mine + 1, environment, run=nowhere)
+    own.chmod(0o777)
+    shared = command_socket.automatic_folder(mine, environment, run=nowhere)
+
+    assert (session, found) == (short / "gunicorn-autotune", own / "gunicorn-autotune")
+    assert own not in (strangers.parent, shared.parent)
+
+
+def test_a_host_without_any_folder_is_told_by_the_settings_name(
+    commands: CommandSocket, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ProtectSystem=strict without PrivateTmp or RuntimeDirectory: Python finds no temporary folder to name."""
+
+    def none_usable(*_: object) -> Path:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(command_socket, "automatic_folder", none_usable)
+    commands.tend("auto", 0.0, told)
+
+    assert told.lines == [("auto", "No usable temporary directory found")]
 
 
 def test_one_tick_takes_so_many_and_the_kernel_keeps_few(commands: CommandSocket, short: Path, told: Told) -> None:
