@@ -48,8 +48,8 @@ REAL = {
     "written": "integration/test_install", "worker": "integration/test_worker_classes",
     "queue_watch": "integration/test_queue_time",
 }  # fmt: skip
-"""Which tests drive a file on a real server; integration/test_scaling the others. The exporter's process is isolated
-and imports the installed package: a fault in what only it runs (exporter_main) is noticed by unit tests alone."""
+"""Which tests drive a file on a real server; integration/test_scaling the others. The exporter imports the
+package of its arbiter, so both run the mutant."""
 AFTER = {
     "law": ["tests/scenarios"],
     "model": ["tests/unit/law", "tests/unit/runtime", "tests/contract", "tests/unit/cli"],

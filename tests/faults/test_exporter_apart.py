@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 
 from tests.faults.processes import children, ended, exporter_pid, exporters_of
-from tests.server import serving, wait_for
+from tests.server import APPS, SOURCE, serving, wait_for
 
 pytestmark = pytest.mark.real
 
@@ -43,3 +44,15 @@ def test_whoever_counts_the_arbiters_children_counts_workers(tmp_path: Path) -> 
         now = wait_for(lambda: children(server.process.pid), "children")
 
     assert sorted(now) == sorted(workers)
+
+
+def test_the_exporter_runs_the_arbiters_own_package(tmp_path: Path) -> None:
+    """PYTHONPATH shows the arbiter another copy than the installed one, and both read the same memory."""
+    other = tmp_path / "other"
+    shutil.copytree(SOURCE / "gunicorn_autotune", other / "gunicorn_autotune")
+    entry = other / "gunicorn_autotune" / "runtime" / "exporter_main.py"
+    entry.write_text(entry.read_text().replace('"autotune-export"', '"another-copy"'))
+    with serving(tmp_path, env={"PYTHONPATH": f"{APPS}{os.pathsep}{other}"}) as server:
+        name = Path(f"/proc/{exporter_pid(server)}/comm").read_text().strip()
+
+    assert name == "another-copy"

@@ -15,9 +15,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from subprocess import DEVNULL, Popen  # bound before a preloaded app may let gevent patch the module
 from typing import Any
 
+import gunicorn_autotune
 from gunicorn_autotune.exporter.address import AUTO, LEAVE_SIGNAL, OFF, parse_address
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.scoreboard.board import Board
@@ -25,17 +27,25 @@ from gunicorn_autotune.scoreboard.board import Board
 FIRST_BACKOFF_SECONDS = 1.0
 MAX_BACKOFF_SECONDS = 60.0
 STABLE_SECONDS = 30.0
+HOME = str(Path(gunicorn_autotune.__path__[0]).absolute().parent)
+"""Where the arbiter has this package from, found before anything changes the working directory."""
+# PYTHONPATH may have shown the arbiter another version of us than the installed one: the exporter reads the same
+# memory, so it takes the arbiter's, and nothing else that lies beside it.
 # The arbiter's path comes last: after a USR2 upgrade of `python -m gunicorn` it begins with Gunicorn's own folder,
 # whose `http` package would hide the standard one.
 # At the limit of processes the second fork may fail: an exporter that is a child is better than none.
 BOOTSTRAP = """'gunicorn-autotune: metrics exporter of {arbiter}'
-import json, os, sys
+import importlib.machinery, importlib.util, json, os, sys
 try:
     os.fork() and os._exit(0)
 except OSError:
     pass
 given = json.loads(sys.argv[1])
 sys.path += [place for place in given.pop('path') if place not in sys.path]
+found = importlib.machinery.PathFinder.find_spec('gunicorn_autotune', [given.pop('home')])
+if found:
+    sys.modules[found.name] = importlib.util.module_from_spec(found)
+    found.loader.exec_module(sys.modules[found.name])
 from gunicorn_autotune.runtime.exporter_main import main
 main(**given)
 """
@@ -133,6 +143,7 @@ class ExporterProcess:
 
     def _given(self, writer: int) -> dict[str, Any]:
         return {
+            "home": HOME,
             # Python ignores entries that are no text, and so do we: some projects put a pathlib.Path there.
             "path": [place for place in sys.path if isinstance(place, str)],
             "board_fds": self.board.fds,
