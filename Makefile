@@ -64,8 +64,8 @@ bench-nginx: $(VENV)/.dev $(MATRIX:%=.venv-gunicorn-%/.ready) fetch ## Through a
 	$(BIN)/python -m benchmarks.nginx --take
 
 MINUTES ?= 30
-soak: $(VENV)/.bench ## The example site for MINUTES: does anything grow? Writes docs/reliability.md
-	$(BIN)/python -m benchmarks.faults --cells soak --minutes $(MINUTES) --take
+soak: $(VENV)/.bench ## Kills, reloads, limits cut, streams, forks at random for MINUTES: do the accounts balance? As root; writes docs/reliability.md
+	$(BIN)/python -m benchmarks.faults --cells chaos --minutes $(MINUTES) --take
 
 fetch: ## nginx and prometheus from Debian when root; else says what is missing
 	@.ci/fetch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import shlex
 import shutil
 import signal
@@ -16,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults import kept, leak, page, recycle, report, soak, suite
+from benchmarks.faults.chaos import cell as chaos
 from benchmarks.faults.options import NotRunError, Options, gunicorn_of
 from benchmarks.micro import machine
 
-CELLS: dict[str, Any] = {"leak": leak, "recycle": recycle, "suite": suite, "soak": soak}
+CELLS: dict[str, Any] = {"leak": leak, "recycle": recycle, "suite": suite, "soak": soak, "chaos": chaos}
 DEFAULT = ("leak", "recycle", "suite")
 
 
@@ -29,13 +31,15 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.faults",
         description="What users keep when workers leak, are recycled or die. Real servers, load on loopback only.",
         epilog="The plan and its minutes are printed first. Exit code 0 whatever the figures, 1 when a cell could not "
-        "run, 130 when interrupted: servers are stopped then, and the cells that had ended are kept.",
+        "run or the accounts of chaos do not balance, 130 when interrupted: servers are stopped then, and the cells "
+        "that had ended are kept.",
     )
     line.add_argument("--cells", default=",".join(DEFAULT), metavar="NAME[,...]",
                       help=f"of {', '.join(CELLS)} (default: {','.join(DEFAULT)})")  # fmt: skip
     line.add_argument("--seconds", type=float, default=300.0, metavar="N", help="of each run of the leak (300)")
     line.add_argument("--recycles", type=int, default=500, metavar="N", help="about so many, ours and native (500)")
-    line.add_argument("--minutes", type=float, default=30.0, metavar="N", help="of the soak (30)")
+    line.add_argument("--minutes", type=float, default=30.0, metavar="N", help="of the soak, and of chaos (30)")
+    line.add_argument("--seed", type=int, metavar="N", help="of the disturbances of chaos (default: drawn)")
     line.add_argument("--gunicorn", default=sys.executable, metavar="PYTHON", help="whose Gunicorn (default: this one)")
     line.add_argument("--take", action="store_true", help="keep in benchmarks/results/faults.json, write the page")
     line.add_argument("--page", action="store_true", help="write docs/reliability.md from what was kept, run nothing")
@@ -59,7 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         version = gunicorn_of(python)
     except NotRunError as error:
         line.error(str(error))
-    options = Options(python, version, told.seconds, told.recycles, told.minutes, told.quick)
+    if told.seed is None:
+        told.seed = random.randrange(10_000)
+    options = Options(python, version, told.seconds, told.recycles, told.minutes, told.seed, told.quick)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are ended on the way out
     plan(cells, options)
     document, code = run_cells(cells, options, told)
@@ -76,7 +82,7 @@ def run_cells(cells: Sequence[str], options: Options, told: argparse.Namespace) 
         for name in cells:
             part = one_cell(name, options) | {"command": command, "note": told.note}
             document = kept.joined(document, name, options.gunicorn, part)
-            code = max(code, int("not_run" in part))
+            code = max(code, int("not_run" in part or bool(part.get("violations"))))
             if told.take:
                 kept.write(kept.joined(kept.read(), name, options.gunicorn, part))
                 page.write()
@@ -108,6 +114,8 @@ def without_paths(told: argparse.Namespace) -> list[str]:
     for name, default in (("seconds", 300.0), ("recycles", 500), ("minutes", 30.0)):
         if getattr(told, name) != default:
             words += [f"--{name}", f"{getattr(told, name):g}"]
+    if "chaos" in told.cells.split(","):
+        words += ["--seed", str(told.seed)]
     return words if told.take else words[:2] + words[3:]
 
 

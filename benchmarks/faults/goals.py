@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.faults import leak, recycle, soak
+from benchmarks.faults.chaos.accounts import UNEXPLAINED
 from benchmarks.faults.tables import NEVER, failed, one_line, ratio, whole
 
 P99_RATIO = 1.2
@@ -35,7 +36,8 @@ class Verdict:
 def verdicts(parts: dict[str, dict[str, Any]]) -> list[Verdict]:
     """Of the cells there are, in the order of the page."""
     found: list[Verdict] = []
-    for cell, judge in (("leak", of_leak), ("recycle", of_recycle), ("suite", of_suite), ("soak", of_soak)):
+    judges = {"leak": of_leak, "recycle": of_recycle, "suite": of_suite, "soak": of_soak, "chaos": of_chaos}
+    for cell, judge in judges.items():
         if cell in parts:
             part = parts[cell]
             found += [Verdict(cell, "", f"not run: {one_line(part['not_run'])}", None)] if "not_run" in part else (
@@ -112,3 +114,18 @@ def of_soak(part: dict[str, Any]) -> list[Verdict]:
         Verdict(f"soak, {part['seconds'] / 60:.0f} min: files, threads, memory", "none grows", figure, met),
         Verdict("soak: requests failed", "0", failed(part), part["failed"] == 0),
     ]
+
+
+def of_chaos(part: dict[str, Any]) -> list[Verdict]:
+    """Every account balances; the two that users feel are named."""
+    wrong, streams = len(part["violations"]), part["streams"]
+    done = sum(part["disturbances"].values())
+    lost, cut = part["lost"].get(UNEXPLAINED, 0), streams["cut"].get(UNEXPLAINED, 0)
+    return [
+        Verdict(f"chaos, {part['seconds'] / 60:.0f} min, {done:,} disturbances: accounts", "all balance",
+                f"{wrong} do not" if wrong else "all balance", not wrong),
+        Verdict("chaos: requests lost, but for those of killed workers", "0", f"{lost:,} of {part['requests']:,}",
+                not lost),
+        Verdict("chaos: long connections cut, but for those of killed workers", "0",
+                f"{cut:,} of {streams['opened']:,}", not cut),
+    ]  # fmt: skip

@@ -32,6 +32,9 @@ class Options:
     recycles: int = 500
     """With ours, over all servers together, and as many with Gunicorn's own."""
     soak_minutes: float = 30.0
+    """Of the soak, and of the soak under disturbances."""
+    seed: int = 1
+    """Of the disturbances."""
     quick: bool = False
     """Each run about QUICK_SECONDS; the figures are worth little."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from benchmarks.faults import leak, proxy, recycle, soak
 from benchmarks.faults.arithmetic import FLAT_ERRORS, FLAT_SHARE_A_DAY
+from benchmarks.faults.chaos import cell as chaos
+from benchmarks.faults.chaos import disturbances, streams
 
 HEAD = """# What users keep when things go wrong
 
@@ -66,7 +68,21 @@ copies pages once; the arbiter's are with the number of its children held equal,
 {FLAT_SHARE_A_DAY:.0%} of the mean a day. The flight record is bounded by {soak.RECORD_BYTES >> 20} MiB here and turned
 over.
 """,
+    "chaos": f"""The soak under disturbances
+
+Everything at once, at random: a disturbance each {disturbances.SOONEST_SECONDS:g} to {disturbances.LATEST_SECONDS:g} s
+from the table below, {chaos.LOW:g} to {chaos.PEAK:g} requests/s in the shape of one day, a GET or a POST on a new
+connection each, a fifth of which fork {chaos.JOBS_A_REQUEST} children that count with prometheus_client,
+{chaos.STREAMS} streams that their clients leave after {streams.SHORTEST_SECONDS:g} to {streams.LONGEST_SECONDS:g} s, a
+scrape of both pages each second. gthread, {chaos.THREADS} threads, {chaos.SETTINGS["min_workers"]} to
+{chaos.SETTINGS["max_workers"]} workers, the brakes of the law and of recycles off. `graceful_timeout` is
+{chaos.GRACEFUL_SECONDS} s, longer than any stream: plain Gunicorn would cut none of them at a reload or a TTOU, so none
+may be cut, but in a worker that the soak itself or the kernel killed. What was lost in those is told apart: the app
+notes which process has begun which request. At the end **the accounts must balance**; the exit code is 1 if they do
+not.
+""",
 }
 AGAIN = """`make bench-faults`, as root on Linux with nginx installed (`make fetch`), or some cells:
 `python -m benchmarks.faults --cells leak,recycle`. Older Gunicorns: `--gunicorn .venv-gunicorn-23.0.0/bin/python`. The
-soak: `make soak MINUTES=30`. Nothing here decides a test."""
+soak under disturbances: `make soak MINUTES=30`, again the same with `--seed`; the quiet one: `--cells soak`. Nothing
+here decides a test."""

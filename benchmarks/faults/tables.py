@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.faults import leak, recycle, soak
+from benchmarks.faults.chaos import accounts
+from benchmarks.faults.chaos.disturbances import TABLE
 from benchmarks.openloop.results import MAX_LATENESS_SECONDS
 
 NEVER = "-"
@@ -23,6 +25,8 @@ class Table:
 
 def tables(cell: str, part: dict[str, Any]) -> list[Table]:
     """Of one cell that ran."""
+    if cell == "chaos":
+        return [accounts_table(part), disturbances_table(part), flat_table(part)]
     made = {"leak": leak_table, "recycle": recycle_table, "suite": suite_table, "soak": soak_table}[cell]
     return [made(part)]
 
@@ -126,6 +130,59 @@ def _growth(found: dict[str, Any], name: str) -> tuple[str, ...]:
     if name in soak.BOUNDED:
         slope, verdict = NEVER, "over its bound" if verdict == "grows" else f"bound {form(soak.BOUNDED[name])}"
     return form(found["first"]), form(found["last"]), form(found["most"]), slope, verdict
+
+
+def accounts_table(part: dict[str, Any]) -> Table:
+    """Answered, counted, sent; who was lost to what; one row an account, and whether it balances."""
+    sent, counted, streams, jobs = part["requests"], part["counted"], part["streams"], part["jobs"]
+    most = sent + streams["opened"]
+    lost, cut = (dict(one) for one in (part["lost"], streams["cut"]))
+    rows = [
+        _balance("requests: answered, counted, sent", part["answered"], counted["requests"], most),
+        _balance("the same by the histogram of durations", part["answered"], counted["durations"], most),
+        _balance("the same by the app's own counter", part["answered"], counted["app"], sent),
+        _balance("jobs of forked children: answered, counted, sent", jobs["answered"], counted["jobs"], jobs["sent"]),
+        ("requests lost", _words(lost), _right(not lost.get(accounts.UNEXPLAINED))),
+        ("long connections", f"{streams['opened']:,} opened, {streams['left']:,} left by their clients, cut:"
+         f" {_words(cut)}", _right(not cut.get(accounts.UNEXPLAINED))),
+        ("workers: started, ended, alive", f"{part['spawned']:,} = {part['ended']:,} + {part['alive']:,}",
+         _right(part["spawned"] == part["ended"] + part["alive"])),
+        ("exits by cause", _words(part["exits"]), _right(not accounts.exits_of(part))),
+        ("scrapes", f"{part['scrapes']:,} answered, {part['failed_scrapes']:,} failed, in a row for"
+         f" {part['longest_gap_seconds']:g} s at most", _right(not part["scrapes_unexplained"])),
+        ("counters that fell or vanished", f"{len(part['counters_wrong'])} of {part['counters']:,}",
+         _right(not part["counters_wrong"])),
+        ("the arbiter's exit code, and what it left behind", f"{part['arbiter_exit_code']}, {len(part['left_behind'])}",
+         _right(part["arbiter_exit_code"] == 0 and not part["left_behind"])),
+    ]  # fmt: skip
+    notes = tuple(one_line(one) for one in part["violations"])
+    return Table(f"The accounts, seed {part['seed']}", ("account", "figures", ""), tuple(rows), notes)
+
+
+def _balance(what: str, low: int, middle: int, high: int) -> tuple[str, str, str]:
+    return what, f"{low:,} <= {middle:,} <= {high:,}", _right(low <= middle <= high)
+
+
+def _right(balances: bool) -> str:
+    return "balances" if balances else "**does not balance**"
+
+
+def disturbances_table(part: dict[str, Any]) -> Table:
+    """What was done, how often, and what it may cost."""
+    rows = [(one.name, whole(part["disturbances"][one.name]), one.cost) for one in TABLE]
+    missed = f"{len(part['missed'])} more were drawn when there was nobody to do them to" if part["missed"] else ""
+    return Table("What was done", ("done", "times", "may cost"), tuple(rows), (missed,) * bool(missed))
+
+
+def flat_table(part: dict[str, Any]) -> Table:
+    """The first third beside the last."""
+    rows = []
+    for name, found in part["growth"].items():
+        form = (lambda value: NEVER if value is None else kibibytes(value)) if name.endswith("bytes") else whole
+        word = {True: "flat", False: "**grows**", None: "not seen"}[found["flat"]]
+        title = accounts.GROWING[name]
+        rows.append((title, form(found["first"]), form(found["last"]), form(found["more_allowed"]), word))
+    return Table("What could grow", ("what", "first third", "last third", "may grow by", ""), tuple(rows))
 
 
 def _failures(runs: dict[str, dict[str, Any]]) -> tuple[str, ...]:

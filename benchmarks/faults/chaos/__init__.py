@@ -1,0 +1,4 @@
+"""A soak under random disturbances, with accounts that must balance at its end.
+
+python -m benchmarks.faults --cells chaos --minutes 30
+"""
