@@ -182,7 +182,8 @@ def flat_table(part: dict[str, Any]) -> Table:
         word = {True: "flat", False: "**grows**", None: "not seen"}[found["flat"]]
         title = accounts.GROWING[name]
         rows.append((title, form(found["first"]), form(found["last"]), form(found["more_allowed"]), word))
-    return Table("What could grow", ("what", "first third", "last third", "may grow by", ""), tuple(rows))
+    notes = (f"files of prometheus_client: {whole(part['metric_files_most'])} at most",)
+    return Table("What could grow", ("what", "first third", "last third", "may grow by", ""), tuple(rows), notes)
 
 
 def _failures(runs: dict[str, dict[str, Any]]) -> tuple[str, ...]:

@@ -25,9 +25,9 @@ SCRAPES_AGAIN_SECONDS = 10.0
 FDS_MORE, THREADS_MORE, RSS_MORE_SHARE, RSS_MORE_BYTES = 2, 0, 0.10, 1 << 20
 EXAMPLES = 5
 GROWING = {
-    "arbiter_fds": "arbiter, open files (least, with as many children)", "arbiter_threads": "arbiter, threads (least)",
-    "arbiter_rss_bytes": "arbiter, RSS (median)", "exporter_fds": "exporter, open files (least)",
-    "exporter_threads": "exporter, threads (least)", "exporter_rss_bytes": "exporter, RSS (median)",
+    "arbiter_fds": "arbiter, open files (least, with as many children)", "arbiter_threads": "arbiter, threads (median)",
+    "arbiter_rss_bytes": "arbiter, RSS (median)", "exporter_fds": "exporter, open files (median)",
+    "exporter_threads": "exporter, threads (median)", "exporter_rss_bytes": "exporter, RSS (median)",
 }  # fmt: skip
 
 
@@ -135,10 +135,10 @@ def growth(looks: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     first, last = thirds(looks)
     found = {}
     for who in ("arbiter", "exporter"):
-        fds = least_alike if who == "arbiter" else least
+        fds = least_alike if who == "arbiter" else middles
         found[f"{who}_fds"] = row(*fds(first, last, f"{who}_fds"), FDS_MORE)
-        found[f"{who}_threads"] = row(*least(first, last, f"{who}_threads"), THREADS_MORE)
-        before, after = (middle(part, f"{who}_rss_bytes") for part in (first, last))
+        found[f"{who}_threads"] = row(*middles(first, last, f"{who}_threads"), THREADS_MORE)
+        before, after = middles(first, last, f"{who}_rss_bytes")
         found[f"{who}_rss_bytes"] = row(before, after, RSS_MORE_BYTES + int(RSS_MORE_SHARE * (before or 0)))
     return found
 
@@ -154,25 +154,23 @@ def values(looks: Sequence[Mapping[str, Any]], name: str) -> list[int]:
     return [one[name] for one in looks if one.get(name) is not None]
 
 
-def least(first: Sequence[Mapping[str, Any]], last: Sequence[Mapping[str, Any]], name: str) -> tuple[Any, Any]:
-    """The least of each third: a leak raises it, and a busy moment does not."""
-    return min(values(first, name), default=None), min(values(last, name), default=None)
-
-
 def least_alike(first: Sequence[Mapping[str, Any]], last: Sequence[Mapping[str, Any]], name: str) -> tuple[Any, Any]:
-    """As `least`, among looks with the same number of children, as each costs the arbiter files; the worst pair."""
+    """The least of each third, as a leak raises it and a busy moment does not; of the two furthest apart.
+
+    Among looks with the same number of children: each costs the arbiter files.
+    """
     pairs = []
     for children in {one["children"] for one in first} & {one["children"] for one in last}:
-        pair = least(*([one for one in part if one["children"] == children] for part in (first, last)), name)
-        if None not in pair:
-            pairs.append(pair)
+        known = [values([one for one in part if one["children"] == children], name) for part in (first, last)]
+        if all(known):
+            pairs.append((min(known[0]), min(known[1])))
     return max(pairs, key=lambda pair: pair[1] - pair[0], default=(None, None))
 
 
-def middle(looks: Sequence[Mapping[str, Any]], name: str) -> int | None:
-    """The median."""
-    known = values(looks, name)
-    return int(median(known)) if known else None
+def middles(first: Sequence[Mapping[str, Any]], last: Sequence[Mapping[str, Any]], name: str) -> tuple[Any, Any]:
+    """The median of each third: an exporter that was just started has fewer of everything."""
+    before, after = values(first, name), values(last, name)
+    return (int(median(before)) if before else None, int(median(after)) if after else None)
 
 
 def violations(part: Mapping[str, Any]) -> list[str]:

@@ -255,7 +255,7 @@ def judged(
             scraper.failures, journal, (oom_kills or 0) > len(by_kernel)
         )[: accounts.EXAMPLES],
         "growth": accounts.growth(scraper.looks),
-        "metric_files": [one["metric_files"] for one in scraper.looks],
+        "metric_files_most": max(accounts.values(scraper.looks, "metric_files"), default=None),
         "journal": told(journal, began),
     }  # fmt: skip
 
