@@ -37,12 +37,14 @@ def look(server: Any, tune: Autotune) -> Snapshot:
     maxima = tune.sums.busy_ns
     maxima.extend([0] * (len(rows) - len(maxima)))
     maxima[:] = map(max, maxima, [one.busy_ns for one in now])
+    added = _added(rows)
+    tune.doors.hear(added[layout.DOOR_ERRORS : layout.DOOR_ERRORS_END])
     return Snapshot(
         at=now_ns / 1e9,
         workers=_read_workers(server, tune, rows, now, now_ns),
         listeners=tuple(surroundings.read_listeners(server, tune)),
         host=surroundings.host_now(server, tune, now_ns / 1e9),
-        totals=_totals(tune, rows, sum(one.in_flight for one in now)),
+        totals=_totals(tune, rows, added, sum(one.in_flight for one in now)),
         target=server.num_workers,
         threads=tune.threads,
         frozen=tune.frozen,
@@ -226,9 +228,13 @@ def _state(tracked: Tracked, ready_ns: int, taken: int, *, records: bool) -> Wor
     return WorkerState.BUSY if taken else WorkerState.IDLE
 
 
-def _totals(tune: Autotune, rows: list[list[int]], in_flight: int) -> Totals:
-    histograms = zip(*[words[layout.QUEUE_BUCKETS :] for words in rows], strict=True)
-    added = UNMEASURED[: layout.QUEUE_BUCKETS] + list(map(sum, histograms)) if rows else UNMEASURED
+def _added(rows: list[list[int]]) -> list[int]:
+    """What all slots have counted, where it stands in a row."""
+    counters = zip(*[words[layout.QUEUE_BUCKETS :] for words in rows], strict=True)
+    return UNMEASURED[: layout.QUEUE_BUCKETS] + list(map(sum, counters)) if rows else UNMEASURED
+
+
+def _totals(tune: Autotune, rows: list[list[int]], added: list[int], in_flight: int) -> Totals:
     finished = board.finished(added)
     sums = tune.sums
     cpu_known = any(tracked.cpu_seconds for tracked in list(tune.tracked.values()))

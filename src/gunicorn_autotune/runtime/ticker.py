@@ -21,7 +21,6 @@ from gunicorn_autotune.model.status import Door, Mode, Stage, shorter, status_do
 from gunicorn_autotune.runtime import actuator, commands, drains, flight, sensing, slots
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune
-from gunicorn_autotune.scoreboard import layout
 
 FAULTS_BEFORE_FALLBACK = 10
 PUBLISH_SECONDS = 0.45
@@ -68,7 +67,6 @@ def _before(server: Any, tune: Autotune, now: float) -> None:
     through(Door.TICK, commands.tend, server, tune, now)
     through(Door.TICK, slots.settle_strays, server, tune)
     through(Door.TICK, drains.end_overdue, server, tune, now)
-    through(Door.TICK, _hear_workers, tune)
     tune.frozen = frozen_why(server, tune)
     if tune.held_until is not None and now >= tune.held_until:
         tune.held_until = None
@@ -81,12 +79,6 @@ def _tend_exporter(tune: Autotune, now: float) -> None:
         tune.tally.exporter_spawns += 1
     if tune.identity.metrics != tune.exporter.url:
         tune.identity = replace(tune.identity, metrics=tune.exporter.url)
-
-
-def _hear_workers(tune: Autotune) -> None:
-    failed = [tune.board.row(slot)[layout.DOOR_ERRORS : layout.DOOR_ERRORS_END] for slot in range(tune.slots_used)]
-    if any(map(any, failed)):
-        tune.doors.hear(list(map(sum, zip(*failed, strict=True))))
 
 
 def frozen_why(server: Any, tune: Autotune) -> str | None:

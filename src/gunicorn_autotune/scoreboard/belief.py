@@ -7,12 +7,13 @@ with garbage.
 
 from __future__ import annotations
 
+import struct
 import sys
 from array import array
 
 from gunicorn_autotune.scoreboard import layout
 from gunicorn_autotune.scoreboard.board import PRESENT_WORDS, Board
-from gunicorn_autotune.scoreboard.layout import NOT_READ, OWN_WORDS, QUEUED, READY_NS, ROW_WORDS
+from gunicorn_autotune.scoreboard.layout import NOT_READ, OWN_WORDS, QUEUED, READY_NS, ROW_WORDS, WORD_BYTES
 
 AHEAD_NS = 1_000_000_000
 """A worker may have stamped its row after the reader took the time."""
@@ -43,7 +44,11 @@ def _too_high(bits: int) -> int:
     return (1 << 64) - (1 << bits)
 
 
+_WORDS = struct.Struct(f"@{ROW_WORDS - OWN_WORDS}Q")
+_READY, _QUEUED = ((word - OWN_WORDS) * WORD_BYTES for word in (READY_NS, QUEUED))
+_word_at = struct.Struct("@Q").unpack_from
 _TOO_HIGH = array("Q", [_too_high(WORD_BITS.get(word, 64)) for word in range(OWN_WORDS, ROW_WORDS)]).tobytes()
+_NOTHING = bytes(_WORDS.size)
 NEVER_USED = int.from_bytes(_TOO_HIGH, sys.byteorder)
 """The bits of a whole row that are never used, as one number: a row is held against it for a microsecond."""
 
@@ -52,9 +57,8 @@ def can_be_true(raw: bytes, now_ns: int) -> bool:
     """Whether a worker of ours may have written these words, from OWN_WORDS on, by `now_ns`."""
     if int.from_bytes(raw, sys.byteorder) & NEVER_USED:
         return False
-    words = memoryview(raw).cast("Q")
-    queued = words[QUEUED - OWN_WORDS]
-    return words[READY_NS - OWN_WORDS] <= now_ns + AHEAD_NS and (queued == NOT_READ or not queued >> AT_ONCE_BITS)
+    queued = _word_at(raw, _QUEUED)[0]
+    return bool(_word_at(raw, _READY)[0] <= now_ns + AHEAD_NS and (queued == NOT_READ or not queued >> AT_ONCE_BITS))
 
 
 class Believed:
@@ -68,18 +72,15 @@ class Believed:
     def read(self, board: Board, slot: int, now_ns: int) -> list[int]:
         """All words of a slot, or what stands in for them."""
         raw = board.written(slot)
-        if can_be_true(raw, now_ns):
+        # What could be true once still can: the clock only goes on.
+        if raw == self._last.get(slot) or can_be_true(raw, now_ns):
             self._last[slot] = raw
             self.doubted.discard(slot)
-            return board.noted_all(slot) + memoryview(raw).cast("Q").tolist()
+            return [*board.noted_all(slot), *_WORDS.unpack(raw)]
         self.doubted.add(slot)
-        words = board.noted_all(slot) + self._last_believed(slot)
+        words = [*board.noted_all(slot), *_WORDS.unpack(self._last.get(slot, _NOTHING))]
         for word in (*PRESENT_WORDS, layout.RECORDS):
             words[word] = 0
         # Who wrote there runs the app: it serves, as far as anybody can tell.
         words[READY_NS] = words[layout.SPAWNED_NS]
         return words
-
-    def _last_believed(self, slot: int) -> list[int]:
-        raw = self._last.get(slot)
-        return memoryview(raw).cast("Q").tolist() if raw is not None else [0] * (ROW_WORDS - OWN_WORDS)
