@@ -77,7 +77,9 @@ def working_tree() -> bytes:
 
 def run_tests(machine: Machine, for_pytest: Sequence[str], take: bool) -> int:
     """Pytest in the machine, its output as it comes, then the table."""
-    words = [PYTHON, "-m", "pytest", "-v", "--confcutdir=tests/vm/inside", f"--junitxml={JUNIT}", *for_pytest]
+    words = [PYTHON, "-m", "pytest", "-v", "--tb=short", "--confcutdir=tests/vm/inside"]
+    # Figures are kept as properties of a test, which pytest's newer form of JUnit's file does not know.
+    words += [f"--junitxml={JUNIT}", "--override-ini=junit_family=xunit1", *for_pytest]
     places = [] if any(word.startswith("tests/") for word in for_pytest) else ["tests/vm/inside"]
     code = machine.show(f"cd {SOURCE} && PYTHONUNBUFFERED=1 {shlex.join([*words, *places])}")
     if code not in RAN:
