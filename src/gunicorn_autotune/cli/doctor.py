@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 
-from gunicorn_autotune.cli import checks_limits, checks_sensors, checks_server, checks_settings
+from gunicorn_autotune.cli import checks_limits, checks_sensors, checks_server, checks_settings, checks_unit
 from gunicorn_autotune.cli.finding import Check, Finding, Host, Level, warn
 from gunicorn_autotune.cli.probe import check_location, probe
+from gunicorn_autotune.cli.running import running
+from gunicorn_autotune.cli.servers import same_address
 from gunicorn_autotune.cli.style import CommandError, Style, wrapped
+from gunicorn_autotune.cli.unit import watched
 from gunicorn_autotune.sensors.cgroup import find_cgroup, read_host
 
 HELP = "what this host grants, and what will hurt"
-CHECKS: dict[str, Check] = checks_server.CHECKS | checks_settings.CHECKS | checks_limits.CHECKS | checks_sensors.CHECKS
+CHECKS: dict[str, Check] = (
+    checks_server.CHECKS | checks_settings.CHECKS | checks_limits.CHECKS | checks_unit.CHECKS | checks_sensors.CHECKS
+)
 COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 LEVEL_COLUMNS = max(map(len, Level))
 CHECK_COLUMNS = max(map(len, CHECKS))
@@ -49,7 +55,17 @@ def host_at(root: Path, location: str | None) -> Host:
     if location is not None:
         check_location(location)
     cgroups = find_cgroup(root)
-    return Host(root, location, probe(location), cgroups, read_host(cgroups))
+    found = probe(location)
+    pid = serving(found.settings.get("bind")) if root == Path("/") else None
+    return Host(root, location, found, cgroups, read_host(cgroups), watched(cgroups, pid))
+
+
+def serving(bind: object) -> int | None:
+    """The arbiter that serves these addresses, else the only one of this host, else None."""
+    found = running(os.environ)
+    addresses = bind if isinstance(bind, (list, tuple)) else []
+    mine = [one for one in found if any(same_address(a, b) for a in addresses for b in one.bind)]
+    return next((some[0].pid for some in (mine, found) if len(some) == 1), None)
 
 
 def examine(host: Host) -> dict[str, Finding]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn_autotune.cli.probe import Probe
+from gunicorn_autotune.cli.unit import Watched
 from gunicorn_autotune.model.policy import Policy, for_host
 from gunicorn_autotune.model.readings import HostReading
 from gunicorn_autotune.sensors.cgroup import Cgroups
@@ -45,6 +46,8 @@ class Host:
     probe: Probe
     cgroups: Cgroups
     reading: HostReading
+    watched: Watched
+    """Whose unit and memory cgroup are judged: the server that runs, else this process."""
 
     @property
     def proc(self) -> Path:

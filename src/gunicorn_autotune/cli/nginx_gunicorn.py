@@ -10,17 +10,16 @@ from typing import Any
 
 from gunicorn_autotune.cli.asking import Place, parse_place, read_token
 from gunicorn_autotune.cli.config_lines import assigned_lines
-from gunicorn_autotune.cli.finding import Host
 from gunicorn_autotune.cli.probe import FILE, Probe, check_location, probe
 from gunicorn_autotune.cli.servers import find_server
 from gunicorn_autotune.cli.status import parse_document, read_status
 from gunicorn_autotune.cli.style import CommandError
 from gunicorn_autotune.exporter.address import AUTO, first_choice
+from gunicorn_autotune.model.policy import Policy, for_host
 from gunicorn_autotune.nginx.gunicorn import CONCURRENT, SETTINGS, Gunicorn
 from gunicorn_autotune.runtime.compat import OVERLAPPING
 from gunicorn_autotune.sensors.cgroup import find_cgroup, read_host
 
-ROOT = Path("/")
 _TEXTS = frozenset({"chdir", "group", "user", "worker_class"})
 _LISTS = frozenset({"bind", "forwarded_allow_ips", "forwarder_headers", "http_protocols"})
 _FLAGS = frozenset({"reuse_port", "tls"})
@@ -43,7 +42,7 @@ def from_config(location: str, arguments: Sequence[str] = ()) -> Gunicorn:
         kind=_kind(found.kind),
         values={name: found.settings[name] for name in SETTINGS if name in found.settings},
         origins=_origins(found, location),
-        policy=_policy(found, location),
+        policy=_policy(found),
     )
 
 
@@ -123,13 +122,12 @@ def _origins(found: Probe, location: str) -> dict[str, str]:
     return origins | ({"tls": tls[0]} if tls else {})
 
 
-def _policy(found: Probe, location: str) -> dict[str, Any] | None:
+def _policy(found: Probe) -> dict[str, Any] | None:
     """Autotune's settings; max_workers = 0 becomes what it stands for on this host."""
     if found.policy is None:
         return None
-    cgroups = find_cgroup(ROOT)
-    host = Host(ROOT, location, found, cgroups, read_host(cgroups))
-    return found.policy | {"max_workers": host.max_workers, "metrics": first_choice(found.policy["metrics"])}
+    most = for_host(Policy(**found.policy), read_host(find_cgroup())).max_workers
+    return found.policy | {"max_workers": most, "metrics": first_choice(found.policy["metrics"])}
 
 
 def _told(place: Place, document: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from gunicorn_autotune.cli.doctor import CHECKS
 from gunicorn_autotune.cli.finding import Host
 from gunicorn_autotune.cli.probe import Probe
+from gunicorn_autotune.cli.unit import watched
 from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.sensors.cgroup import find_cgroup, read_host
 
@@ -40,7 +41,9 @@ def a_host(name="systemd-slice", location=None, probe=None):
     """A recorded host on which nothing of this machine counts but affinity and descriptors."""
     root = HOSTS / name
     cgroups = find_cgroup(root)
-    return Host(root, location, probe or a_probe(), cgroups, read_host(cgroups, affinity_cores=64))
+    return Host(
+        root, location, probe or a_probe(), cgroups, read_host(cgroups, affinity_cores=64), watched(cgroups, None)
+    )
 
 
 def answer(check, host):
