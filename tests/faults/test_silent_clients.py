@@ -1,7 +1,8 @@
-"""A client that connects and sends nothing, or not all, holds a sync worker: it is busy, and no spare capacity."""
+"""A client that connects and sends nothing, or not all, holds a sync worker or a thread: busy, no spare capacity."""
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from tests.server import Server, serving, wait_for
 pytestmark = pytest.mark.real
 SOON = {"min_workers": 1, "max_workers": 4, "calm_seconds": 0, "scale_down_window_seconds": 1}
 """Two workers that are not needed become one within a second or two."""
+HALF = b"GET / HTTP/1.1\r\nConnection: close\r\nHost: local"
 CONFIG = "workers = 2\ntimeout = 60\ngraceful_timeout = 1"
 
 
@@ -61,3 +63,24 @@ def test_no_shrink_takes_the_worker_it_needs(tmp_path: Path) -> None:
             answers.append(waiting.recv(15))
 
     assert (answers, later["target"] >= 2, load <= 1.0) == ([b"HTTP/1.0 200 OK"] * 2, True, True)
+
+
+def test_a_thread_that_reads_a_slow_head_is_not_idle(tmp_path: Path) -> None:
+    """gthread: its worker is busy, its slot is taken, and the other one leaves; answered, as on plain Gunicorn."""
+    threads = CONFIG + "\nthreads = 2"
+    with (
+        serving(tmp_path, threads, **SOON | {"min_workers": 2}) as server,
+        plain(tmp_path / "plain", "-w", "2", "--threads", "2", "plain:app") as port,
+        client(server.port, HALF) as ours, client(port, HALF) as theirs,
+    ):  # fmt: skip
+        wait_for(lambda: _states(server) == ["busy", "idle"], "one busy worker")
+        (its_own,) = server.pids("busy")
+        server.signal(signal.SIGTTOU)
+        left = server.wait_for_ready(1)
+        answers = []
+        for waiting in (ours, theirs):
+            waiting.sendall(b"\r\n\r\n")
+            answers.append(waiting.recv(15))
+        wait_for(lambda: _states(server) == ["idle"], "an idle worker")
+
+    assert (left, answers) == ([its_own], [b"HTTP/1.1 200 OK"] * 2)

@@ -122,6 +122,11 @@ def choose_for_operator(tracked: list[Tracked], count: int, old_set_age: int) ->
 
 
 def running(one: Tracked) -> int:
+    """What is under way in it, and its threads that wait for a slow client's request."""
+    return under_way(one) + (one.row[layout.READING] if one.row is not None else 0)
+
+
+def under_way(one: Tracked) -> int:
     """Requests and WebSockets it has taken, and not answered or ended, as far as its row tells; a silent client too."""
     if one.row is None:
         return 0

@@ -62,7 +62,7 @@ def end_overdue(server: Any, tune: Autotune, now: float) -> None:
         if tracked.hold_seconds and (_holds(tune, tracked, since) or _told_to_quit(server, tracked, since)):
             continue
         limit = limit_seconds(server.cfg, tracked.worker.cfg)
-        if limit is None or since <= limit or actuator.running(tracked):
+        if limit is None or since <= limit or actuator.under_way(tracked):
             continue
         # Again after the same time, should even that not reach it (uninterruptible sleep).
         tracked.draining_at = now
@@ -75,7 +75,7 @@ def end_overdue(server: Any, tune: Autotune, now: float) -> None:
 
 def _holds(tune: Autotune, tracked: Tracked, since: float) -> bool:
     """Something is under way in it, its time is not over, and memory is not short: so its heart must go on beating."""
-    if since > tracked.hold_seconds + MARGIN_SECONDS or not actuator.running(tracked) or _memory_is_short(tune):
+    if since > tracked.hold_seconds + MARGIN_SECONDS or not actuator.under_way(tracked) or _memory_is_short(tune):
         return False
     if not compat.beats_while_leaving(type(tracked.worker)):
         tracked.worker.tmp.notify()

@@ -69,7 +69,7 @@ def _row(slot: int, words: list[int], now_ns: int, ahead: float) -> Row:
     records = bool(words[layout.RECORDS])
     now = board.activity(words, now_ns)
     pid, held = words[layout.PID], board.held(words, now, now_ns)
-    silent = board.silent_ns(words, now, now_ns)
+    silent = board.silent(words, now, now_ns)
     return Row(
         slot=slot,
         pid=pid,

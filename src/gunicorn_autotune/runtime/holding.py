@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+
+# Bound here, before gevent may patch the module.
+from threading import get_ident
 from typing import Any
 
 from gunicorn_autotune.model.status import Door
@@ -46,6 +49,43 @@ def accepted(handle: Callable[..., None], doors: Doors, row: memoryview) -> Call
                 failed(Door.HANDLE)
 
     return noted
+
+
+def reading(worker: Any, doors: Doors, row: memoryview) -> Callable[[], None]:
+    """Have a gthread worker count its threads that read a slow head; returns what a thread calls when a request begins.
+
+    Its threads call `handle` with a connection. A dict by thread needs no lock.
+    """
+    clock, failed, handle, notify = time.monotonic_ns, doors.failed, worker.handle, worker.notify
+    since: dict[int, int] = {}
+    slow = 0
+
+    def count() -> None:
+        nonlocal slow
+        before = clock() - layout.READING_NS
+        slow = row[layout.READING] = len([start for start in tuple(since.values()) if start <= before])
+
+    def begun() -> None:
+        since.pop(get_ident(), None)
+        if slow:
+            count()
+
+    def noted(*arguments: Any, **named: Any) -> Any:
+        since[get_ident()] = clock()
+        try:
+            return handle(*arguments, **named)
+        finally:
+            try:
+                begun()
+            except Exception:
+                failed(Door.HANDLE)
+
+    def notify_with_count() -> None:
+        doors.through(Door.NOTIFY, count)
+        notify()
+
+    worker.handle, worker.notify = noted, notify_with_count
+    return begun
 
 
 def counted(notify: Callable[[], None], doors: Doors, count_long: Callable[[], None]) -> Callable[[], None]:

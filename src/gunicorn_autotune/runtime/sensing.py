@@ -119,7 +119,7 @@ def _read_worker(
         cpu, delay, rss = process.cpu_seconds, process.run_delay_seconds, process.rss_bytes
     _account_cpu(tune, tracked, cpu, delay, ready=bool(ready_ns))
     _write_arbiter_words(tune, tracked, pid, rss)
-    held, silent = board.held(words, now, now_ns), int(board.silent_ns(words, now, now_ns) > 0)
+    held, silent = board.held(words, now, now_ns), board.silent(words, now, now_ns)
     tracked.held_from = (tracked.held_from or now_ns / 1e9) if held else None
     return WorkerReading(
         slot=tracked.slot,
@@ -215,6 +215,7 @@ def _account_silence(tune: Autotune, rows: list[list[int]], now: list[Activity],
     since_ns = now_ns - tune.sums.silent_until_ns
     silent = [board.silent_ns(words, one, now_ns) for words, one in zip(rows, now, strict=True)]
     tune.sums.silent_ns += sum([min(one, since_ns) for one in silent])
+    tune.sums.silent_ns += since_ns * sum([words[layout.READING] for words in rows])
     tune.sums.silent_until_ns = now_ns
 
 

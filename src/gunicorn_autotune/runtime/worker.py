@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from gunicorn_autotune.model.status import Door
@@ -177,11 +178,22 @@ def _logs_debug(worker: Any) -> bool:
 
 
 def _threaded(worker: Any, doors: Doors, row: memoryview) -> Recorder:
-    """gthread accepts ahead of its threads: keep the depth of that queue in the row, whenever it may have changed."""
+    """gthread: requests by thread, threads that read a slow head, and connections that no thread has taken yet."""
     if worker.cfg.threads <= layout.CELL_COUNT:
         pen = recorder.threaded(row)
     else:
         pen = recorder.locked(recorder.overlapping(row))
+    begun, began = holding.reading(worker, doors, row), pen.begin
+
+    def begin(worker: Any, request: Any) -> None:
+        began(worker, request)
+        begun()
+
+    return _with_queue(worker, doors, row, replace(pen, begin=begin))
+
+
+def _with_queue(worker: Any, doors: Doors, row: memoryview, pen: Recorder) -> Recorder:
+    """gthread accepts ahead of its threads: keep the depth of that queue in the row, whenever it may have changed."""
     notify, failed = worker.notify, doors.failed
     waiting = compat.threads_waiting(worker)
     if waiting is None:

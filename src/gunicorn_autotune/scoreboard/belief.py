@@ -28,6 +28,7 @@ WORD_BITS = {
     layout.WEBSOCKETS: AT_ONCE_BITS,
     layout.LONG_REQUESTS: AT_ONCE_BITS,
     layout.ACCEPTED_NS: STAMP_BITS,
+    layout.READING: AT_ONCE_BITS,
     layout.EXIT: layout.EXIT_NOTE_SHIFT + 2,
     layout.RECORDS: 1,
     layout.QUEUE_DROPPED: COUNT_BITS,

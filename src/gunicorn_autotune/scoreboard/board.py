@@ -36,6 +36,7 @@ PRESENT_WORDS = (
     layout.WEBSOCKETS,
     layout.LONG_REQUESTS,
     layout.ACCEPTED_NS,
+    layout.READING,
 )
 """What a worker says of the present moment; the rest of its words are counters."""
 CLEARED_WORDS = (layout.PID, layout.DRAINING, layout.COMMAND, layout.AGE, layout.SPAWNED_NS)
@@ -205,6 +206,11 @@ def silent_ns(words: Sequence[int], now: Activity, now_ns: int) -> int:
     """
     accepted_ns = words[layout.ACCEPTED_NS]
     return max(1, now_ns - accepted_ns) if accepted_ns and not now.in_flight else 0
+
+
+def silent(words: Sequence[int], now: Activity, now_ns: int) -> int:
+    """Slots that connections without a request hold now."""
+    return words[layout.READING] + (silent_ns(words, now, now_ns) > 0)
 
 
 def finished(words: Sequence[int]) -> int:

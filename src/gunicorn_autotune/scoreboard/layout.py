@@ -66,7 +66,11 @@ LONG_REQUESTS = 27
 """Requests that have run for LONG_NS, as a worker without cells last counted them: once a second."""
 ACCEPTED_NS = 28
 """When a worker of one request at a time accepted the connection it still has; 0: it has none."""
+READING = 29
+"""Threads of a worker that have had a connection for READING_NS, and no request on it yet (gthread)."""
 
+READING_NS = 1_000_000_000
+"""A head that is not there by then comes slowly, or never; a worker counts once a second."""
 LONG_NS = 5_000_000_000
 """A request that has run this long is taken for one that goes on (a stream, a long poll): what an app answers is nearly
 always answered by then, and what was not usually lasts as long again."""

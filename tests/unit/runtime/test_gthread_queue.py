@@ -14,7 +14,7 @@ def a_gthread_worker(waiting):
     """As far as the recorder looks: two threads, a pool whose queue holds `waiting`."""
     queue = SimpleNamespace(qsize=lambda: waiting[0])
     return SimpleNamespace(
-        cfg=SimpleNamespace(threads=2), tpool=SimpleNamespace(_work_queue=queue), notify=lambda: None
+        cfg=SimpleNamespace(threads=2), tpool=SimpleNamespace(_work_queue=queue), notify=lambda: None, handle=None
     )
 
 
@@ -43,7 +43,7 @@ def test_the_queue_of_a_pool_that_shows_none_is_unknown():
     found = board.create(layout.shape_for(1))
     try:
         row = found.row(0)
-        worker = SimpleNamespace(cfg=SimpleNamespace(threads=2), tpool=object(), notify=None)
+        worker = SimpleNamespace(cfg=SimpleNamespace(threads=2), tpool=object(), notify=None, handle=None)
         runtime_worker._threaded(worker, Doors(None, Counter()), row)
         seen = board.queued(row.tolist())
     finally:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from gunicorn_autotune.model.status import Door
-from gunicorn_autotune.runtime import compat, holding
+from gunicorn_autotune.runtime import actuator, compat, holding
 from gunicorn_autotune.runtime.doors import Doors
-from gunicorn_autotune.scoreboard import layout, recorder
+from gunicorn_autotune.runtime.state import Tracked
+from gunicorn_autotune.scoreboard import board, layout, recorder
 
 
 class Log:
@@ -141,3 +142,38 @@ def test_a_heartbeat_counts_the_long_requests(row: memoryview) -> None:
     worker.notify()
 
     assert (row[layout.LONG_REQUESTS], beats) == (1, [1])
+
+
+def test_a_thread_that_reads_for_a_second_is_counted_until_its_request_begins(
+    row: memoryview, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in the first second; and no more once the request has begun, or the connection is over."""
+    now, seen = [10**12], []
+    monkeypatch.setattr(holding.time, "monotonic_ns", lambda: now[0])
+
+    def handle(conn: str) -> str:
+        for later_ns in (0, layout.READING_NS - 1, 1):
+            now[0] += later_ns
+            worker.notify()
+            seen.append(row[layout.READING])
+        if conn == "answered":
+            begun()
+            seen.append(row[layout.READING])
+        return conn
+
+    worker = a_worker(handle=handle)
+    begun = holding.reading(worker, DOORS, row)
+    answers = [worker.handle("answered"), worker.handle("ended")]
+
+    assert (seen, row[layout.READING]) == ([0, 0, 1, 0, 0, 0, 1], 0)
+    assert answers == ["answered", "ended"]
+
+
+def test_a_slow_head_makes_a_worker_busy_but_holds_no_drain(row: memoryview) -> None:
+    """Who reads one leaves after the idle, and as soon as plain Gunicorn lets it."""
+    row[layout.READING] = 2
+    tracked = Tracked(None, 1, 0, row, spawned_at=0.0)
+    words = row.tolist()
+
+    assert (2, 0) == (actuator.running(tracked), actuator.under_way(tracked))
+    assert 2 == board.silent(words, board.activity(words, 1), 1)

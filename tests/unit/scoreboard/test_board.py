@@ -30,7 +30,7 @@ def test_arbiter_and_worker_words_do_not_overlap() -> None:
 
 
 NOT_OF_A_ROW = {"WORD_BYTES", "LINE_WORDS", "NOT_READ", "OWN_WORDS", "ROW_WORDS", "HEADER_WORDS", "STATUS_ACTIVE",
-                "SLOTS_USED", "STATUS_BYTES", "DOOR_ERRORS", "LONG_NS"}  # fmt: skip
+                "SLOTS_USED", "STATUS_BYTES", "DOOR_ERRORS", "LONG_NS", "READING_NS"}  # fmt: skip
 """Sizes, the header's words, and where a range begins."""
 VALUES = ("_", "LEFT_", "EXIT_")
 """How names begin that say what may stand in a word, not where."""
