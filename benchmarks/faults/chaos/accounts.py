@@ -155,16 +155,16 @@ def values(looks: Sequence[Mapping[str, Any]], name: str) -> list[int]:
 
 
 def least_alike(first: Sequence[Mapping[str, Any]], last: Sequence[Mapping[str, Any]], name: str) -> tuple[Any, Any]:
-    """The least of each third, as a leak raises it and a busy moment does not; of the two furthest apart.
+    """The least of each third, as a leak raises it and a busy moment does not.
 
-    Among looks with the same number of children: each costs the arbiter files.
+    Of the looks at one number of children, as each costs the arbiter files: the number that both thirds saw most.
     """
     pairs = []
     for children in {one["children"] for one in first} & {one["children"] for one in last}:
         known = [values([one for one in part if one["children"] == children], name) for part in (first, last)]
-        if all(known):
-            pairs.append((min(known[0]), min(known[1])))
-    return max(pairs, key=lambda pair: pair[1] - pair[0], default=(None, None))
+        pairs.append(known)
+    most = max(pairs, key=lambda pair: min(map(len, pair)), default=[[], []])
+    return min(most[0], default=None), min(most[1], default=None)
 
 
 def middles(first: Sequence[Mapping[str, Any]], last: Sequence[Mapping[str, Any]], name: str) -> tuple[Any, Any]:

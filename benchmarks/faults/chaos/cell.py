@@ -40,6 +40,8 @@ JOBS_A_REQUEST = 2
 THREADS = 8
 GRACEFUL_SECONDS = 90
 """More than LONGEST_SECONDS: no stream that a client leaves in time is ended by Gunicorn, with us or without."""
+TIMEOUT_SECONDS = 120
+"""More than GRACEFUL_SECONDS: before 25 a gthread worker that leaves is silent meanwhile."""
 QUICK_MINUTES = 0.5
 SETTLED_SECONDS = 60.0
 END_SECONDS = 30.0
@@ -48,10 +50,14 @@ SETTINGS: dict[str, Any] = {
     "recycle_gap_seconds": 0.5, "recycles_per_hour": 36000, "flight_record": "flight", "flight_record_bytes": 1 << 20,
 }  # fmt: skip
 """Brakes off, so that the law acts as often as it is disturbed."""
-LINES = ("worker_class = 'gthread'", f"threads = {THREADS}", f"graceful_timeout = {GRACEFUL_SECONDS}", "timeout = 30")
+LINES = (
+    "worker_class = 'gthread'", f"threads = {THREADS}", f"graceful_timeout = {GRACEFUL_SECONDS}",
+    f"timeout = {TIMEOUT_SECONDS}",
+)  # fmt: skip
 KEPT_LOG = ROOT / "benchmarks" / "out" / "chaos.log"
 """The log of the last run, to look into."""
-OOM = re.compile(r"\(pid:(\d+)\) was sent SIGKILL")
+KILLED = re.compile(r"\(pid:(\d+)\) was sent SIGKILL")
+TIMED_OUT = re.compile(r"WORKER TIMEOUT \(pid:(\d+)\)")
 
 
 def minutes_of(options: Options) -> float:
@@ -231,7 +237,7 @@ def judged(
     """The accounts but for what the server has counted."""
     journal = disturber.journal
     ours = {done.pid: done.at for done in journal if done.name == "worker killed" and done.pid is not None}
-    by_kernel = frozenset(int(pid) for pid in OOM.findall(log)) - set(ours)
+    by_kernel = killed_by_kernel(log) - set(ours)
     kills = accounts.Kills(ours, by_kernel)
     forked = [done for done in journal if done.name == "processes cut"]
     oom_kills = cuts.memory.oom_kills() if cuts.memory else None
@@ -258,6 +264,11 @@ def judged(
         "metric_files_most": max(accounts.values(scraper.looks, "metric_files"), default=None),
         "journal": told(journal, began),
     }  # fmt: skip
+
+
+def killed_by_kernel(log: str) -> frozenset[int]:
+    """Workers that Gunicorn saw end by SIGKILL and had not sent it itself."""
+    return frozenset(map(int, KILLED.findall(log))) - frozenset(map(int, TIMED_OUT.findall(log)))
 
 
 def told(journal: Sequence[Done], began: float) -> list[list[Any]]:

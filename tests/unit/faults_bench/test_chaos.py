@@ -12,7 +12,7 @@ import pytest
 from benchmarks.faults import __main__ as command_line
 from benchmarks.faults.chaos import accounts, disturbances
 from benchmarks.faults.chaos.accounts import KERNEL, KILLED, NO_ROOM, UNEXPLAINED, UNREAD, Kills
-from benchmarks.faults.chaos.cell import pids_in
+from benchmarks.faults.chaos.cell import killed_by_kernel, pids_in
 from benchmarks.faults.chaos.disturbances import TABLE, Disturbance, Disturber, Done
 from benchmarks.faults.chaos.limits import Limits
 from benchmarks.faults.chaos.scrapes import RISING, Scraper, longest_gap, samples_of, total, wrongs
@@ -184,8 +184,8 @@ def looks(fds, children=None, **more):
 def test_a_leak_of_files_is_seen_beside_busy_moments_and_more_workers():
     """The least of each third, among looks with as many children."""
     busy = accounts.growth(looks([20, 20, 50, 20, 30, 20, 60, 20, 21]))
-    workers = accounts.growth(looks([20, 20, 20, 30, 30, 30, 20, 40, 40], [4, 4, 4, 6, 6, 6, 4, 8, 8]))
-    leak = accounts.growth(looks([20, 40, 40, 30, 30, 30, 24, 43, 40], [4, 8, 8, 6, 6, 6, 4, 8, 8]))
+    workers = accounts.growth(looks([20, 20, 40, 30, 30, 30, 20, 22, 40], [4, 4, 8, 6, 6, 6, 4, 4, 8]))
+    leak = accounts.growth(looks([20, 20, 40, 30, 30, 30, 24, 23, 40], [4, 4, 8, 6, 6, 6, 4, 4, 8]))
     unlike = accounts.growth(looks([20, 20, 20, 30, 30, 30, 40, 40, 40], [4, 4, 4, 5, 5, 5, 6, 6, 6]))
 
     assert [one["arbiter_fds"]["flat"] for one in (busy, workers, leak, unlike)] == [True, True, False, None]
@@ -261,6 +261,13 @@ def test_streams_that_the_server_ends_are_cuts_and_the_rest_are_left():
 
     assert [(one.pid, one.how) for one in streams.cuts] == [(42, "closed")]
     assert (streams.opened, streams.left) == (3, 2)
+
+
+def test_a_worker_that_gunicorn_gave_up_was_not_killed_by_the_kernel():
+    """Both are sent SIGKILL."""
+    log = "[CRITICAL] WORKER TIMEOUT (pid:5)\n[ERROR] Worker (pid:5) was sent SIGKILL! Perhaps out of memory?\n"
+
+    assert killed_by_kernel(log + log.splitlines()[1].replace("5", "6")) == frozenset({6})
 
 
 def test_who_had_begun_a_request_is_read_back(tmp_path):
