@@ -32,6 +32,21 @@ def test_a_killed_exporter_costs_no_request_and_comes_back_with_every_one_counte
     assert (load.failed, counted, mode) == ([], True, "active")
 
 
+def test_a_reload_that_waits_for_a_stream_does_not_keep_the_exporter_away(tmp_path: Path) -> None:
+    """Gunicorn from 25.1 on turns its loop no further until the old workers have left: the port answers meanwhile."""
+    config = "workers = 1\nworker_class = 'gthread'\nthreads = 2\ngraceful_timeout = 60"
+    with serving(tmp_path, config, app="streams:app", max_workers=1) as server:
+        server.hold("/events").recv(1)
+        server.signal(signal.SIGHUP)
+        server.wait_for_log("Booting worker", 2)
+        killed = exporter_pid(server)
+        os.kill(killed, signal.SIGKILL)
+        wait_for(lambda: exporter_pid(server) != killed, "another exporter", 10)
+        frozen = wait_for(lambda: server.status()["frozen"] or "no longer", "its answer", 10)
+
+    assert frozen in ("reload", "no longer")
+
+
 def test_the_exporter_leaves_when_its_arbiter_is_killed(tmp_path: Path) -> None:
     """kill -9 of the arbiter leaves no exporter behind to hold the port."""
     with serving(tmp_path, "timeout = 4") as server:  # a worker looks for its parent every 2 s

@@ -102,6 +102,7 @@ class AutotuneArbiter:
         """How a worker ended is told to nobody else; see how before it is reaped."""
         self.autotune.doors.through(Door.REAP_WORKERS, exits.look_before_reap, self)
         super().reap_workers()  # type: ignore[misc]
+        self.autotune.doors.through(Door.REAP_WORKERS, _while_held, self, self.autotune)
 
     def setup(self, app: Any) -> None:
         """A reload makes a new configuration here: chain our hooks onto it before it is used."""
@@ -142,6 +143,15 @@ class AutotuneArbiter:
     def APP_LOAD_ERROR(self) -> int:  # noqa: N802
         """4, as WORKER_BOOT_ERROR."""
         return int(self.autotune.doors.through(Door.BOOT_ERROR, _boot_error, self, self.autotune, 4, otherwise=4))
+
+
+def _while_held(server: Any, tune: Autotune) -> None:
+    """Gunicorn's reload waits for the old workers, up to graceful_timeout without a tick, and reaps them meanwhile.
+
+    Gunicorn before 25.1 does not wait there, and reaps in a signal handler, where nothing may be started.
+    """
+    if tune.frozen == "reload" and hasattr(server, "wait_for_signals"):
+        ticker.tend_exporter(tune, time.monotonic())
 
 
 def _murder_due(tune: Autotune) -> bool:

@@ -63,7 +63,7 @@ def _carry_out(server: Any, tune: Autotune, snapshot: Snapshot, decision: Decisi
 def _before(server: Any, tune: Autotune, now: float) -> None:
     """What the loop owes the world beside deciding. Each stands alone: one that fails must not cost a decision."""
     through = tune.doors.through
-    through(Door.TICK, _tend_exporter, tune, now)
+    through(Door.TICK, tend_exporter, tune, now)
     through(Door.TICK, commands.tend, server, tune, now)
     through(Door.TICK, slots.settle_strays, server, tune)
     through(Door.TICK, drains.end_overdue, server, tune, now)
@@ -72,7 +72,8 @@ def _before(server: Any, tune: Autotune, now: float) -> None:
         tune.held_until = None
 
 
-def _tend_exporter(tune: Autotune, now: float) -> None:
+def tend_exporter(tune: Autotune, now: float) -> None:
+    """Start one when due, and know where it answers."""
     if tune.exporter is None:
         return
     if tune.exporter.tend(now):
