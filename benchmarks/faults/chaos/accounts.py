@@ -25,7 +25,7 @@ SCRAPES_AGAIN_SECONDS = 10.0
 FDS_MORE, THREADS_MORE, RSS_MORE_SHARE, RSS_MORE_BYTES = 2, 0, 0.10, 1 << 20
 EXAMPLES = 5
 GROWING = {
-    "arbiter_fds": "arbiter, open files (least, with as many children)", "arbiter_threads": "arbiter, threads (median)",
+    "arbiter_fds": "arbiter, open files (at rest, before and after)", "arbiter_threads": "arbiter, threads (median)",
     "arbiter_rss_bytes": "arbiter, RSS (median)", "exporter_fds": "exporter, open files (median)",
     "exporter_threads": "exporter, threads (median)", "exporter_rss_bytes": "exporter, RSS (median)",
 }  # fmt: skip
@@ -130,13 +130,14 @@ def thirds(looks: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]],
     return list(looks[:size]), list(looks[len(looks) - size :])
 
 
-def growth(looks: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """First third, last third, bound; what was never seen is None and within no bound."""
+def growth(
+    looks: Sequence[Mapping[str, Any]], files_before: int | None, files_after: int | None
+) -> dict[str, dict[str, Any]]:
+    """First third, last third, bound; what was never seen is None and within no bound. The arbiter's files at rest."""
     first, last = thirds(looks)
-    found = {}
+    found = {"arbiter_fds": row(files_before, files_after, FDS_MORE)}
+    found["exporter_fds"] = row(*middles(first, last, "exporter_fds"), FDS_MORE)
     for who in ("arbiter", "exporter"):
-        fds = least_alike if who == "arbiter" else middles
-        found[f"{who}_fds"] = row(*fds(first, last, f"{who}_fds"), FDS_MORE)
         found[f"{who}_threads"] = row(*middles(first, last, f"{who}_threads"), THREADS_MORE)
         before, after = middles(first, last, f"{who}_rss_bytes")
         found[f"{who}_rss_bytes"] = row(before, after, RSS_MORE_BYTES + int(RSS_MORE_SHARE * (before or 0)))
@@ -152,19 +153,6 @@ def row(first: int | None, last: int | None, more: int) -> dict[str, Any]:
 def values(looks: Sequence[Mapping[str, Any]], name: str) -> list[int]:
     """Those that are known."""
     return [one[name] for one in looks if one.get(name) is not None]
-
-
-def least_alike(first: Sequence[Mapping[str, Any]], last: Sequence[Mapping[str, Any]], name: str) -> tuple[Any, Any]:
-    """The least of each third, as a leak raises it and a busy moment does not.
-
-    Of the looks at one number of children, as each costs the arbiter files: the number that both thirds saw most.
-    """
-    pairs = []
-    for children in {one["children"] for one in first} & {one["children"] for one in last}:
-        known = [values([one for one in part if one["children"] == children], name) for part in (first, last)]
-        pairs.append(known)
-    most = max(pairs, key=lambda pair: min(map(len, pair)), default=[[], []])
-    return min(most[0], default=None), min(most[1], default=None)
 
 
 def middles(first: Sequence[Mapping[str, Any]], last: Sequence[Mapping[str, Any]], name: str) -> tuple[Any, Any]:
@@ -188,7 +176,7 @@ def violations(part: Mapping[str, Any]) -> list[str]:
     if part["spawned"] != part["ended"] + part["alive"]:
         found.append(f"{part['spawned']} workers started, but {part['ended']} ended and {part['alive']} live")
     found += part["counters_wrong"] + part["scrapes_unexplained"]
-    found += [f"{name} grew: {one['first']:,} to {one['last']:,}" for name, one in part["growth"].items()
+    found += [f"{GROWING[name]} grew: {one['first']:,} to {one['last']:,}" for name, one in part["growth"].items()
               if one["flat"] is False]  # fmt: skip
     if part["arbiter_exit_code"] != 0:
         found.append(f"the arbiter ended with exit code {part['arbiter_exit_code']}")

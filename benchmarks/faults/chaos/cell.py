@@ -25,7 +25,7 @@ from benchmarks.faults.measure import counted, tally
 from benchmarks.faults.options import ROOT, NotRunError, Options, Tell
 from benchmarks.faults.sender import Sender
 from benchmarks.faults.server import Running, Setup, serving
-from benchmarks.faults.watch import exporter_of
+from benchmarks.faults.watch import exporter_of, sizes
 from benchmarks.micro.status import status
 from benchmarks.openloop import Request
 
@@ -38,7 +38,7 @@ POSTS_EVERY = 7
 STREAMS = 6
 JOBS_A_REQUEST = 2
 THREADS = 8
-GRACEFUL_SECONDS = 90
+GRACEFUL_SECONDS = 60
 """More than LONGEST_SECONDS: no stream that a client leaves in time is ended by Gunicorn, with us or without."""
 TIMEOUT_SECONDS = 120
 """More than GRACEFUL_SECONDS: before 25 a gthread worker that leaves is silent meanwhile."""
@@ -99,18 +99,21 @@ def disturbed(
     scraper = Scraper(port, arbiter, metrics)
     disturber = Disturber(Site(arbiter, port, cuts, draws[0]), tell)
     streams = Streams(running.server.port, STREAMS, draws[1])
+    files_before = at_rest(port, arbiter)
     before = first_counts(scraper)
     exits = tally(port)
     sender = Sender(running.target, moments(seconds, draws[2]), tell, posts_every=POSTS_EVERY, paths=PATHS)
     with beside(scraper), beside(streams), beside(disturber):
         requests = asyncio.run(sender.drive())
+    files_after = None
     if running.server.process.poll() is None:
-        settled(port)
+        files_after = at_rest(port, arbiter)
         last_scrape(scraper)
     found = workers_and_counts(scraper, before) | counted(exits, tally(port))
     exporter = exporter_of(arbiter)
     found |= {"arbiter_exit_code": end(running.server.process), "left_behind": left(arbiter, exporter)}
     seen = pids_in(running.folder / "seen")
+    found["growth"] = accounts.growth(scraper.looks, files_before, files_after)
     return found | judged(requests, sender.began, seen, disturber, streams, scraper, running.log, cuts)
 
 
@@ -148,17 +151,22 @@ def moments(seconds: float, draw: random.Random) -> list[float]:
     return day(round(seconds), peak=PEAK, low=LOW).arrivals(draw)
 
 
-def settled(port: int) -> None:
-    """Wait until nobody leaves, boots or works, or SETTLED_SECONDS have passed: the accounts then say what is left."""
+def at_rest(port: int, arbiter: int) -> int | None:
+    """The arbiter's open files once as few workers as there may be are idle and were measured; None if never.
+
+    Each child costs it files, more once it was looked at: only so two moments can be compared.
+    """
     deadline = time.monotonic() + SETTLED_SECONDS
     while time.monotonic() < deadline:
         try:
             workers = status(port)["workers"]
         except (OSError, ValueError, KeyError):
             workers = []
-        if workers and all(one["state"] == "idle" for one in workers):
-            return
+        ready = all(one["state"] == "idle" and isinstance(one["uss_bytes"], int) for one in workers)
+        if ready and len(workers) == SETTINGS["min_workers"]:
+            return sizes(arbiter)["fds"]
         time.sleep(0.5)
+    return None
 
 
 def last_scrape(scraper: Scraper) -> None:
@@ -260,7 +268,6 @@ def judged(
         "scrapes_unexplained": accounts.scrapes_explained(
             scraper.failures, journal, (oom_kills or 0) > len(by_kernel)
         )[: accounts.EXAMPLES],
-        "growth": accounts.growth(scraper.looks),
         "metric_files_most": max(accounts.values(scraper.looks, "metric_files"), default=None),
         "journal": told(journal, began),
     }  # fmt: skip

@@ -23,7 +23,7 @@ from gunicorn_autotune.cli.style import CommandError
 SOONEST_SECONDS, LATEST_SECONDS = 1.0, 5.0
 """Between two of them."""
 STOPPED_SECONDS, EXPORTER_STOPPED_SECONDS, CUT_SECONDS = 1.5, 2.0, 6.0
-MEMORY_ROOM_SHARE = 4.0
+MEMORY_ROOM_SHARE = 1.6
 CPU_CORES = 0.5
 PIDS_ROOM = 12
 FILES_ROOM = 100
@@ -157,7 +157,7 @@ TABLE = (
     Disturbance("worker killed", 3, "its requests and connections", _to_worker(signal.SIGKILL)),
     Disturbance("worker told to end", 2, NOTHING, _to_worker(signal.SIGTERM)),
     Disturbance("worker stopped", 2, f"a wait of {STOPPED_SECONDS:g} s", _stop_worker),
-    Disturbance("HUP", 2, NOTHING, _to_arbiter(signal.SIGHUP)),
+    Disturbance("HUP", 1, NOTHING, _to_arbiter(signal.SIGHUP)),
     Disturbance("TTIN", 2, NOTHING, _to_arbiter(signal.SIGTTIN)),
     Disturbance("TTOU", 2, NOTHING, _to_arbiter(signal.SIGTTOU)),
     Disturbance("USR1", 1, NOTHING, _to_arbiter(signal.SIGUSR1)),

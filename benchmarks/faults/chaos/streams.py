@@ -10,7 +10,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-SHORTEST_SECONDS, LONGEST_SECONDS = 5.0, 40.0
+SHORTEST_SECONDS, LONGEST_SECONDS = 3.0, 20.0
+"""Gunicorn's reload holds the arbiter's loop until the last one of an old worker has ended."""
 FIRST_WORD_SECONDS = 30.0
 REQUEST = b"GET /stream HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 PID = re.compile(rb"X-Pid: (\d+)", re.IGNORECASE)

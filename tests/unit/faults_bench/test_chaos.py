@@ -109,7 +109,7 @@ def test_accounts_that_balance_have_no_violation():
         (("alive",), 2, "14 workers started, but 11 ended and 2 live"),
         (("counters_wrong",), ["x fell from 2 to 1"], "x fell"),
         (("scrapes_unexplained",), ["a scrape failed: why"], "a scrape failed"),
-        (("growth", "arbiter_fds", "flat"), False, "arbiter_fds grew"),
+        (("growth", "arbiter_fds", "flat"), False, "arbiter, open files (at rest, before and after) grew: 10 to 11"),
         (("arbiter_exit_code",), -9, "exit code -9"),
         (("arbiter_exit_code",), None, "exit code None"),
         (("left_behind",), ["process 5"], "left behind: process 5"),
@@ -176,32 +176,26 @@ def test_the_longest_gap_is_of_scrapes_in_a_row(tmp_path):
     assert longest_gap(scraper) == 1.5
 
 
-def looks(fds, children=None, **more):
-    """One a look."""
-    return [{"arbiter_fds": n, "children": c} | more for n, c in zip(fds, children or [4] * len(fds), strict=True)]
+def test_files_may_grow_by_two_and_no_more():
+    """The arbiter's at rest, the exporter's by the median, as one that was just started has fewer."""
 
+    def flat(after, *exporters):
+        found = accounts.growth([{"exporter_fds": one} for one in exporters], 20, after)
+        return found["arbiter_fds"]["flat"], found["exporter_fds"]["flat"]
 
-def test_a_leak_of_files_is_seen_beside_busy_moments_and_more_workers():
-    """The least of each third, among looks with as many children."""
-    busy = accounts.growth(looks([20, 20, 50, 20, 30, 20, 60, 20, 21]))
-    workers = accounts.growth(looks([20, 20, 40, 30, 30, 30, 20, 22, 40], [4, 4, 8, 6, 6, 6, 4, 4, 8]))
-    leak = accounts.growth(looks([20, 20, 40, 30, 30, 30, 24, 23, 40], [4, 4, 8, 6, 6, 6, 4, 4, 8]))
-    unlike = accounts.growth(looks([20, 20, 20, 30, 30, 30, 40, 40, 40], [4, 4, 4, 5, 5, 5, 6, 6, 6]))
-
-    assert [one["arbiter_fds"]["flat"] for one in (busy, workers, leak, unlike)] == [True, True, False, None]
-    assert leak["exporter_rss_bytes"]["flat"] is None
+    assert flat(22, *[7, 10, 10, 10, 10, 10, 10, 40, 12]) == (True, True)
+    assert flat(23, *[10, 10, 10, 10, 10, 10, 13, 13, 9]) == (False, False)
+    assert flat(None) == (None, None)
 
 
 def test_memory_may_grow_by_its_bound_and_no_more():
     """Of the median of the first third."""
-    mib = 1 << 20
 
     def flat(last):
-        return accounts.growth([{"children": 4, "exporter_rss_bytes": one * mib} for one in (20, 20, last)])[
-            "exporter_rss_bytes"
-        ]
+        seen = [{"exporter_rss_bytes": one << 20} for one in (20, 20, last)]
+        return accounts.growth(seen, None, None)["exporter_rss_bytes"]["flat"]
 
-    assert (flat(23)["flat"], flat(24)["flat"]) == (True, False)
+    assert (flat(23), flat(24)) == (True, False)
 
 
 def test_what_still_holds_at_the_end_is_taken_back(monkeypatch):
