@@ -68,7 +68,7 @@ bench-nginx: $(VENV)/.dev $(MATRIX:%=.venv-gunicorn-%/.ready) fetch ## Through a
 
 MINUTES ?= 30
 soak: $(VENV)/.bench ## Kills, reloads, limits cut, streams, forks at random for MINUTES: do the accounts balance? As root; writes docs/reliability.md
-	$(BIN)/python -m benchmarks.faults --cells chaos --minutes $(MINUTES) --take
+	$(BIN)/python -m benchmarks.faults --cells chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) --take
 
 fetch: ## nginx and prometheus from Debian when root; else says what is missing
 	@.ci/fetch

@@ -87,6 +87,8 @@ def run(options: Options, tell: Tell) -> dict[str, Any]:
     part["violations"] = accounts.violations(part)
     for one in part["violations"]:
         tell(f"    violation: {one}")
+    if not part["violations"]:
+        del part["journal"]  # hundreds of lines, of use only to whoever looks for what went wrong
     return part
 
 
