@@ -10,13 +10,20 @@ from gunicorn_autotune.cli.finding import Check, Finding, Host, fail, ok, warn
 from gunicorn_autotune.cli.heartbeat import memory_folder_works
 from gunicorn_autotune.cli.origins import cpu_origin, memory_origin, pids_origin, shown
 from gunicorn_autotune.cli.style import bytes_text, figure
+from gunicorn_autotune.law.memory import memory_budget
 from gunicorn_autotune.model.policy import memory_in_force
-from gunicorn_autotune.model.readings import Missing, Unlimited, known
+from gunicorn_autotune.model.readings import Missing, Reading, Unlimited, known
 from gunicorn_autotune.sensors import limits
+from gunicorn_autotune.sensors.cgroup import MACHINE, grants_memory
+from gunicorn_autotune.sensors.files import Absent
+from gunicorn_autotune.sensors.hierarchy import Hierarchy, OutOfSight, hides_ancestors
 
 ENOUGH_FILES = 4096
 FILES_BESIDE_WORKERS = 40
 """In the arbiter, which holds one for each worker, and for each of two sets in a reload."""
+WRITE_BOTH = "set memory_limit_bytes and cpu_limit_cores"
+WHOLE_PROC = "take ProcSubset=pid out of the unit"
+OUT_OF_SIGHT = "limits above this cgroup namespace (of a pod, a slice) are out of sight"
 TASKS_A_WORKER = 2
 """Besides its threads, as the law counts."""
 
@@ -32,6 +39,8 @@ def check_cgroup(host: Host) -> Finding | None:
         else:
             places.setdefault(f"v{hierarchy.version} {shown(hierarchy.own, host)}", []).append(name)
     found = "; ".join(f"{', '.join(names)}: {place}" for place, names in (places | unread).items())
+    if any(isinstance(getattr(host.cgroups, name), OutOfSight) for name in ("cpu", "memory")):
+        return warn(found, f"no bind of the host's /sys/fs/cgroup, or the host's cgroup namespace; else {WRITE_BOTH}")
     if unread:
         return warn(found, "fine on a plain machine; in a container, mount /sys/fs/cgroup")
     return ok(found)
@@ -42,21 +51,42 @@ def check_cpu_limit(host: Host) -> Finding | None:
     limit = host.policy.cpu_limit_cores or host.reading.cpu_limit_cores
     if isinstance(limit, Missing):
         return warn(limit.why, "set cpu_limit_cores")
-    return ok(f"{figure(limit)} {'core' if limit == 1 else 'cores'}: {cpu_origin(host)}")
+    text = f"{figure(limit)} {'core' if limit == 1 else 'cores'}: {cpu_origin(host)}"
+    quota = None if host.policy.cpu_limit_cores else host.reading.cpu_quota_cores
+    if isinstance(quota, OutOfSight):
+        return warn(f"{text}; a quota cannot be seen: {quota.why}", "set cpu_limit_cores")
+    if isinstance(quota, Unlimited) and _hides_ancestors(host.cgroups.cpu):
+        return warn(f"{text}; {OUT_OF_SIGHT}", "set cpu_limit_cores if there is a quota")
+    return ok(text)
+
+
+def _hides_ancestors(hierarchy: Reading[Hierarchy]) -> bool:
+    return not isinstance(hierarchy, Missing) and hides_ancestors(hierarchy)
 
 
 def check_memory_limit(host: Host) -> Finding | None:
     """Bytes, where that comes from, and whether growth has room."""
     limit, used = memory_in_force(host.policy, host.reading)
     if isinstance(limit, Missing):
-        return warn(limit.why, "set memory_limit_bytes")
+        return warn(
+            limit.why, f"{WHOLE_PROC} or set memory_limit_bytes" if _hidden(limit) else "set memory_limit_bytes"
+        )
     if isinstance(limit, Unlimited) or isinstance(used, Missing):
         why = used.why if isinstance(used, Missing) else "no limit and no MemTotal"
         return warn(f"memory in use cannot be told: {why}", "memory will cap nothing; keep max_workers low enough")
     text = f"{bytes_text(limit)}, {used / max(1, limit):.0%} in use: {memory_origin(host)}"
-    if used > (1 - host.policy.memory_reserve_share) * limit:
+    unlimited = not host.policy.memory_limit_bytes and host.reading.memory_limit_origin == MACHINE
+    if unlimited and not grants_memory(host.cgroups) and _hides_ancestors(host.cgroups.memory):
+        return warn(f"{text}; {OUT_OF_SIGHT}", "set memory_limit_bytes if there is one")
+    budget = memory_budget(host.policy, host.reading)
+    if budget is not None and budget < 0.0:
         return warn(f"{text}; the reserve is in use, so nothing can grow", "raise the limit, or stop what else runs")
     return ok(text)
+
+
+def _hidden(reading: Missing) -> bool:
+    """What lies in /proc beside the processes is not there: systemd's ProcSubset=pid."""
+    return isinstance(reading, Absent)
 
 
 def check_pids_limit(host: Host) -> Finding | None:
@@ -100,7 +130,8 @@ def check_somaxconn(host: Host) -> Finding | None:
     """The queue really granted: min(backlog, net.core.somaxconn)."""
     asked, granted = host.setting("backlog", 2048), limits.read_somaxconn(host.proc)
     if isinstance(granted, Missing):
-        return warn(granted.why, "nothing; the kernel cuts Gunicorn's backlog silently")
+        advice = f"{WHOLE_PROC} or do" if _hidden(granted) else "do"
+        return warn(granted.why, f"{advice} nothing; the kernel cuts Gunicorn's backlog silently")
     if granted < asked:
         return warn(f"{granted}: Gunicorn's backlog of {asked} becomes {granted}", f"sysctl net.core.somaxconn={asked}")
     return ok(f"{granted}: Gunicorn's backlog of {asked} counts in full")

@@ -28,6 +28,7 @@ from gunicorn_autotune.sensors import listeners, memory, process
 
 ARRIVAL_SECONDS = 0.5
 """How long a connection of ours may take to show in the queue; over loopback it is there at once."""
+PTRACE = "CAP_SYS_PTRACE in CapabilityBoundingSet=, or User= in the unit in place of Gunicorn's `user`; sizes go by RSS"
 BLIND = "sizing goes by busy workers alone"
 
 
@@ -145,7 +146,10 @@ def _queue_seen(server: socket.socket, host: Host, family: socket.AddressFamily,
             time.sleep(0.01)
             backlog = listeners.read_listener(server, "trial", 8, host.proc).backlog
     if isinstance(backlog, Missing):
-        advice = f"{BLIND}; allow AF_NETLINK" if family == socket.AF_UNIX else f"{BLIND}; bind a UNIX socket"
+        cure = (
+            "AF_NETLINK in RestrictAddressFamilies= of the unit" if family == socket.AF_UNIX else "bind a UNIX socket"
+        )
+        advice = f"{BLIND}; {cure}"
         return warn(backlog.why, advice)
     if backlog != 1:
         return warn(f"{source} says {backlog} where 1 connection waits", f"{BLIND}; this kernel does not tell")
@@ -182,9 +186,17 @@ def _own_process(host: Host) -> Reading[ProcessReading]:
         probe.close()
 
 
+def _workers_out_of_reach(host: Host) -> bool:
+    """Gunicorn's `user` is another one than ours, and we may not look at the processes of others."""
+    other = host.probe.settings.get("uid", os.geteuid()) != os.geteuid()
+    return other and not process.may_trace(host.proc)
+
+
 def check_smaps_rollup(host: Host) -> Finding | None:
     """Memory without the shared pages."""
     reading = memory.read_memory(os.getpid(), host.proc)
+    if not isinstance(reading, Missing) and _workers_out_of_reach(host):
+        return warn(f"{memory.NO_PTRACE}: memory of workers will not be read", PTRACE)
     if isinstance(reading, Missing):
         return warn(reading.why, "sizes go by RSS, which counts shared pages in every worker: a lower memory cap")
     return ok("memory without shared pages (USS, PSS) can be read")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn_autotune.cli.style import CommandError
+from gunicorn_autotune.model.commands import WRITTEN_PLACE
 from gunicorn_autotune.model.printable import printable
 
 TIMEOUT_SECONDS = 10.0
@@ -39,10 +40,22 @@ def _exchange(path: str, data: bytes, seconds: float) -> bytes:
     except PermissionError:
         owner = f"uid {Path(path).stat().st_uid} (its owner)" if Path(path).exists() else "its owner"
         raise CommandError(f"refused: {path} takes commands of root and {owner} alone", REFUSED) from None
+    except FileNotFoundError:
+        raise CommandError(_not_here(path)) from None
     except OSError as error:
         raise CommandError(
             f"nothing takes commands at {path} ({error.strerror or error}): is that server running, on this host?"
         ) from None
+
+
+def _not_here(path: str) -> str:
+    """A server that told this path sees it, and we do not: a service with PrivateTmp has a /tmp of its own."""
+    if not path.startswith(("/tmp/", "/var/tmp/")):
+        return f"there is no {path}: is that server running, on this host?"
+    return (
+        f"there is no {path} here: that server is gone, or it has a /tmp of its own (PrivateTmp= in its unit, a "
+        f"container), and then needs {WRITTEN_PLACE}"
+    )
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from gunicorn_autotune.exporter.address import check_setting
 from gunicorn_autotune.model.policy import policy_from
 from gunicorn_autotune.runtime import in_force
 
-SETTINGS = ("worker_class_str", "worker_tmp_dir", "preload_app")
+SETTINGS = ("worker_class_str", "worker_tmp_dir", "preload_app", "uid")
 """What `doctor` wants beside those of nginx.gunicorn.SETTINGS."""
 
 

@@ -93,6 +93,7 @@ def _cpu_row(document: Mapping[str, Any], gaps: Gaps) -> tuple[str, str, str]:
     limit = document["policy"].get("cpu_limit_cores") or host["cpu_limit_cores"]
     stalled = gaps.show("cpu pressure", host["cpu_pressure"], lambda it: f"{it['some_avg10_share']:.0%}")
     throttled = gaps.show("throttled time", host["cpu_throttled_seconds"], seconds_text)
+    gaps.show("cpu quota", host.get("cpu_quota_cores", "unlimited"), str)
     shown = f"{gaps.show('cpu used', used, figure)} of {gaps.show('cpu limit', limit, figure)} cores"
     return "cpu", shown, f"pressure {stalled}, throttled {throttled}"
 

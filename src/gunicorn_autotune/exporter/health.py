@@ -10,12 +10,9 @@ from gunicorn_autotune.exporter.samples import Document
 from gunicorn_autotune.model.snapshot import WorkerState
 
 NOTHING_PUBLISHED = "the arbiter has not published anything yet"
-WHY_MISSING = {
-    "cpu_seconds": "not read yet",
-    "rss_bytes": "not read yet",
-    "uss_bytes": "not read yet",
-    "pss_bytes": "not read yet",
-}
+NOT_YET = "not read yet"
+FROM = {"cpu_seconds": "cpu_seconds", "rss_bytes": "rss_bytes", "uss_bytes": "memory", "pss_bytes": "memory"}
+"""Figures that the arbiter reads, by the name under which it says in `unread` why it cannot."""
 UNREPORTED = "this worker class does not report its requests"
 
 
@@ -48,7 +45,7 @@ def unready(document: Document | None, reading: BoardReading) -> str | None:
     return None
 
 
-def _worker(row: Row) -> dict[str, Any]:
+def _worker(row: Row, unread: dict[str, str]) -> dict[str, Any]:
     figures = {
         "requests": row.requests,
         "busy_seconds": row.busy_seconds,
@@ -68,7 +65,7 @@ def _worker(row: Row) -> dict[str, Any]:
         "ready": row.ready,
         "spawned_unix_seconds": row.spawned,
     } | {
-        name: {"missing": WHY_MISSING.get(name, UNREPORTED)} if value is None else value
+        name: {"missing": unread.get(FROM[name], NOT_YET) if name in FROM else UNREPORTED} if value is None else value
         for name, value in figures.items()
     }
 
@@ -78,10 +75,11 @@ def status_json(
 ) -> dict[str, Any]:
     """What /status.json answers: the document, `healthy`, `ready`, and one entry per running worker."""
     base = document if document is not None else {"missing": NOTHING_PUBLISHED}
+    unread: Any = base.get("unread", {})
     whole = base | {
         "healthy": sick(document, monotonic, tolerance_seconds) is None,
         "ready": unready(document, reading) is None,
-        "workers": [_worker(row) for row in live(reading)],
+        "workers": [_worker(row, unread) for row in live(reading)],
     }
     joined: dict[str, Any] = finite(whole)
     return joined

@@ -12,6 +12,8 @@ from typing import Any, Union
 
 from gunicorn_autotune.model.printable import shown
 
+WRITTEN_PLACE = "RuntimeDirectory=NAME and Environment=GUNICORN_AUTOTUNE_COMMAND_SOCKET=/run/NAME/command.sock"
+"""What puts the command socket of a systemd service where it can be made, and found by others."""
 LONGEST_BYTES = 4096
 """Of one command."""
 HIGHEST_SLOT = 1 << 20

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from gunicorn_autotune.model.commands import (
+    WRITTEN_PLACE,
     CommandMalformed,
     CommandRefused,
     Ping,
@@ -17,7 +18,7 @@ from gunicorn_autotune.model.commands import (
     slots_text,
 )
 from gunicorn_autotune.model.status import Mode
-from gunicorn_autotune.runtime.command_socket import SO_PASSCRED, Datagram
+from gunicorn_autotune.runtime.command_socket import AUTO, SO_PASSCRED, Datagram
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune, Tracked
 
@@ -32,7 +33,7 @@ MOST_LISTENERS = 100
 
 def tend(server: Any, tune: Autotune, now: float) -> None:
     """Keep the socket where the policy wants it, and carry out what came in."""
-    tune.commands.tend(tune.policy.command_socket, now, lambda path, why: _tell(server, path, why))
+    tune.commands.tend(tune.policy.command_socket, now, lambda path, why: _tell(server, tune, path, why))
     if tune.identity.command_socket != tune.commands.path:
         tune.identity = replace(tune.identity, command_socket=tune.commands.path)
     for datagram in tune.commands.receive():
@@ -45,9 +46,11 @@ def stop(tune: Autotune) -> None:
     tune.identity = replace(tune.identity, command_socket="")
 
 
-def _tell(server: Any, path: str, why: str) -> None:
+def _tell(server: Any, tune: Autotune, path: str, why: str) -> None:
     if why:
-        server.log.warning(line("no command socket for now, Gunicorn serves on", path=path, error=why))
+        # Under ProtectSystem=strict, or without a temporary folder, no place of our own choice can be written.
+        cure = {"cure": f"{WRITTEN_PLACE} in the unit"} if tune.policy.command_socket == AUTO else {}
+        server.log.warning(line("no command socket for now, Gunicorn serves on", path=path, error=why, **cure))
     else:
         server.log.info(line("command socket", path=path))
 

@@ -152,6 +152,10 @@ class Autotune:
     """Spawns and boots at that moment."""
     faults_in_row: int = 0
     faults_logged: set[str] = field(default_factory=set)
+    unread: dict[str, str] = field(default_factory=dict)
+    """Why figures of workers cannot be read, by field of WorkerReading."""
+    unread_since: dict[str, float] = field(default_factory=dict)
+    unread_told: set[str] = field(default_factory=set)
     limits_seen: dict[str, Any] = field(default_factory=dict)
     oom_kills_settled: int | None = None
     """oom_kill events of the cgroup that were already there, already blamed for a death, or a neighbour's."""

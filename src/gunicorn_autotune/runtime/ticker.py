@@ -18,7 +18,7 @@ from gunicorn_autotune.model.decisions import Action, Decision
 from gunicorn_autotune.model.policy import for_host
 from gunicorn_autotune.model.snapshot import Snapshot
 from gunicorn_autotune.model.status import Door, Mode, Stage, shorter, status_document
-from gunicorn_autotune.runtime import actuator, commands, drains, flight, sensing, slots
+from gunicorn_autotune.runtime import actuator, commands, drains, flight, sensing, slots, unread
 from gunicorn_autotune.runtime.log import line
 from gunicorn_autotune.runtime.state import Autotune
 
@@ -39,6 +39,7 @@ def tick(server: Any, tune: Autotune) -> None:
         if not sensing.nothing_happened(server, tune, started):
             tune.looked_at = started
             snapshot = tune.snapshot = sensing.look(server, tune)
+            unread.tell(server, tune, snapshot)
             stage = Stage.DECIDE
             before = tune.history
             decision = _decide(server, tune, snapshot)
@@ -126,7 +127,7 @@ def _publish(server: Any, tune: Autotune, snapshot: Snapshot) -> None:
         tune.recent,
         time.time(),
         tune.gunicorn,
-    ) | {"refused_settings": list(tune.refused.values())}
+    ) | {"refused_settings": list(tune.refused.values()), "unread": dict(tune.unread)}
     for form in shorter(document):
         if tune.board.publish(json.dumps(form, separators=(",", ":")).encode()):
             _tell_left_out(server, tune, form.get("left_out", {}))

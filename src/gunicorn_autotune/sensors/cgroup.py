@@ -11,7 +11,7 @@ from typing import Protocol
 from gunicorn_autotune.model.readings import HostReading, Limit, Missing, Reading, Unlimited
 from gunicorn_autotune.sensors import cgroup_v1, cgroup_v2
 from gunicorn_autotune.sensors.files import garbage, parse_count, parse_cpu_list, read_text
-from gunicorn_autotune.sensors.hierarchy import Cgroups, Hierarchy, find_cgroup, moved
+from gunicorn_autotune.sensors.hierarchy import Cgroups, Hierarchy, OutOfSight, find_cgroup, moved
 from gunicorn_autotune.sensors.limits import read_open_files_limit, read_open_files_used
 from gunicorn_autotune.sensors.pids import read_pids_grant
 from gunicorn_autotune.sensors.pressure import read_pressure
@@ -88,13 +88,22 @@ def _memory(cgroups: Cgroups) -> _Memory:
     machine = read_machine_memory(f"{cgroups.root}/proc/meminfo")
     hierarchy = cgroups.memory
     if isinstance(hierarchy, Missing):
-        return _Memory(machine, machine.limit, hierarchy, hierarchy)
+        # Without a mount the machine's is all that is known. Where the mount is another's view, there is a limit
+        # perhaps, far below the machine's.
+        grant = Grant(hierarchy, hierarchy) if isinstance(hierarchy, OutOfSight) else machine
+        return _Memory(grant, grant.limit, hierarchy, hierarchy)
     files, levels = _FILES[hierarchy.version], hierarchy.levels
     grants = files.read_memory_grants(levels)
     grant = tightest_grant(grants, machine)
     limits = [one.limit for one in (*grants, machine) if isinstance(one.limit, int)]
     least = grant.limit if isinstance(grant.limit, Missing) else min(limits)
     return _Memory(grant, least, files.read_memory_used(levels[0]), files.read_oom_kills(levels))
+
+
+def grants_memory(cgroups: Cgroups) -> bool:
+    """Whether a cgroup in view limits memory."""
+    hierarchy = cgroups.memory
+    return not isinstance(hierarchy, Missing) and bool(_FILES[hierarchy.version].read_memory_grants(hierarchy.levels))
 
 
 def tightest_grant(cgroups: tuple[Grant, ...], machine: Grant) -> Grant:

@@ -17,6 +17,11 @@ from gunicorn_autotune.sensors.mounts import Mount, read_mounts
 
 
 @dataclass(frozen=True, slots=True)
+class OutOfSight(Missing):
+    """We are in a cgroup whose limits are not shown here: the machine's may be far above them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hierarchy:
     """The directories that may limit us under one mount."""
 
@@ -95,17 +100,36 @@ def _hierarchy(prefix: str, controller: str, paths: dict[str, str], mounts: Iter
 def _choose(prefix: str, version: int, path: str, mounts: list[Mount], lack: str) -> Reading[Hierarchy]:
     if not mounts:
         return Missing(f"{prefix}/proc/self/mountinfo: {lack}")
-    for mount in mounts:
+    inside = [mount for mount in mounts if ".." not in mount.root.split("/")]
+    if not inside:
+        # The host's /sys/fs/cgroup, bound into a container: its root is the machine's, `/` means our own cgroup.
+        why = f"{mounts[0].root}, which is above this cgroup namespace: which cgroup there is ours is not told"
+        return OutOfSight(f"{prefix}{mounts[0].point} shows {why}")
+    if ".." in path.split("/"):
+        return OutOfSight(f"{prefix}/proc/self/cgroup: {path} is outside this cgroup namespace")
+    for mount in inside:
         levels = levels_between(prefix + mount.point, relative_path(path, mount.root))
         if len(levels) > 1 or path == mount.root:
             return Hierarchy(version, levels)
-    return Hierarchy(version, (prefix + mounts[0].point,))
+    return Hierarchy(version, (prefix + inside[0].point,))
+
+
+def hides_ancestors(hierarchy: Hierarchy) -> bool:
+    """Whether the highest level in view is not the root of all cgroups: limits above it are out of sight.
+
+    So it is in a container with a cgroup namespace of its own, whose pod or slice may be limited. Only the real root
+    lacks cgroup.type (v2), and only the real root has release_agent (v1).
+    """
+    top = hierarchy.levels[-1]
+    if hierarchy.version == 1:
+        return not os.path.exists(f"{top}/release_agent")  # noqa: PTH110
+    return os.path.exists(f"{top}/cgroup.type") or os.path.exists(f"{top}/memory.max")  # noqa: PTH110
 
 
 def relative_path(path: str, mount_root: str) -> str | None:
     """`path` below `mount_root` (`""` when they are the same), or None when the mount does not show it.
 
-    In a cgroup namespace the path may begin with `/..`, and a container's v1 mount may show only its own subtree.
+    A container's v1 mount may show only its own subtree.
     """
     if ".." in path.split("/"):
         return None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 from gunicorn_autotune.model.readings import MemoryReading, Missing, Reading
 from gunicorn_autotune.sensors.files import Absent, garbage, parse_count, read_text
 
+NO_PTRACE = "the workers run as another user, and this process has no CAP_SYS_PTRACE"
 _PROC = Path("/proc")
 _PRIVATE = ("Private_Clean:", "Private_Dirty:", "Private_Hugetlb:")
 
@@ -22,7 +25,7 @@ def read_memory(pid: int, proc: Path = _PROC) -> Reading[MemoryReading]:
     if isinstance(text, Absent) and proc == _PROC:
         return _read_with_psutil(pid, text)
     if isinstance(text, Missing):
-        return text
+        return Missing(f"{text.why}: {NO_PTRACE}") if text.why.endswith(os.strerror(errno.EACCES)) else text
     reading = parse_smaps_rollup(text)
     return garbage(path, text) if reading is None else reading
 

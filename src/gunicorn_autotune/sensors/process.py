@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import weakref
 from collections.abc import Callable, Iterable
@@ -186,6 +187,17 @@ def _close_inherited() -> None:
 
 
 os.register_at_fork(after_in_child=_close_inherited)
+
+
+CAP_SYS_PTRACE = 19
+"""include/uapi/linux/capability.h"""
+
+
+def may_trace(proc: Path = Path("/proc")) -> bool:
+    """Whether this process has CAP_SYS_PTRACE, so that it may read smaps_rollup of other users' processes."""
+    text = read_text(f"{proc}/self/status")
+    found = None if isinstance(text, Missing) else re.search(r"^CapEff:\s*([0-9a-f]{1,16})$", text, re.MULTILINE)
+    return found is not None and bool(int(found[1], 16) >> CAP_SYS_PTRACE & 1)
 
 
 def open_process(pid: int, proc: Path = Path("/proc")) -> ProcessProbe | Missing:

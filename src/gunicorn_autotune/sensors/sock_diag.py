@@ -6,6 +6,7 @@ Kernel: sock_diag(7), include/uapi/linux/unix_diag.h and inet_diag.h. A socket i
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 from gunicorn_autotune.model.readings import Missing, Reading
 
+NO_NETLINK = "AF_NETLINK is not allowed here (RestrictAddressFamilies= in the unit)"
 _NETLINK_SOCK_DIAG = 4
 _SOCK_DIAG_BY_FAMILY = 20
 _NLMSG_ERROR = 2
@@ -141,7 +143,7 @@ def _ask(request: bytes) -> Iterator[tuple[int, bytes]]:
     if not sys.platform.startswith("linux"):
         raise RefusedError("only Linux has it")
     single = not _HEADER.unpack_from(request)[2] & _NLM_F_DUMP
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG) as netlink:
+    with _netlink() as netlink:
         # The kernel answers inside send(): there is never anything to wait for, and a tick must not wait.
         netlink.setblocking(False)
         netlink.send(request)
@@ -154,6 +156,16 @@ def _ask(request: bytes) -> Iterator[tuple[int, bytes]]:
                 yield kind, body
             if single:
                 return
+
+
+def _netlink() -> socket.socket:
+    try:
+        return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG)
+    except OSError as error:
+        if error.errno != errno.EAFNOSUPPORT:
+            raise
+        # What systemd's filter answers; a kernel without netlink does too, and there is none in use.
+        raise RefusedError(NO_NETLINK) from error
 
 
 def _refusal(body: bytes) -> OSError:

@@ -370,3 +370,17 @@ def test_a_command_that_is_too_long_is_seen_as_such(commands: CommandSocket, sho
         (datagram,) = commands.receive()
 
     assert 4097 == len(datagram.data)
+
+
+def test_a_place_that_cannot_be_found_is_told_by_its_setting(
+    commands: CommandSocket, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under ProtectSystem=strict there may be no temporary folder at all: that error names no file."""
+
+    def nowhere() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(command_socket, "_automatic_path", nowhere)
+    commands.tend("auto", 0.0, told)
+
+    assert told.lines == [("auto", "No usable temporary directory found")]
