@@ -1,12 +1,15 @@
 """Doctor on hosts whose limits, or whose /proc, are hidden: what is unknown, and the line that cures it."""
 
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gunicorn_autotune.cli.finding import Level
-from tests.unit.cli.hosts import HOSTS, a_host, a_policy, a_probe, answer
+from gunicorn_autotune.sensors import process
+from tests.unit.cli.hosts import HOSTS, SYNC, a_host, a_policy, a_probe, answer
 
 
 @pytest.fixture
@@ -65,3 +68,16 @@ def test_a_hidden_meminfo_names_the_line_of_the_unit(container):
 
     assert "ProcSubset=pid" in answer("memory_limit", host).advice
     assert "ProcSubset=pid" in answer("somaxconn", host).advice
+
+
+@pytest.mark.parametrize(
+    ("uid", "may", "level"), [(33, False, Level.WARN), (33, True, Level.OK), (None, False, Level.OK)]
+)
+def test_workers_of_another_user_need_a_capability(monkeypatch, uid, may, level):
+    """A root arbiter with Gunicorn's `user`: memory of its workers stays unread without CAP_SYS_PTRACE."""
+    monkeypatch.setattr(process, "may_trace", lambda proc: may)
+    settings = SYNC | {"uid": os.geteuid() if uid is None else uid}
+    host = replace(a_host(probe=a_probe(settings=settings)), root=Path("/"))
+    finding = answer("smaps_rollup", host)
+
+    assert (finding.level, "CAP_SYS_PTRACE" in finding.advice) == (level, level is Level.WARN)
