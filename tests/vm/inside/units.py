@@ -25,6 +25,17 @@ def systemctl(*words: str) -> str:
     return subprocess.run(["systemctl", *words], check=True, capture_output=True, text=True).stdout.strip()
 
 
+def missing(document: Any, path: str = "") -> dict[str, str]:
+    """Each place of a part of status.json that holds no value, with why; the same place of all workers is one."""
+    if isinstance(document, dict):
+        if set(document) == {"missing"}:
+            return {path: document["missing"]}
+        return {where: why for name, part in document.items() for where, why in missing(part, f"{path}.{name}").items()}
+    if isinstance(document, list):
+        return {where: why for part in document for where, why in missing(part, path).items()}
+    return {}
+
+
 @dataclass
 class MainProcess:
     """The part of Popen that `Server` uses, for a process that systemd started."""
