@@ -16,12 +16,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks.faults import kept, leak, page, recycle, report, soak, suite
+from benchmarks.faults import kept, leak, page, recycle, report, soak, suite, vm
 from benchmarks.faults.chaos import cell as chaos
 from benchmarks.faults.options import NotRunError, Options, gunicorn_of
 from benchmarks.micro import machine
 
-CELLS: dict[str, Any] = {"leak": leak, "recycle": recycle, "suite": suite, "soak": soak, "chaos": chaos}
+CELLS: dict[str, Any] = {"leak": leak, "recycle": recycle, "suite": suite, "soak": soak, "chaos": chaos, "vm": vm}
 DEFAULT = ("leak", "recycle", "suite")
 
 

@@ -58,6 +58,12 @@ leaves by itself, drawn between two and three times its `max_requests`.
 `tests/faults` breaks one thing at a time: workers, exporter, tick, sensors, forks, ports. Beside some of the faults a
 steady load runs, and its requests are counted here.
 """,
+    "vm": """In a virtual machine
+
+`make test-vm` boots a Debian 12 with systemd and cgroup v2 alone, and runs there what needs them: limits that change,
+memory that runs short, the units of `gunicorn-autotune init`, podman. 2 cores, 2 GiB, no swap; a machine that is
+emulated is some ten times slower than its host, so its figures are to be compared with one another alone.
+""",
     "soak": f"""The soak
 
 The example site, 2 to 16 workers, {soak.LOW:g} to {soak.PEAK:g} requests/s in the shape of a day each

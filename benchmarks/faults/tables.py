@@ -27,7 +27,9 @@ def tables(cell: str, part: dict[str, Any]) -> list[Table]:
     """Of one cell that ran."""
     if cell == "chaos":
         return [accounts_table(part), disturbances_table(part), flat_table(part)]
-    made = {"leak": leak_table, "recycle": recycle_table, "suite": suite_table, "soak": soak_table}[cell]
+    made = {"leak": leak_table, "recycle": recycle_table, "suite": suite_table, "soak": soak_table, "vm": vm_table}[
+        cell
+    ]
     return [made(part)]
 
 
@@ -105,6 +107,16 @@ def suite_table(part: dict[str, Any]) -> Table:
 
 def _suite_figures(one: dict[str, Any]) -> tuple[str, ...]:
     return tuple(whole(one[key]) for key in ("passed", "not_passed", "skipped", "requests", "failed"))
+
+
+def vm_table(part: dict[str, Any]) -> Table:
+    """One row a promise."""
+    words = {"passed": "kept", "failed": "**broken**", "skipped": "not tried"}
+    rows = [
+        (one["promise"], words[one["outcome"]], ", ".join(f"{name} {value}" for name, value in one["figures"].items()))
+        for one in part["tests"]
+    ]
+    return Table(f"In a virtual machine: {part['system']}", ("promise", "", "figures"), tuple(rows))
 
 
 def soak_table(part: dict[str, Any]) -> Table:

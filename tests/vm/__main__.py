@@ -1,4 +1,4 @@
-"""python -m tests.vm [--shell] [--take] [PYTEST ARGUMENT...]: the tests of tests/vm/inside, in the machine.
+"""python -m tests.vm [--shell] [--results FILE] [PYTEST ARGUMENT...]: the tests of tests/vm/inside, in the machine.
 
 Exit codes: 0 all passed, 1 a test failed, 2 could not run, 130 interrupted.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import shlex
 import signal
 import subprocess
@@ -14,7 +15,6 @@ import sys
 import tarfile
 import time
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 
 from tests.vm import results
@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     line = argparse.ArgumentParser(prog="python -m tests.vm", description=__doc__.partition("\n")[0])
     line.add_argument("--shell", action="store_true", help="run no tests; print the ssh command, wait for Ctrl-C")
-    line.add_argument("--take", action="store_true", help=f"keep the results in {results.KEPT.relative_to(ROOT)}")
+    line.add_argument("--results", type=Path, metavar="FILE", help="write what the tests told as JSON, too")
     line.epilog = "Anything else goes to pytest, such as -k quota."
     return line
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         install_tools(tell)
         with running(ready_image(tell), tell) as machine:
             copy_project(machine)
-            return wait_for_interrupt(machine) if told.shell else run_tests(machine, for_pytest, told.take)
+            return wait_for_interrupt(machine) if told.shell else run_tests(machine, for_pytest, told.results)
     except CannotRunError as error:
         tell(f"could not run: {error}")
         return 2
@@ -75,9 +75,9 @@ def working_tree() -> bytes:
     return archive.getvalue()
 
 
-def run_tests(machine: Machine, for_pytest: Sequence[str], take: bool) -> int:
+def run_tests(machine: Machine, for_pytest: Sequence[str], file: Path | None) -> int:
     """Pytest in the machine, its output as it comes, then the table."""
-    words = [PYTHON, "-m", "pytest", "-v", "--tb=short", "--confcutdir=tests/vm/inside"]
+    words = [PYTHON, "-m", "pytest", "-v", "--tb=short", "--timeout=600", "--confcutdir=tests/vm/inside"]
     # Figures are kept as properties of a test, which pytest's newer form of JUnit's file does not know.
     words += [f"--junitxml={JUNIT}", "--override-ini=junit_family=xunit1", *for_pytest]
     places = [] if any(word.startswith("tests/") for word in for_pytest) else ["tests/vm/inside"]
@@ -86,11 +86,10 @@ def run_tests(machine: Machine, for_pytest: Sequence[str], take: bool) -> int:
         raise CannotRunError(f"pytest in the machine ended with {code}")
     about = machine.read('. /etc/os-release; echo "$PRETTY_NAME, $(systemctl --version | head -1), Linux $(uname -r)"')
     junit = machine.read(f"cat {JUNIT}").decode()
-    taken = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    document = results.document(junit, machine.accelerator, about.decode().strip(), taken)
+    document = results.document(junit, f"{about.decode().strip()} ({machine.accelerator})")
     print(results.text(document))
-    if take:
-        results.keep(document)
+    if file:
+        file.write_text(json.dumps(document))
     return code
 
 

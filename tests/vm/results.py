@@ -1,19 +1,15 @@
-"""What the tests in the machine told, as a document that is kept and as a table. Pure but for `keep`."""
+"""What the tests in the machine told, as a document and as a table. Pure."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-KEPT = Path(__file__).parents[2] / "benchmarks" / "results" / "vm.json"
 
-
-def document(junit: str, accelerator: str, machine: str, taken: str) -> dict[str, Any]:
+def document(junit: str, system: str) -> dict[str, Any]:
     """`junit` as pytest writes it; figures of a test are its properties."""
     tests = [case(element) for element in ElementTree.fromstring(junit).iter("testcase")]
-    return {"taken": taken, "accelerator": accelerator, "machine": machine, "tests": tests}
+    return {"system": system, "tests": tests}
 
 
 def case(element: ElementTree.Element) -> dict[str, Any]:
@@ -22,7 +18,7 @@ def case(element: ElementTree.Element) -> dict[str, Any]:
     said = element.find(outcome)
     return {
         "file": element.get("classname", "").rpartition(".")[2],
-        "test": element.get("name", ""),
+        "promise": promise(element.get("name", "")),
         "outcome": {"failure": "failed", "error": "failed"}.get(outcome, outcome),
         "why": "" if said is None else said.get("message", "").partition("\n")[0],
         "seconds": round(float(element.get("time", 0))),
@@ -30,12 +26,18 @@ def case(element: ElementTree.Element) -> dict[str, Any]:
     }
 
 
+def promise(name: str) -> str:
+    """A test's name as a sentence; its parameters stay as they are."""
+    words, bracket, parameters = name.removeprefix("test_").partition("[")
+    return words.replace("_", " ") + (f" ({parameters.removesuffix(']')})" if bracket else "")
+
+
 def text(told: dict[str, Any]) -> str:
     """For the terminal."""
-    wide = max((len(one["test"]) for one in told["tests"]), default=0)
-    lines = [f"{told['machine']} ({told['accelerator']})"]
+    wide = max((len(one["promise"]) for one in told["tests"]), default=0)
+    lines = [told["system"]]
     for one in told["tests"]:
-        lines.append(f"{one['outcome']:8} {one['test']:{wide}} {one['seconds']:4} s  {figures(one)}".rstrip())
+        lines.append(f"{one['outcome']:8} {one['promise']:{wide}} {one['seconds']:4} s  {figures(one)}".rstrip())
         lines += [f"         {one['why'][:200]}"] if one["why"] else []
     passed = sum(one["outcome"] == "passed" for one in told["tests"])
     return "\n".join([*lines, f"{passed} of {len(told['tests'])} passed"])
@@ -44,8 +46,3 @@ def text(told: dict[str, Any]) -> str:
 def figures(one: dict[str, Any]) -> str:
     """Of one test, in a line."""
     return ", ".join(f"{name} {value}" for name, value in one["figures"].items())
-
-
-def keep(told: dict[str, Any], path: Path = KEPT) -> None:
-    """One line a test, so that a change can be read."""
-    path.write_text(json.dumps(told, separators=(",", ":")).replace('{"file"', '\n{"file"') + "\n")
