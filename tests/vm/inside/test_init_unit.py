@@ -14,7 +14,7 @@ import pytest
 
 from tests.faults.steady import steady
 from tests.server import APPS, free_port, wait_for
-from tests.vm.inside.units import MainProcess, Service, missing, service, systemctl
+from tests.vm.inside.units import PATIENCE_SECONDS, MainProcess, Service, busy, missing, service, systemctl
 
 NAME, FOLDER, UNITS = "shop", Path("/srv/shop"), Path("/etc/systemd/system")
 COMMAND = Path(sys.executable).with_name("gunicorn-autotune")
@@ -41,7 +41,7 @@ def shop() -> Iterator[Service]:
     systemctl("enable", "--now", f"{NAME}.socket", f"{NAME}.service")
     server = Service(MainProcess(f"{NAME}.service"), FOLDER, 0, metrics_port, f"/run/{NAME}.sock")
     try:
-        server.wait_for_status(lambda status: status["ready"], "a ready worker", 60)
+        server.wait_for_status(lambda status: status["ready"], "a ready worker", PATIENCE_SECONDS)
         yield server
     finally:
         systemctl("disable", "--now", f"{NAME}.socket", f"{NAME}.service")
@@ -93,9 +93,11 @@ def test_a_recycle_is_carried_out(shop: Service) -> None:
 def test_no_request_is_lost(shop: Service, record_property: Record, verb: str) -> None:
     """While all workers are replaced, or the whole server: the socket keeps what comes meanwhile."""
     before = set(shop.pids())
-    with steady(shop, requests_per_second=10.0, patience_seconds=60.0) as load:
+    with steady(shop, requests_per_second=10.0, patience_seconds=PATIENCE_SECONDS) as load:
         systemctl(verb, shop.unit)
-        wait_for(lambda: shop.status()["ready"] and before.isdisjoint(shop.pids()), "a new set of workers", 60)
+        wait_for(
+            lambda: shop.status()["ready"] and before.isdisjoint(shop.pids()), "a new set of workers", PATIENCE_SECONDS
+        )
         load.answered(20)
     record_property("failed", f"{len(load.failed)} of {load.sent}")
 
@@ -106,7 +108,7 @@ def test_a_stop_lets_a_request_finish_and_the_next_request_starts_it_again(shop:
     """The socket unit stays."""
     with ThreadPoolExecutor(1) as client:
         running = client.submit(shop.get, "/sleep?s=3")
-        shop.wait_for_status(lambda status: any(worker["state"] == "busy" for worker in status["workers"]), "busy")
+        shop.wait_for_status(busy, "a busy worker", PATIENCE_SECONDS)
         systemctl("stop", shop.unit)
         stopped = shop.process.pid == 0
         answer, _ = running.result(60)

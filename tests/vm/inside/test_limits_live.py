@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.server import wait_for
-from tests.vm.inside.units import CGROUPS, MIB, Service, service, systemctl
+from tests.vm.inside.units import CGROUPS, MIB, PATIENCE_SECONDS, Service, service, systemctl
 
 NEIGHBOUR = "import time; held = bytearray(b'x') * (300 << 20); time.sleep(900)"
 
@@ -60,7 +60,11 @@ def neighbour(slice_name: str) -> Iterator[None]:
     subprocess.run([*words, sys.executable, "-c", NEIGHBOUR], check=True)
     try:
         group = CGROUPS / slice_name / "neighbour.service"
-        wait_for(lambda: int((group / "memory.current").read_text()) > 300 * MIB, "a neighbour with 300 MiB")
+        wait_for(
+            lambda: int((group / "memory.current").read_text()) > 300 * MIB,
+            "a neighbour with 300 MiB",
+            PATIENCE_SECONDS,
+        )
         yield
     finally:
         systemctl("stop", "neighbour.service")

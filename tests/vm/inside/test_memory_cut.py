@@ -14,7 +14,7 @@ import pytest
 
 from tests.faults.steady import steady
 from tests.server import wait_for
-from tests.vm.inside.units import MIB, Service, service
+from tests.vm.inside.units import MIB, PATIENCE_SECONDS, Service, service
 
 WORKERS, ROOM_FOR = 12, 6
 """The load keeps 2 to 3 busy."""
@@ -41,12 +41,14 @@ def cut(app: str, **how: Any) -> Account:
     """One service, one cut under load."""
     config = f"workers = {WORKERS}\nbacklog = 256"
     with service("MemoryMax=900M", config=config, app=app, **how) as server:
-        wait_for(lambda: len(server.workers()) == WORKERS and server.get("/")[0] == 200, "all workers", 90)
+        wait_for(
+            lambda: len(server.workers()) == WORKERS and server.get("/")[0] == 200, "all workers", PATIENCE_SECONDS
+        )
         arbiter, began, used = server.process.pid, time.time(), used_bytes(server)
         limit = used - (WORKERS - ROOM_FOR) * sum(map(private_bytes, server.workers())) // WORKERS
-        with steady(server, "/sleep?s=0.2", requests_per_second=10.0, patience_seconds=60.0) as load:
+        with steady(server, "/sleep?s=0.2", requests_per_second=10.0, patience_seconds=PATIENCE_SECONDS) as load:
             server.set(f"MemoryMax={limit}")
-            wait_for(lambda: load.asked > ANSWERS_AFTER, "the end of the load", 90)
+            wait_for(lambda: load.asked > ANSWERS_AFTER, "the end of the load", PATIENCE_SECONDS)
         survived = server.process.pid == arbiter
         workers = len(server.workers()) if survived else 0
     died, failed = killed(began), load.failed

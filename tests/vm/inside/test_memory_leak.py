@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.steady import steady
 from tests.server import wait_for
-from tests.vm.inside.units import service
+from tests.vm.inside.units import PATIENCE_SECONDS, service
 
 REQUESTS, REQUESTS_PER_SECOND = 480, 12.0
 WORKERS = 3
@@ -21,7 +21,7 @@ def leak(*properties: str, **how: Any) -> tuple[int, int]:
     """Requests that failed, and processes that the kernel killed."""
     with service(*properties, config=f"workers = {WORKERS}", app="leaking:app", env=LEAK, **how) as server:
         with steady(server, "/", requests_per_second=REQUESTS_PER_SECOND, patience_seconds=30.0) as load:
-            wait_for(lambda: load.asked >= REQUESTS, "the end of the load", 120)
+            wait_for(lambda: load.asked >= REQUESTS, "the end of the load", PATIENCE_SECONDS)
         return len(load.failed), server.events("oom_kill")
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.faults.steady import steady
 from tests.server import APPS, Server, wait_for
-from tests.vm.inside.units import MIB, write_config
+from tests.vm.inside.units import MIB, PATIENCE_SECONDS, busy, write_config
 
 _numbers = itertools.count(1)
 
@@ -33,7 +33,7 @@ def container(*options: str, config: str = "workers = 2", **settings: Any) -> It
         )
     server = Server(process, folder, port, metrics_port)
     try:
-        wait_for(lambda: server.status()["ready"], f"a ready worker\n{server.log[-3000:]}", 90)
+        wait_for(lambda: server.status()["ready"], f"a ready worker\n{server.log[-3000:]}", PATIENCE_SECONDS)
         yield server
     finally:
         server.stop()
@@ -44,7 +44,7 @@ def container(*options: str, config: str = "workers = 2", **settings: Any) -> It
 def test_its_limits_are_found(namespace: str) -> None:
     """Whether the container sees its own cgroup as the root or the host's tree."""
     with container("-m", "300m", "--cpus", "0.5", f"--cgroupns={namespace}") as server:
-        host = server.wait_for_status(lambda status: status["host"], "limits")
+        host = server.wait_for_status(lambda status: status["host"], "limits", PATIENCE_SECONDS)
 
     assert (300 * MIB, 0.5) == (host["memory_limit_bytes"], host["cpu_limit_cores"])
 
@@ -62,7 +62,7 @@ def test_stopped_under_load_it_answers_what_it_took() -> None:
     """As the first process, without an init: TERM ends it in time, and no request that ran is lost."""
     with container("-m", "300m") as server:
         client = server.hold("/sleep?s=2")
-        server.wait_for_status(lambda status: any(worker["state"] == "busy" for worker in status["workers"]), "busy")
+        server.wait_for_status(busy, "a busy worker", PATIENCE_SECONDS)
         with steady(server, requests_per_second=5.0) as load:
             server.process.terminate()
             code = server.process.wait(30)

@@ -17,12 +17,19 @@ from tests.server import APPS, Server, free_port, wait_for
 
 CGROUPS = Path("/sys/fs/cgroup")
 MIB = 1 << 20
+PATIENCE_SECONDS = 120.0
+"""For anything at all: an emulated machine on a busy host is slow."""
 _numbers = itertools.count(1)
 
 
 def systemctl(*words: str) -> str:
     """What it prints."""
     return subprocess.run(["systemctl", *words], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def busy(status: dict[str, Any]) -> bool:
+    """Whether some worker has a request."""
+    return any(worker["state"] == "busy" for worker in status["workers"])
 
 
 def missing(document: Any, path: str = "") -> dict[str, str]:
@@ -87,7 +94,7 @@ class Service(Server):
 
     def wait_for_host(self, name: str, value: Any) -> None:
         """Wait until status.json shows this value of the host."""
-        self.wait_for_status(lambda status: status["host"][name] == value, f"{name} {value}")
+        self.wait_for_status(lambda status: status["host"][name] == value, f"{name} {value}", PATIENCE_SECONDS)
 
     def stop(self) -> int:
         """By systemctl; a unit that failed is forgotten too."""
@@ -110,7 +117,8 @@ def service(
     start(unit, folder, properties, app, env or {})
     server = Service(MainProcess(unit), folder, port, metrics_port)
     try:
-        wait_for(lambda: server.status()["ready"] if ours else server.get("/")[0] == 200, "a ready worker")
+        ready = (lambda: server.status()["ready"]) if ours else (lambda: server.get("/")[0] == 200)
+        wait_for(ready, "a ready worker", PATIENCE_SECONDS)
         yield server
     finally:
         server.stop()
@@ -120,6 +128,7 @@ def write_config(folder: Path, config: str, settings: dict[str, Any] | None) -> 
     """gunicorn.conf.py in a new folder, without autotune where there are no settings; the ports of app and metrics."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
+    shutil.chown(folder, "www-data")
     port, metrics_port = free_port(), free_port()
     lines = [f"bind = '127.0.0.1:{port}'", "graceful_timeout = 5", "control_socket_disable = True", config]
     if settings is not None:
