@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with running(ready_image(tell), tell) as machine:
             copy_project(machine)
             return wait_for_interrupt(machine) if told.shell else run_tests(machine, for_pytest, told.results)
-    except CannotRunError as error:
+    except (CannotRunError, OSError, subprocess.SubprocessError) as error:
         tell(f"could not run: {error}")
         return 2
     except KeyboardInterrupt:

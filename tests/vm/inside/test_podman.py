@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.faults.steady import steady
-from tests.server import APPS, Server, wait_for
+from tests.server import APPS, SOURCE, Server, wait_for
 from tests.vm.inside.units import MIB, PATIENCE_SECONDS, busy, write_config
 
 _numbers = itertools.count(1)
@@ -26,7 +26,7 @@ def container(*options: str, config: str = "workers = 2", **settings: Any) -> It
     folder = Path("/srv") / name
     port, metrics_port = write_config(folder, config, {"max_workers": 2} | settings)
     words = ["podman", "run", "--rm", "--name", name, "--network=host", "--workdir", str(folder)]
-    words += ["--env", f"PYTHONPATH={APPS}", *options, "--rootfs", "/:O"]
+    words += ["--env", f"PYTHONPATH={APPS}:{SOURCE}", *options, "--rootfs", "/:O"]
     with (folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(
             [*words, sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "plain:app"], stdout=log, stderr=log
@@ -59,7 +59,10 @@ def test_a_stranger_with_nothing_to_write_to_and_no_capability_serves_and_is_mea
 
 
 def test_stopped_under_load_it_answers_what_it_took() -> None:
-    """As the first process, without an init: TERM ends it in time, and no request that ran is lost."""
+    """As the first process, without an init: TERM ends it in time, and no request that a worker took is lost.
+
+    Connections that wait in the backlog then are reset, as plain Gunicorn does without a socket of systemd.
+    """
     with container("-m", "300m") as server:
         client = server.hold("/sleep?s=2")
         server.wait_for_status(busy, "a busy worker", PATIENCE_SECONDS)
@@ -71,4 +74,4 @@ def test_stopped_under_load_it_answers_what_it_took() -> None:
         answer = client.recv(100)
 
     assert (0, b"HTTP/1.1 200 OK") == (code, answer[:15])
-    assert all("refused" in one.lower() for one in load.failed), load.failed
+    assert [one for one in load.failed if "ConnectionResetError" not in one and "ConnectionRefused" not in one] == []

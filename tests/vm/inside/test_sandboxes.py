@@ -39,7 +39,7 @@ def test_a_private_tmp_is_named_where_it_hides_the_command_socket() -> None:
     """`recycle` from outside cannot reach it, and says which line of the unit is why."""
     with service("PrivateTmp=yes", "Environment=HOME=/nonexistent", config="workers = 2", max_workers=2) as server:
         server.wait_for_ready(2, PATIENCE_SECONDS)
-        words = [str(COMMAND), "recycle", "--all", "--server", str(server.process.pid)]
+        words = [str(COMMAND), "recycle", "--all", "--server", f"127.0.0.1:{server.metrics_port}"]
         told = subprocess.run(words, capture_output=True, text=True, check=False)
 
     assert (2, True) == (told.returncode, "PrivateTmp" in told.stdout + told.stderr), told

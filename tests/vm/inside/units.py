@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.server import APPS, Server, free_port, wait_for
+from tests.server import APPS, SOURCE, Server, free_port, wait_for
 
 CGROUPS = Path("/sys/fs/cgroup")
 MIB = 1 << 20
@@ -141,7 +141,7 @@ def write_config(folder: Path, config: str, settings: dict[str, Any] | None) -> 
 def start(unit: str, folder: Path, properties: tuple[str, ...], app: str, env: dict[str, str]) -> None:
     """systemd-run waits until Gunicorn says that it is ready."""
     given = ("Type=notify", "NotifyAccess=main", "OOMPolicy=continue", "KillMode=mixed", "User=www-data")
-    variables = {"PYTHONPATH": str(APPS), "PYTHONUNBUFFERED": "1"} | env
+    variables = {"PYTHONPATH": f"{APPS}:{SOURCE}", "PYTHONUNBUFFERED": "1"} | env
     words = ["systemd-run", "--quiet", "--collect", f"--unit={unit}"]
     words += [f"--property={one}" for one in (*given, f"WorkingDirectory={folder}", *properties)]
     words += [f"--setenv={name}={value}" for name, value in variables.items()]
