@@ -91,4 +91,5 @@ not.
 AGAIN = """`make bench-faults`, as root on Linux with nginx installed (`make fetch`), or some cells:
 `python -m benchmarks.faults --cells leak,recycle`. Older Gunicorns: `--gunicorn .venv-gunicorn-23.0.0/bin/python`. The
 soak under disturbances: `make soak MINUTES=30`, with `SEED=N` the same draws again; the quiet one: `--cells soak`.
-Nothing here decides a test."""
+The virtual machine: `make test-vm` (its tests decide), and `--cells vm --take` to keep what it told. Nothing else here
+decides a test."""
