@@ -38,9 +38,9 @@ def shop() -> Iterator[Service]:
     for kind in ("service", "socket"):
         shutil.copy(FOLDER / f"{NAME}.{kind}", UNITS)
     systemctl("daemon-reload")
-    systemctl("enable", "--now", f"{NAME}.socket", f"{NAME}.service")
     server = Service(MainProcess(f"{NAME}.service"), FOLDER, 0, metrics_port, f"/run/{NAME}.sock")
     try:
+        systemctl("enable", "--now", f"{NAME}.socket", f"{NAME}.service")
         server.wait_for_status(lambda status: status["ready"], "a ready worker", PATIENCE_SECONDS)
         yield server
     finally:
