@@ -13,35 +13,41 @@ from pathlib import Path
 import pytest
 
 from tests.faults.cgroups import MIB, Group, own_group
+from tests.faults.processes import exporter_pid
 from tests.faults.steady import steady
 from tests.server import Server, serving, wait_for
 
 pytestmark = pytest.mark.real
 WORKERS = 3
 EATER = """
-import pathlib, sys
-procs, counter, score = map(pathlib.Path, sys.argv[1:4])
-pathlib.Path("/proc/self/oom_score_adj").write_text(str(score))
+import os, pathlib, sys
+procs, counter, manner = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
+if manner == "first":
+    pathlib.Path("/proc/self/oom_score_adj").write_text("1000")
 procs.write_text("0")
+end, kept = os.pipe(), []
 def killed():
     return int(dict(line.split() for line in counter.read_text().splitlines())["oom_kill"])
-kept, enough = [], killed() + int(sys.argv[4])
+def eat(mebibytes):
+    kept.append(bytearray(b"x") * (mebibytes << 20))
+def eat_in_another_process():
+    if not os.fork():
+        os.close(end[1])
+        eat(8)
+        os.read(end[0], 1)  # until the first one has ended
+        os._exit(0)
+enough = killed() + int(sys.argv[4])
 while killed() < enough:
-    kept.append(bytearray(b"x") * (1 << 20))
+    eat(1) if manner == "first" else eat_in_another_process()
 """
-"""Joins the group and eats a megabyte at a time, until it is killed or the kernel has killed enough others."""
-FIRST, LAST = 1000, 0
-"""When the kernel chooses the neighbour: before all others, or after the workers."""
-WORKERS_FIRST = """
-def post_fork(server, worker):
-    with open('/proc/self/oom_score_adj', 'w') as file: file.write('900')
-"""
-"""The kernel takes a worker before the arbiter and the exporter."""
+"""Joins the group and eats, until it is killed or the kernel has killed enough others."""
+FIRST, LAST = "first", "last"
+"""When the kernel chooses the neighbour: before all others, or, as many small processes, after the server's."""
 
 
-def eat(group: Group, score: int, kills: int = 1) -> int:
+def eat(group: Group, manner: str, kills: int = 1) -> int:
     """Let a neighbour eat until the kernel has killed that often; its exit code."""
-    arguments = [str(group.procs), str(group.oom_events), str(score), str(kills)]
+    arguments = [str(group.procs), str(group.oom_events), manner, str(kills)]
     return subprocess.run([sys.executable, "-c", EATER, *arguments], timeout=60, check=False).returncode
 
 
@@ -61,9 +67,27 @@ def crowded(folder: Path, config: str = "") -> Iterator[tuple[Group, Server]]:
     """A server of three workers at least, in a group that has room for more."""
     with own_group("memory") as group:
         group.limit_memory(400 * MIB)
-        with serving(folder, group.join + WORKERS_FIRST + config, app="heavy:app", min_workers=WORKERS) as server:
+        with serving(folder, group.join + config, app="heavy:app", min_workers=WORKERS) as server:
             server.wait_for_ready(WORKERS)
             yield group, server
+
+
+def adjustment(pid: int) -> int:
+    """What the kernel adds to the size of a process when it chooses whom to kill."""
+    return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+
+@pytest.mark.parametrize(("setting", "steps"), [("on", [300, 300, 300, 150]), ("off", [0, 0, 0, 0])])
+def test_the_kernel_is_to_take_workers_then_the_exporter_then_the_arbiter(
+    setting: str, steps: list[int], tmp_path: Path
+) -> None:
+    """By what the arbiter was given itself; switched off, all have that, as under plain Gunicorn."""
+    own = adjustment(os.getpid())
+    with serving(tmp_path, min_workers=WORKERS, oom_workers_first=setting) as server:
+        pids = [*server.wait_for_ready(WORKERS), exporter_pid(server)]
+        found = [adjustment(server.process.pid), *map(adjustment, pids)]
+
+    assert [own, *(own + step for step in steps)] == found
 
 
 def test_a_killed_neighbour_costs_nobody_a_request(tmp_path: Path) -> None:

@@ -80,6 +80,6 @@ def replay(flight: Flight, policy: Policy) -> Replay:
     turns = []
     for tick in ticks:
         seen = tick.snapshot
-        decision, history = law.decide(for_host(policy, seen.host), history, seen)
+        decision, history = law.decide(for_host(policy, seen.host, sized=history.sized), history, seen)
         turns.append(Turn(unix_seconds(header, seen.at), seen, tick.decision, decision))
     return Replay(flight, policy, tuple(turns))

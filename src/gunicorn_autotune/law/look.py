@@ -38,7 +38,7 @@ def look(policy: Policy, history: History, snapshot: Snapshot) -> tuple[View | N
         begun = start(snapshot)
         return None, replace(
             begun, learned=history.learned, fresh_bytes=history.fresh_bytes, fresh_rss_bytes=history.fresh_rss_bytes,
-            oom=history.oom, peaks=history.peaks, grown=history.grown, recycling=history.recycling,
+            sized=history.sized, oom=history.oom, peaks=history.peaks, grown=history.grown, recycling=history.recycling,
             recycled_at=history.recycled_at, no_recycle_before=history.no_recycle_before,
         )  # fmt: skip
     if snapshot.at - history.marks[-1].at < SHORTEST_SECONDS:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gunicorn_autotune.law.sizes import PEAKS, mature_bytes, own_bytes
+from gunicorn_autotune.law.sizes import PEAKS, YOUNG_SECONDS, mature_bytes, own_bytes
 from gunicorn_autotune.model.history import History
 from gunicorn_autotune.model.policy import Policy, memory_in_force
 from gunicorn_autotune.model.readings import HostReading, Missing, Unlimited, known
@@ -14,7 +14,6 @@ from gunicorn_autotune.model.snapshot import READY_STATES, Snapshot, WorkerReadi
 
 _MARGIN = 1.15
 """A worker is taken to grow this much above the largest seen (VPA's margin)."""
-_YOUNG_SECONDS = 60.0
 _OOM_GROWTH = 1.2
 """After an OOM kill workers are taken to grow this much above the largest seen (VPA's bump)."""
 _FAT_SHARE = 0.25
@@ -28,6 +27,8 @@ _RECOVERY_SECONDS, _RECOVERED_SHARE = 30.0, 0.2
 _WARM_SECONDS = 30.0
 """Caches and lazy imports fill within this time: not taken for a leak that goes on at that rate."""
 _AHEAD_RECYCLES = 4.0
+_PRESSED_SHARE = 0.05
+"""A twentieth of the time is more than one worker more would bring to twenty."""
 _SURGE_SHARE = 0.5
 """Share of the reserve that a replacement may use until the worker it replaces has left."""
 
@@ -53,7 +54,26 @@ def _least_limit_bytes(policy: Policy, host: HostReading) -> int | None:
     return min(least, 10**18)
 
 
+def pressed(host: HostReading) -> bool:
+    """Whether everything stood still for want of memory in 5 % of the last 10 s (PSI, `full`).
+
+    No worker is added then. None is taken away for it either: the figure does not tell whose memory it is (without a
+    cgroup's own file it is the machine's), and a worker that leaves must be read back from the disk first.
+    """
+    pressure = host.memory_pressure
+    return not isinstance(pressure, Missing) and known(pressure.full_avg10_share, 0.0) >= _PRESSED_SHARE
+
+
 def memory_cap(policy: Policy, snapshot: Snapshot, peaks: Sequence[tuple[float, int]] = ()) -> int | None:
+    """How many workers fit, and no more than there are while memory is under pressure."""
+    fits = _fitting(policy, snapshot, peaks)
+    if not pressed(snapshot.host):
+        return fits
+    count = sum(1 for worker in snapshot.workers if worker.state is not WorkerState.DRAINING)
+    return count if fits is None else min(fits, count)
+
+
+def _fitting(policy: Policy, snapshot: Snapshot, peaks: Sequence[tuple[float, int]]) -> int | None:
     """n + floor((budget - growth still due) / mature); mature is what a worker grows to, plus 15 %.
 
     Sizes are unique (USS), what one worker more would take: pages that a preloaded app shares are in use already. RSS
@@ -72,12 +92,18 @@ def memory_cap(policy: Policy, snapshot: Snapshot, peaks: Sequence[tuple[float, 
     if grows_to <= 0:
         return len(workers) if budget < 0.0 else None
     mature = _MARGIN * min(grows_to, 10**18)
-    young, boots = snapshot.at - _YOUNG_SECONDS, WorkerState.BOOTING
+    young, boots = snapshot.at - YOUNG_SECONDS, WorkerState.BOOTING
     due = 0.0
     for worker, size in zip(workers, sizes, strict=True):
         if worker.spawned_at >= young or worker.state is boots:
             due += _due_bytes(worker, size, mature)
     return len(workers) + math.floor((budget - due) / mature)
+
+
+def without_reserve(policy: Policy, snapshot: Snapshot, peaks: Sequence[tuple[float, int]]) -> int:
+    """How many workers the limit itself leaves room for; all where that cannot be told."""
+    fits = _fitting(replace(policy, memory_reserve_share=0.0), snapshot, peaks)
+    return snapshot.target if fits is None else fits
 
 
 def _due_bytes(worker: WorkerReading, size: int, mature: float) -> float:

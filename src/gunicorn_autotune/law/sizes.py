@@ -13,6 +13,8 @@ from gunicorn_autotune.model.snapshot import Snapshot, WorkerReading, WorkerStat
 
 _FRESH_FROM_SECONDS, _FRESH_UNTIL_SECONDS = 5.0, 15.0
 """A worker's fresh size is read this long after its boot: right after a fork nearly everything is still shared."""
+YOUNG_SECONDS = 60.0
+"""Caches and lazy imports are taken to fill within this time."""
 _LOOK_SECONDS = 1.0
 _FIRST_MARK_REQUESTS = 100
 """Lazy imports and first caches are filled by then."""
@@ -50,7 +52,13 @@ def sizes_seen(policy: Policy, history: History, snapshot: Snapshot) -> History:
         leaking=tuple([one.age for one in grown if leaks(policy, one)]),
         fresh_bytes=_fresh(history.fresh_bytes, snapshot, own_bytes),
         fresh_rss_bytes=_fresh(history.fresh_rss_bytes, snapshot, lambda worker: known(worker.rss_bytes, 0)),
+        sized=history.sized or any(_settled(worker, snapshot.at) for worker in snapshot.workers),
     )  # fmt: skip
+
+
+def _settled(worker: WorkerReading, at: float) -> bool:
+    """Whether a worker has taken what it takes before it serves for long."""
+    return worker.ready_at is not None and at - worker.ready_at >= YOUNG_SECONDS and own_bytes(worker) > 0
 
 
 def _grown(before: Grown | None, worker: WorkerReading) -> Grown | None:

@@ -140,6 +140,8 @@ class History:
     fresh_bytes: int = 0
     """Private memory of a worker that has just booted; 0: not seen yet."""
     fresh_rss_bytes: int = 0
+    sized: bool = False
+    """Whether what a worker grows to has been seen: then the memory cap decides, and no guess of a worker's size."""
     grown: tuple[Grown, ...] = ()
     grown_at: float = 0.0
     """When the sizes were last looked at: once a second."""

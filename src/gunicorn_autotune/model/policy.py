@@ -46,9 +46,9 @@ class Policy:
     )  # fmt: skip
     max_workers: int = setting(
         0, "Never more workers than this, but for a replacement beside the worker it replaces (recycle_surge). "
-           "0: 16 per core + 8, at most one per 32 MiB of the memory limit, at most 512; "
-           "but not below a written `workers`; CPU and memory caps keep the count below it. Mind connections: every "
-           "worker opens its own to the database.",
+           "0: 16 per core + 8, at most 512, and at most one per 32 MiB of the memory limit until workers have been "
+           "measured for a minute; but not below a written `workers`; CPU and memory caps keep the count below it. "
+           "Mind connections: every worker opens its own to the database.",
         unit="workers", low=0, high=MOST_WORKERS,
     )  # fmt: skip
     metrics: str = setting(
@@ -109,6 +109,11 @@ class Policy:
         "and a worker leaves by itself only at two to three times its limit; a max_requests below 5 stays Gunicorn's. "
         "gunicorn: as without us.",
         choices=("autotune", "gunicorn"),
+    )  # fmt: skip
+    oom_workers_first: str = setting(
+        "on", "on: workers, and then the exporter, raise their own oom_score_adj, so that the kernel kills them before "
+              "the arbiter when memory runs out. off: all keep what the arbiter has, as without us.",
+        choices=("on", "off"),
     )  # fmt: skip
     recycle_uss_bytes: int = setting(
         0, "Recycle a worker whose private memory (USS) is larger; 0: never. A limit close to what a fresh worker "
@@ -250,12 +255,15 @@ def with_automatic_max(policy: Policy, cores: float, memory_bytes: int | None) -
     return dataclasses.replace(policy, max_workers=automatic)
 
 
-def for_host(policy: Policy, host: HostReading) -> Policy:
-    """`policy` as the law wants it, max_workers filled in from this host's limits; one core where none can be read."""
+def for_host(policy: Policy, host: HostReading, *, sized: bool = False) -> Policy:
+    """`policy` as the law wants it, max_workers filled in from this host's limits; one core where none can be read.
+
+    Once workers' sizes are known (`sized`) the memory cap knows better than a guess how many fit.
+    """
     cores = policy.cpu_limit_cores or known(host.cpu_limit_cores, 1.0)
     # Not the limit with the least room: which one that is changes with what neighbours use.
     granted = known(host.memory_least_limit_bytes, known(host.memory_limit_bytes, 0))
-    return with_automatic_max(policy, cores, policy.memory_limit_bytes or granted or None)
+    return with_automatic_max(policy, cores, None if sized else policy.memory_limit_bytes or granted or None)
 
 
 def memory_in_force(policy: Policy, host: HostReading) -> tuple[Limit[int], Reading[int]]:

@@ -27,7 +27,7 @@ from gunicorn_autotune.exporter.address import (
 from gunicorn_autotune.exporter.rows import BoardReading, Buckets, Row
 from gunicorn_autotune.model.printable import printable
 from gunicorn_autotune.model.snapshot import WorkerState
-from gunicorn_autotune.runtime import command_socket
+from gunicorn_autotune.runtime import command_socket, oom_score
 from gunicorn_autotune.runtime.exporter_process import LISTENING
 from gunicorn_autotune.scoreboard import board, layout
 from gunicorn_autotune.scoreboard.belief import Believed
@@ -119,6 +119,7 @@ def main(
     user: list[int],
     healthy_seconds: float,
     settings: dict[str, str],
+    oom_score_step: int,
     kept: str,
     predecessor_pid: int,
 ) -> None:
@@ -127,6 +128,8 @@ def main(
     Never exits with 3 or 4: old Gunicorns read those from any child as "halt".
     """
     _name_process()
+    with contextlib.suppress(OSError, ValueError):
+        oom_score.go_before(oom_score_step)
     _wake_when_closed(pipe_fd)
     os.write(pipe_fd, b"%d\n" % os.getpid())
     source = BoardSource(Board((board_fds[0], board_fds[1]), layout.Shape(rows, status_bytes), writable=False))

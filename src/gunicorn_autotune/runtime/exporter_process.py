@@ -22,6 +22,7 @@ from typing import Any
 import gunicorn_autotune
 from gunicorn_autotune.exporter.address import AUTO, LEAVE_SIGNAL, OFF, parse_address
 from gunicorn_autotune.model.policy import Policy
+from gunicorn_autotune.runtime.oom_score import EXPORTER_STEP
 from gunicorn_autotune.scoreboard.board import Board
 
 FIRST_BACKOFF_SECONDS = 1.0
@@ -153,6 +154,7 @@ class ExporterProcess:
             "user": self.user,
             "healthy_seconds": self.healthy_seconds,
             "settings": {name: getattr(self.policy, name) for name in EXPORTER_SETTINGS},
+            "oom_score_step": EXPORTER_STEP if self.policy.oom_workers_first == "on" else 0,
             "kept": self.kept,
             "predecessor_pid": self._predecessor_pid,
         }
@@ -219,4 +221,5 @@ EXPORTER_SETTINGS = (
     "metrics_key_file",
     "metrics_bearer_token_file",
     "user_metrics",
+    "oom_workers_first",
 )

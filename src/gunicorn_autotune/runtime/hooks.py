@@ -184,7 +184,8 @@ def set_first_target(server: Any, tune: Autotune) -> None:
 
 def within(tune: Autotune, workers: int) -> int:
     """`workers` inside the operator's bounds."""
-    return intent.within(replace(tune.policy, max_workers=resolved_max(tune.policy)), workers)
+    sized = tune.history is not None and tune.history.sized
+    return intent.within(replace(tune.policy, max_workers=resolved_max(tune.policy, sized=sized)), workers)
 
 
 def on_reload(server: Any, tune: Autotune) -> None:

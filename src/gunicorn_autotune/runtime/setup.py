@@ -53,12 +53,12 @@ def new_exporter(server: Any, policy: Policy, scoreboard: board.Board) -> Export
     return ExporterProcess(policy, scoreboard, user, healthy_seconds, lambda text: server.log.info(line(text)))
 
 
-def resolved_max(policy: Policy) -> int:
+def resolved_max(policy: Policy, *, sized: bool = False) -> int:
     """max_workers, or what the host suggests when it is left at 0; a host that cannot be read counts as one core."""
     if policy.max_workers:
         return policy.max_workers
     try:
-        return for_host(policy, cgroup.read_host(cgroup.find_cgroup())).max_workers
+        return for_host(policy, cgroup.read_host(cgroup.find_cgroup()), sized=sized).max_workers
     except Exception:
         # The first tick meets the same fault, counts it and logs it.
         return with_automatic_max(policy, policy.cpu_limit_cores or 1.0, policy.memory_limit_bytes or None).max_workers

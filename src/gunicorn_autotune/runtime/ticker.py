@@ -104,9 +104,9 @@ def _tell_refused(server: Any, tune: Autotune) -> None:
 
 
 def _decide(server: Any, tune: Autotune, snapshot: Snapshot) -> Decision:
-    policy = for_host(tune.policy, snapshot.host)
     if tune.history is None:
         tune.history = law.start(snapshot)
+    policy = for_host(tune.policy, snapshot.host, sized=tune.history.sized)
     decision, tune.history = law.decide(policy, tune.history, snapshot)
     tune.decision = decision
     _tell_refused(server, tune)

@@ -6,6 +6,7 @@ and the worker serves on unmeasured.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -14,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from gunicorn_autotune.model.status import Door
-from gunicorn_autotune.runtime import compat, holding, queue_watch, user_metrics
+from gunicorn_autotune.runtime import compat, holding, oom_score, queue_watch, user_metrics
 from gunicorn_autotune.runtime.doors import Doors
 from gunicorn_autotune.runtime.holding import Asgi
 from gunicorn_autotune.runtime.state import Autotune, Tracked
@@ -31,6 +32,10 @@ def after_fork(tune: Autotune, worker: Any) -> None:
     tune.doors.enter_worker(tracked.row if tracked is not None else None)
     if tracked is not None and tracked.slot is not None:
         user_metrics.enter_slot(tracked.slot)
+    if tune.policy.oom_workers_first == "on":
+        # Before the app is loaded: a boot is when memory runs out. A host that does not allow it loses nothing.
+        with contextlib.suppress(OSError, ValueError):
+            oom_score.go_before(oom_score.WORKER_STEP)
     for name, value in tune.after_reload.items():
         # Forked in the middle of a reload in batches, whose settings for the moment are not for a worker's life.
         worker.cfg.set(name, value)

@@ -157,3 +157,18 @@ def test_sizes_are_looked_at_once_a_second():
     history = sizes_seen(POLICY, History(), a_snapshot(1.0))
 
     assert history is sizes_seen(POLICY, history, a_snapshot(1.9))
+
+
+@pytest.mark.parametrize(("age_seconds", "mib", "sized"), [(59.0, 50, False), (60.0, 50, True), (90.0, 0, False)])
+def test_sizes_are_known_when_a_worker_has_run_for_a_minute(age_seconds, mib, sized):
+    """Until then a guess bounds the count."""
+    worker = a_worker(0, spawned_at=99.5 - age_seconds, boot_seconds=0.5, uss_bytes=mib * MIB, pss_bytes=mib * MIB)
+
+    assert sized == sizes_seen(a_policy(), History(), a_snapshot(100.0, workers=[worker])).sized
+
+
+def test_sizes_stay_known_when_all_workers_are_new():
+    """A reload must not bring the guess back: what a worker grows to is remembered."""
+    new = a_worker(0, spawned_at=99.0, uss_bytes=MIB, pss_bytes=MIB)
+
+    assert sizes_seen(a_policy(), History(sized=True), a_snapshot(100.0, workers=[new])).sized

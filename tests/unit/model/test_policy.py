@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gunicorn_autotune.model.policy import Policy, PolicyError, names_written, policy_from, with_automatic_max
+from gunicorn_autotune.model.policy import Policy, PolicyError, for_host, names_written, policy_from, with_automatic_max
+from gunicorn_autotune.testing import MIB, a_host
 
 NAMES = [spec.name for spec in dataclasses.fields(Policy)]
 
@@ -131,3 +132,9 @@ def test_names_that_somebody_wrote() -> None:
     environment = {"GUNICORN_AUTOTUNE_MODE": "observe", "GUNICORN_AUTOTUNE_MIN_WORKERS": ""}
 
     assert names_written({"max_workers": 3}, environment) == {"max_workers", "mode"}
+
+
+@pytest.mark.parametrize(("sized", "most"), [(False, 9), (True, 40)])
+def test_the_memory_limit_bounds_the_automatic_maximum_until_sizes_are_known(sized, most):
+    """300 MiB at 32 a worker; after that the memory cap decides, and the cores bound the count."""
+    assert for_host(Policy(), a_host(memory_limit_bytes=300 * MIB), sized=sized).max_workers == most

@@ -14,6 +14,7 @@ import pytest
 from gunicorn.config import Config
 from tests.unit.runtime.arbiters import Log
 
+from gunicorn_autotune.model.policy import Policy
 from gunicorn_autotune.model.status import Door
 from gunicorn_autotune.runtime import compat, worker
 from gunicorn_autotune.runtime.doors import Doors
@@ -21,6 +22,8 @@ from gunicorn_autotune.runtime.state import Tracked
 from gunicorn_autotune.scoreboard import layout
 from gunicorn_autotune.scoreboard.recorder import Recorder
 
+KEEPS_ITS_SCORE = Policy(oom_workers_first="off")
+"""What the test calls runs in the test's own process."""
 REQUEST = SimpleNamespace(method="GET", path="/", headers=[], peer_addr=("127.0.0.1", 1))
 
 
@@ -264,7 +267,7 @@ def test_a_fresh_worker_drops_what_only_the_arbiter_needs(row):
     one.autotune.slot = None
     there = {1: one.autotune, 2: sibling}
     tune: Any = SimpleNamespace(
-        doors=Doors(Log(), Counter()), after_reload={"graceful_timeout": 77}, tracked=there,
+        doors=Doors(Log(), Counter()), after_reload={"graceful_timeout": 77}, tracked=there, policy=KEEPS_ITS_SCORE,
         exporter=part("exporter"), flight=part("flight"), commands=part("commands"),
     )  # fmt: skip
     worker.after_fork(tune, one)
@@ -278,7 +281,7 @@ def test_a_fresh_worker_of_a_bare_server_has_nothing_to_drop():
     one.autotune.slot = None
     tune: Any = SimpleNamespace(
         doors=Doors(Log(), Counter()), after_reload={}, tracked={1: one.autotune}, exporter=None, flight=None,
-        commands=SimpleNamespace(forget=lambda: None),
+        commands=SimpleNamespace(forget=lambda: None), policy=KEEPS_ITS_SCORE,
     )  # fmt: skip
     worker.after_fork(tune, one)
 
