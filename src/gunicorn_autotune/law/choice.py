@@ -10,7 +10,7 @@ from gunicorn_autotune.law.caps import backing_off, boots_allowed, held
 from gunicorn_autotune.law.ceiling import allowed
 from gunicorn_autotune.law.cores import cores_full
 from gunicorn_autotune.law.demand import Need
-from gunicorn_autotune.law.memory import memory_budget
+from gunicorn_autotune.law.memory import memory_budget, without_reserve
 from gunicorn_autotune.law.recycle import recycle_choice
 from gunicorn_autotune.law.shrink import EVERY_SECONDS, excess, removable, rested, waited
 from gunicorn_autotune.law.view import View
@@ -151,9 +151,10 @@ def _ordered(policy: Policy, snapshot: Snapshot, under_way: Recycling | None) ->
 def _out_of_memory(ask: Question) -> Choice | None:
     """After an OOM kill at once to what fits; over the reserve one worker fewer every 5 s, unless one is recycled.
 
+    Over the limit itself, as when MemoryHigh is lowered, at once as many as are too many: everybody is throttled.
     One that was recycled last has 5 s to leave, and its memory to be seen free.
     """
-    at, least = ask.view.mark.at, ask.policy.min_workers
+    at, least, snapshot = ask.view.mark.at, ask.policy.min_workers, ask.view.snapshot
     oom = ask.history.oom
     if oom is not None and at < oom[0] and ask.staying > max(least, oom[1]):
         return Choice(Action.SHRINK, Reason.OOM_KILL, max(least, oom[1]))
@@ -161,8 +162,9 @@ def _out_of_memory(ask: Question) -> Choice | None:
         return None
     recycled_at = ask.history.recycled_at
     if not rested(ask.history, at) or (recycled_at and at - recycled_at[-1] < EVERY_SECONDS):
-        return hold(ask.view.snapshot, Reason.AT_MEMORY_CAP)
-    return Choice(Action.SHRINK, Reason.MEMORY, ask.count - 1)
+        return hold(snapshot, Reason.AT_MEMORY_CAP)
+    fits = without_reserve(ask.policy, snapshot, ask.history.peaks)
+    return Choice(Action.SHRINK, Reason.MEMORY, max(least, min(ask.count - 1, fits)))
 
 
 def _recycle(ask: Question, *, growth_first: bool) -> Choice | None:

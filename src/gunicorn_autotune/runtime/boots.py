@@ -2,7 +2,8 @@
 
 A worker that cannot boot, or a fork that fails, is rolled back while others serve (actuator.roll_back_boot). A worker
 that boots and then dies before it has answered a single request is started again as Gunicorn would. But when one after
-the other goes like that, the next waits: a site that crashes at its first step must not fork 25 times a second.
+the other goes like that, the next waits: a site that crashes at its first step must not fork 25 times a second. Nor is
+a worker that the kernel killed for memory followed at once by the next.
 """
 
 from __future__ import annotations
@@ -49,9 +50,30 @@ def contain_failed_fork(server: Any, tune: Autotune, error: OSError) -> bool:
     return True
 
 
+def _wait_after_oom_kill(server: Any, tune: Autotune, now: float) -> None:
+    """Who is started at once is the next to be killed, or makes a sibling the next.
+
+    The law has time to lower the count to what fits. Where it may not (an operator's count, the minimum), the pauses
+    grow. Where nobody is left to serve, the first start is as soon as Gunicorn's.
+    """
+    lives = tune.short_lives
+    if now - lives.oom_killed_at > FORGET_SECONDS:
+        lives.oom_pauses = 0
+    lives.oom_killed_at = now
+    if tune.mode is not Mode.ACTIVE or now < lives.no_start_before or not (server.WORKERS or lives.oom_pauses):
+        lives.oom_pauses = max(lives.oom_pauses, 1)
+        return
+    pause = min(FIRST_PAUSE_SECONDS * 2**lives.oom_pauses, MOST_PAUSE_SECONDS)
+    lives.oom_pauses, lives.no_start_before = min(lives.oom_pauses + 1, 10), now + pause
+    server.log.error(line("the kernel killed a worker for memory, the next start waits", pause_seconds=pause))
+
+
 def note_exit(server: Any, tune: Autotune, tracked: Tracked, reason: ExitReason) -> None:
     """Count short lives in a row; once there are too many, the next start waits, twice as long each time."""
     now, lives = time.monotonic(), tune.short_lives
+    if reason is ExitReason.OOM_KILL:
+        _wait_after_oom_kill(server, tune, now)
+        return
     served = board.finished(tracked.row.tolist()) - tracked.requests_before if tracked.row is not None else 0
     if reason not in CRASHES or served > 0 or now - tracked.spawned_at > SHORT_LIFE_SECONDS:
         lives.in_a_row = lives.pauses = 0

@@ -87,12 +87,14 @@ class Sums:
 
 @dataclass(slots=True)
 class ShortLives:
-    """Workers that crashed soon after their start, before they answered a request (runtime/boots.py)."""
+    """Workers that crashed before they answered a request, or were killed for memory (runtime/boots.py)."""
 
     in_a_row: int = 0
     last_at: float = 0.0
     pauses: int = 0
     no_start_before: float = 0.0
+    oom_pauses: int = 0
+    oom_killed_at: float = 0.0
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from gunicorn_autotune.law.memory import memory_budget, memory_cap, replacements
 from gunicorn_autotune.law.sizes import mature_bytes
 from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Reason
 from gunicorn_autotune.model.history import History
-from gunicorn_autotune.model.readings import UNLIMITED, Missing
+from gunicorn_autotune.model.readings import UNLIMITED, Missing, PressureReading
 from gunicorn_autotune.model.snapshot import WorkerState
 from gunicorn_autotune.testing import MIB, a_host, a_policy, a_snapshot, a_worker
 
@@ -184,6 +184,37 @@ def test_an_oom_kill_raises_the_mature_size(count):
     _, history = decide(POLICY, start(calm), after)
 
     assert 60 * MIB == mature_bytes([50 * MIB] * count, history.peaks, 601.0)
+
+
+def pressed_for(share):
+    """Memory pressure under which everything stood still for that share of the last 10 s."""
+    return PressureReading(some_seconds=9.0, full_seconds=5.0, some_avg10_share=1.0, full_avg10_share=share)
+
+
+@pytest.mark.parametrize(
+    ("pressure", "most"), [(pressed_for(0.05), 4), (pressed_for(0.04), 8), (pressed_for(GONE), 8), (GONE, 8)]
+)
+def test_under_memory_pressure_no_worker_is_added(pressure, most):
+    """Room for eight and four there: what is not known stops nothing."""
+    snapshot = at_use(668, [of(50, slot, spawned_at=-100.0) for slot in range(4)], memory_pressure=pressure)
+
+    assert most == memory_cap(POLICY, snapshot)
+
+
+def test_for_memory_pressure_alone_no_worker_leaves():
+    """Whose memory is short it does not tell."""
+    calm = at_use(100, 4)
+    decision, _ = decide(POLICY, start(calm), at_use(100, 4, at=1.0, memory_pressure=pressed_for(0.9)))
+
+    assert decision.action is Action.HOLD
+
+
+def test_over_the_limit_itself_as_many_leave_as_are_too_many():
+    """MemoryHigh was lowered to 600 MiB with 1000 in use: each of ten takes 57.5 MiB with its margin."""
+    calm = at_use(600, [of(50, slot) for slot in range(10)])
+    decision, _ = decide(POLICY, start(calm), at_use(1000, [of(50, slot) for slot in range(10)], limit_mib=600, at=1.0))
+
+    assert (Action.SHRINK, Reason.MEMORY, 3) == (decision.action, decision.reason, decision.target)
 
 
 def killed_by_a_signal(ago, deaths=1):
