@@ -12,9 +12,9 @@ REAL := tests/integration tests/faults
 demo: $(VENV)/.demo ## The example app under a load that goes calm, busy, calm; ends by itself in 90 s
 	@$(BIN)/python -m benchmarks.demo
 
-test: lint quick ## Everything: lint, unit and contract tests, real servers on the newest Gunicorn, and but the long ones on the oldest
+test: lint quick ## Everything: lint, unit and contract tests, real servers on the newest Gunicorn, and on the oldest what depends on its version
 	@$(MAKE) --no-print-directory real GUNICORN=$(NEWEST)
-	@$(MAKE) --no-print-directory real GUNICORN=$(OLDEST) WHICH="not long"
+	@$(MAKE) --no-print-directory real GUNICORN=$(OLDEST) WHICH="not once"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ from tests.faults.hosts import FIXTURE_HOST, LIMIT_BYTES
 from tests.faults.steady import steady
 from tests.server import serving
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 
 
 def test_its_limits_are_missing_and_no_worker_is_taken_away(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from tests.faults.cgroups import own_group
 from tests.faults.steady import steady
 from tests.server import serving, wait_for
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 MAX_WORKERS = 24
 
 

@@ -15,7 +15,7 @@ from gunicorn_autotune.cli.flights import read_flight
 from tests.faults.steady import steady
 from tests.server import serving, wait_for
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 
 
 @contextmanager

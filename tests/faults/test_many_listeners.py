@@ -8,7 +8,7 @@ import pytest
 
 from tests.server import serving
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 
 
 def test_hundreds_of_listeners_are_told_and_the_server_is_healthy(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def used_bytes(server: Server) -> int:
     return used
 
 
-@pytest.mark.long
+@pytest.mark.once
 def test_workers_leave_until_the_reserve_is_free_and_nobody_notices(tmp_path: Path) -> None:
     """Over the reserve the count goes down and never up, the cut is counted, every request is answered."""
     with own_group("memory") as group:

@@ -10,7 +10,7 @@ from tests.faults.cgroups import MIB, own_group
 from tests.faults.steady import steady
 from tests.server import serving
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 
 
 def test_workers_that_did_not_fit_are_started(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.server import launched, wait_for, write_config
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 INSTALL = "from gunicorn_autotune import install\ninstall(globals(), min_workers=2, max_workers=2)\n"
 PLACES = {
     "raw_env": "raw_env = ['PROMETHEUS_MULTIPROC_DIR={folder}']\n" + INSTALL,

@@ -10,7 +10,7 @@ import pytest
 from tests.faults.steady import steady
 from tests.server import serving, wait_for
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 
 
 def test_a_taken_port_is_told_once_and_had_when_free(tmp_path: Path) -> None:

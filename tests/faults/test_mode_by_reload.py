@@ -87,8 +87,10 @@ def test_observe_by_reload_keeps_a_count_that_nobody_wrote(tmp_path: Path) -> No
     assert len(after) == 3
 
 
-@pytest.mark.parametrize("mode", ["off", "active"])
-@pytest.mark.parametrize("wrong", ["max_wokers=3", "max_workers='many'", "min_workers=9, max_workers=3"])
+@pytest.mark.parametrize(
+    ("mode", "wrong"),
+    [("active", "max_wokers=3"), ("off", "max_workers='many'"), ("active", "min_workers=9, max_workers=3")],
+)
 def test_a_wrong_setting_in_a_reload_ends_nothing_and_stands_in_the_error_log(
     mode: str, wrong: str, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from tests.faults.hosts import FIXTURE_HOST
 from tests.faults.steady import steady
 from tests.server import serving, wait_for
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 UNREADABLE = """
 (root / "cg/app/memory.events").unlink(missing_ok=True)
 (root / "cg/app/memory.events").mkdir(exist_ok=True)

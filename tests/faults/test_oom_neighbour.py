@@ -17,7 +17,7 @@ from tests.faults.processes import exporter_pid
 from tests.faults.steady import steady
 from tests.server import Server, serving, wait_for
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 WORKERS = 3
 EATER = """
 import os, pathlib, sys

@@ -10,7 +10,7 @@ from tests.faults.cgroups import own_group
 from tests.faults.steady import steady
 from tests.server import serving
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 
 
 def test_growth_waits_for_room_and_nobody_notices(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from tests.faults.hosts import FIXTURE_HOST
 from tests.faults.steady import steady
 from tests.server import serving
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 
 
 def test_it_is_missing_and_the_server_still_grows(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.faults.steady import steady
 from tests.server import serving, wait_for
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 
 BREAK = """
 from gunicorn_autotune.sensors import {module}

@@ -11,7 +11,7 @@ import pytest
 from tests.faults.steady import steady
 from tests.server import Server, serving, wait_for
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 SIGNALS = 60
 OPERATOR = re.compile(r"autotune: operator workers=(\d+)->(\d+) ")
 
@@ -28,7 +28,7 @@ def _changes(server: Server) -> list[tuple[int, int]]:
     return [(int(before), int(after)) for before, after in OPERATOR.findall(server.log)]
 
 
-@pytest.mark.long
+@pytest.mark.once
 def test_the_operators_last_word_holds_and_then_the_bounds_do(tmp_path: Path) -> None:
     """Mostly TTIN: beyond max_workers the count stays where the storm left it, for the hold; then max_workers wins."""
     config = "preload_app = True\ncontrol_socket_disable = True"

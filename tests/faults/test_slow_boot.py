@@ -9,7 +9,7 @@ import pytest
 from tests.faults.steady import steady
 from tests.server import serving
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 APP = """
 import os, time
 if os.path.exists("slow"):

@@ -35,7 +35,7 @@ def test_one_failed_tick_is_logged_and_the_next_one_runs(tmp_path: Path) -> None
     assert (load.failed, counted, mode, logged) == ([], 1, "active", 1)
 
 
-@pytest.mark.long
+@pytest.mark.once
 def test_repeated_failure_becomes_fallback_and_leaves_the_count_alone(tmp_path: Path) -> None:
     """After ten failures in a row the mode is fallback, requests are served by the workers there were."""
     with serving(tmp_path, BROKEN_LAW.format(when="len(calls) > 6")) as server:

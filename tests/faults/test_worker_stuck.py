@@ -9,7 +9,7 @@ import pytest
 from tests.faults.steady import steady
 from tests.server import serving, wait_for
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 
 
 def test_the_timeout_ends_it_and_the_others_serve(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.faults.steady import steady
 from tests.server import Server, serving, wait_for
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 KILLS = 8
 COUNTERS = ("_total", "_count", "_sum", "_bucket")
 DIE_BETWEEN_TWO_STORES = """

@@ -19,7 +19,7 @@ from benchmarks.faults.proxy import Proxy
 
 from tests.proxy import installed_nginx
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 ADAPTIVE = fronted(UNIX, "adaptive")
 STEP = WORKLOADS["step"]
 

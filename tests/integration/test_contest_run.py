@@ -15,7 +15,7 @@ from benchmarks.contest.workloads import WORKLOADS, Workload, shortened
 from benchmarks.demo_server import NotStartedError
 from benchmarks.openloop import Phase
 
-pytestmark = [pytest.mark.real, pytest.mark.long]
+pytestmark = [pytest.mark.real, pytest.mark.once]
 ADAPTIVE, THREADED = GUNICORNS
 
 

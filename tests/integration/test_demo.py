@@ -13,7 +13,7 @@ import pytest
 
 from tests.server import GUNICORN, wait_for
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 ROOT = Path(__file__).parents[2]
 SHORT = ["--static", "2", "--calm", "2", "--busy", "4", "--after", "2"]
 
@@ -45,7 +45,7 @@ def processes_of(group: str) -> list[str]:
     return found
 
 
-@pytest.mark.long
+@pytest.mark.once
 def test_the_demo_grows_under_load_and_sums_up(tmp_path: Path) -> None:
     """Seconds, at least one decision in words, and both runs side by side in the end."""
     demo = start(SHORT, tmp_path / "out.txt")

@@ -14,6 +14,7 @@ from types import ModuleType
 
 import pytest
 
+pytestmark = pytest.mark.once
 SITE = Path(__file__).parents[2] / "example_app"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 MODULES = ("app", "asgi", "notes", "work", "wsgi")

@@ -16,7 +16,7 @@ from gunicorn_autotune.cli.flights import read_flight
 from tests.faults.processes import descriptors
 from tests.server import GUNICORN, environment, serving, wait_for
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 
 
 def replayed(folder: Path, name: str = "f.jsonl", *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -70,7 +70,7 @@ def test_other_settings_are_tried_on_a_recorded_load(tmp_path: Path) -> None:
     assert (1, {3}) == (code, targets)
 
 
-@pytest.mark.long
+@pytest.mark.once
 def test_the_two_files_stay_within_the_bound_and_each_replays_alone(tmp_path: Path) -> None:
     """At the least bound the file is begun again within seconds; the law's memory goes along."""
     path, before = tmp_path / "f.jsonl", tmp_path / "f.jsonl.1"

@@ -16,7 +16,7 @@ from benchmarks.contest.workloads import WORKLOADS, shortened
 
 from tests.server import free_port
 
-pytestmark = [pytest.mark.real, pytest.mark.long]
+pytestmark = [pytest.mark.real, pytest.mark.once]
 ROOT = Path(__file__).parents[2]
 
 

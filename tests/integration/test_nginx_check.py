@@ -12,7 +12,7 @@ import pytest
 from tests.proxy import NGINX
 from tests.server import GUNICORN, environment, serving
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 CLI = [GUNICORN, "-m", "gunicorn_autotune", "nginx", "check"]
 CONFIG = """\
 {user}

@@ -9,7 +9,7 @@ import pytest
 from tests.nginx_corpus import NAMES, laid_out
 from tests.nginx_tested import at_home, nginx_says
 
-pytestmark = [pytest.mark.real, pytest.mark.long]
+pytestmark = [pytest.mark.real, pytest.mark.once]
 
 
 @pytest.mark.parametrize("name", NAMES)

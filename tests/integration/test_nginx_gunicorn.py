@@ -15,7 +15,7 @@ from gunicorn_autotune.cli.style import CommandError
 from gunicorn_autotune.nginx.gunicorn import SETTINGS, THREADED, Gunicorn
 from tests.server import GUNICORN, Server, command, environment, free_port, serving, wait_for
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 EXAMPLE = Path(__file__).parents[2] / "example_app"
 
 

@@ -21,7 +21,7 @@ from gunicorn_autotune.nginx.tree import MAIN, Directive
 from tests.proxy import installed_nginx
 from tests.server import free_port, wait_for
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 CONFIG = """
 {user} daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes 2;
 worker_rlimit_nofile 333;

@@ -13,7 +13,7 @@ from gunicorn_autotune.nginx.source import NginxSyntaxError
 from tests.nginx_tested import TEMPORARY, nginx_says
 from tests.nginx_words import shape
 
-pytestmark = [pytest.mark.real, pytest.mark.long]
+pytestmark = [pytest.mark.real, pytest.mark.once]
 
 FRAME = f"pid nginx.pid; events {{}} http {{ access_log off; {TEMPORARY} %s }}"
 WORDS = [

@@ -15,7 +15,7 @@ from tests.proxy import installed, nginx_test, self_signed
 from tests.rendering import FULL, a_gunicorn, at
 from tests.server import free_port
 
-pytestmark = [pytest.mark.real, pytest.mark.long]
+pytestmark = [pytest.mark.real, pytest.mark.once]
 SUCCESS = "nginx: the configuration file {0}/nginx.conf syntax is ok\nnginx: configuration file {0}/nginx.conf test is "
 PLACES = {
     "tcp": ["127.0.0.1:8000"], "ipv6": ["[::1]:8000"], "unix": ["unix:/run/shop/gunicorn.sock"],

@@ -13,7 +13,7 @@ from tests.nginx_pages import place
 from tests.nginx_samples import files_of, site_from
 from tests.nginx_tested import at_home, nginx_says
 
-pytestmark = [pytest.mark.real, pytest.mark.long]
+pytestmark = [pytest.mark.real, pytest.mark.once]
 RULES = [listed.rule.id for listed in all_rules()]
 REFUSED = {"NGX701": "fires", "NGX010": "fires", "NGX011": "fires"}
 """Rules about what nginx refuses, or warns of."""

@@ -27,7 +27,7 @@ from tests.proxy import installed, running_nginx, self_signed
 from tests.rendering import FULL, a_gunicorn, at
 from tests.server import GUNICORN, Server, environment, free_port, serving, wait_for
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 
 
 @dataclass

@@ -13,7 +13,7 @@ import pytest
 
 from tests.server import GUNICORN, Server, command, environment, serving
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 CLIENTS = 2
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from tests.server import Server, free_port, serving, wait_for
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 
 
 def _tool(name: str) -> str:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.real
 LIMIT_BYTES = 256 << 20
 
 
-@pytest.mark.long
+@pytest.mark.once
 @pytest.mark.timeout(300)
 def test_growing_workers_are_recycled_and_nobody_notices(tmp_path: Path) -> None:
     """Requests keep memory for good: workers are replaced, every request is answered, nobody is OOM killed."""

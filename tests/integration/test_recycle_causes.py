@@ -68,7 +68,7 @@ def test_max_requests_still_holds_when_we_do_not_get_to_it(tmp_path: Path) -> No
     assert counted >= 1
 
 
-@pytest.mark.long
+@pytest.mark.once
 def test_a_worker_over_its_size_is_recycled(tmp_path: Path) -> None:
     """Private memory above recycle_uss_bytes: counted as such, and no request fails."""
     env = {"KEPT_BYTES": "100000", "TAKES_SECONDS": "0.01"}
@@ -106,7 +106,7 @@ def test_a_worker_over_its_age_is_recycled(tmp_path: Path) -> None:
     assert load.failed == []
 
 
-@pytest.mark.long
+@pytest.mark.once
 @pytest.mark.timeout(300)
 def test_a_leak_is_found_by_its_growth(tmp_path: Path) -> None:
     """No limit is set and memory is plenty: a worker that grows with every request is recycled for it."""

@@ -59,7 +59,7 @@ def test_reuse_port_does_not_blind_it(tmp_path: Path) -> None:
     assert "action=grow" in grown
 
 
-@pytest.mark.long
+@pytest.mark.once
 def test_it_shrinks_when_the_load_is_gone(tmp_path: Path) -> None:
     """After the window the count goes back to the minimum, by workers that were idle."""
     with serving(tmp_path, **QUICK) as server:

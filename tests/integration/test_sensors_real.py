@@ -17,7 +17,10 @@ from gunicorn_autotune.sensors.memory import read_memory
 from gunicorn_autotune.sensors.process import open_process
 from gunicorn_autotune.sensors.queue_time import socket_queue_seconds
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the Linux kernel")
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the Linux kernel"),
+    pytest.mark.once,
+]
 
 MIB = 1 << 20
 V1_MEMORY = Path("/sys/fs/cgroup/memory")

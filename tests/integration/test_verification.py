@@ -13,7 +13,7 @@ import pytest
 from tests.proxy import nginx
 from tests.server import serving, wait_for
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.once]
 ANSWERED = 'gunicorn_request_duration_seconds_count{status="2xx"}'
 
 
@@ -78,7 +78,7 @@ def test_workers_that_kept_alive_connections_hide_are_not_judged(tmp_path: Path)
     assert "no_gain" not in server.log
 
 
-@pytest.mark.long
+@pytest.mark.once
 def test_workers_that_soon_get_their_share_are_judged_and_stay(tmp_path: Path) -> None:
     """With connections that nginx renews every two seconds each growth is seen to pay, and nothing is taken back."""
     config = "worker_class = 'gthread'\nthreads = 2\nkeepalive = 10"
