@@ -190,7 +190,8 @@ def test_crowded_process_waits_as_long_as_it_runs():
     used = after.cpu_seconds - before.cpu_seconds
     delayed = after.run_delay_seconds - before.run_delay_seconds
     assert delayed > 1.0
-    assert 0.85 * (ended - started) <= used + delayed <= 1.15 * (late - early)
+    # A virtual machine may be held back by its host, and that stands in neither.
+    assert 0.5 * (ended - started) <= used + delayed <= 1.15 * (late - early)
 
 
 def test_cpu_of_exited_threads_is_kept():
@@ -304,14 +305,14 @@ def test_real_v1_limit_of_the_child_wins_when_tighter(tmp_path, v1_cgroup):
     assert (reading.memory_limit_bytes, reading.memory_used_bytes, reading.oom_kills) == (32 * MIB, 0, 0)
 
 
-def test_removed_v1_cgroup_leaves_the_machine_as_limit(tmp_path, v1_cgroup):
-    """A directory that vanishes between two reads gives MemTotal, not an exception."""
+def test_what_a_removed_v1_cgroup_granted_is_unknown(tmp_path, v1_cgroup):
+    """A directory that vanishes between two reads gives Missing: not the machine's memory, and no exception."""
     child = v1_cgroup / "grandchild"
     child.mkdir()
     cgroups = find_cgroup(as_member_of(tmp_path, child))
     child.rmdir()
     reading = read_host(cgroups)
 
-    assert reading.memory_limit_bytes > 64 * MIB
+    assert isinstance(reading.memory_limit_bytes, Missing)
     assert isinstance(reading.oom_kills, Missing)
     assert reading.cpu_quota_cores is not UNLIMITED

@@ -58,11 +58,11 @@ def test_a_running_request_shows_as_busy(worker_class: str, tmp_path: Path, app_
     config = f"worker_class = {worker_class!r}\nthreads = {2 if worker_class == 'gthread' else 1}\ngraceful_timeout = 1"
     with serving(tmp_path, config, app=app_for.get(worker_class, "plain:app")) as server:
         server.hold("/sleep?s=20")
-        busy = server.wait_for_status(
-            lambda status: [worker for worker in status["workers"] if worker["state"] == "busy"], "a busy worker"
+        running = server.wait_for_status(
+            lambda status: [worker for worker in status["workers"] if worker["in_flight"]], "a running request"
         )
 
-    assert busy[0]["in_flight"] == 1
+    assert [("busy", 1)] == [(worker["state"], worker["in_flight"]) for worker in running]
 
 
 def test_the_queue_inside_gthread_is_seen(tmp_path: Path) -> None:
