@@ -9,7 +9,8 @@
 | SIGQUIT                |                     |                                                            |
 | SIGKILL not from here  | `oom_kill` if the cgroup counted one, else `signal`                              |
 | another signal         | for what it was, if it was sent from here, else `signal`                         |
-| nobody saw it          | for what it was     | its own note; without one `unknown`                        |
+| nobody saw it          | for what it was     | its own note; without one `oom_kill` if the cgroup counted |
+|                        |                     | one, else `unknown`                                        |
 
 A worker that Gunicorn aborted for its silence ended by `timeout`, however it went down. Gunicorn tells its hooks the
 worker, not its status; so that is looked at just before Gunicorn reaps (waitid(2) with WNOWAIT leaves it there).
@@ -65,7 +66,9 @@ def exit_reason(tune: Autotune, tracked: Tracked) -> ExitReason:
     if code is None and noted & layout.EXIT_CODE:
         code = (noted & layout.EXIT_CODE) - 1
     number = -code if code is not None and code < 0 else 0
-    if number == signal.SIGKILL and number not in tracked.sent and _oom_killed(tune):
+    # Of workers that are killed together, one may end between our look and Gunicorn's wait.
+    unseen = code is None and not tracked.draining
+    if (unseen or (number == signal.SIGKILL and number not in tracked.sent)) and _oom_killed(tune):
         return ExitReason.OOM_KILL
     if tracked.worker.aborted:
         return ExitReason.TIMEOUT

@@ -36,6 +36,17 @@ def test_two_workers_killed_in_one_moment_were_both_killed_for_memory(monkeypatc
     ]
 
 
+def test_a_worker_whose_end_nobody_saw_was_killed_for_memory_if_somebody_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two are killed together, and the second ends between our look and Gunicorn's wait."""
+    tune, seen, unseen, later = a_tune(monkeypatch, kills=2), *map(a_dead_worker, (1, 2, 3))
+    tune.records = True
+    unseen.returncode = later.returncode = None
+
+    assert [ExitReason.OOM_KILL, ExitReason.OOM_KILL, ExitReason.UNKNOWN] == [
+        exits.exit_reason(tune, one) for one in (seen, unseen, later)
+    ]
+
+
 @pytest.mark.parametrize("aborted", [False, True])
 def test_a_worker_that_was_leaving_or_silent_and_was_killed_for_memory_ended_by_that(
     aborted: bool, monkeypatch: pytest.MonkeyPatch
