@@ -1,5 +1,6 @@
 import gzip
 import json
+import re
 import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -250,7 +251,10 @@ def test_texts_of_a_plot_cannot_break_it():
 @pytest.mark.parametrize("points", [[], [(5.0, None)], [(5.0, 0.0)], [(5.0, 1e9)], [(0.0, 0.001), (1e7, 0.0)]])
 def test_odd_figures_still_make_a_plot(points):
     """Nothing, nothing known, nothing but zeros, one instant, months."""
-    ElementTree.fromstring(svg([Panel("p", "", [Series("s", points)])]))
+    text = svg([Panel("p", "", [Series("s", points)])])
+
+    assert ["p"] == [one.text for one in ElementTree.fromstring(text).iter(f"{SVG}text") if one.text == "p"]
+    assert not re.search(r"\b(nan|inf)\b", text)
 
 
 @pytest.mark.parametrize(

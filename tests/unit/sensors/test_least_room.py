@@ -99,20 +99,16 @@ def test_of_equal_rooms_the_nearest_to_us_counts(tree):
     assert tree.read()[2] == "/a.slice/a.service/memory.max"
 
 
-def test_memory_high_is_a_limit_to_stay_below(tree):
+@pytest.mark.parametrize(
+    ("high_mib", "read"),
+    [(250, (250, 50, "/a.slice/a.service/memory.high")), (350, (300, 50, "/a.slice/a.service/memory.max"))],
+)
+def test_memory_high_is_a_limit_to_stay_below_where_it_is_the_lower_one(tree, high_mib, read):
     """Above it every allocation is throttled; the file that limits is named."""
     tree.limit("a.slice/a.service", 300)
-    tree.limit("a.slice/a.service", 250, "memory.high")
+    tree.limit("a.slice/a.service", high_mib, "memory.high")
 
-    assert tree.read() == (250, 50, "/a.slice/a.service/memory.high")
-
-
-def test_memory_high_above_memory_max_limits_nothing(tree):
-    """The lower of the two."""
-    tree.limit("a.slice/a.service", 300)
-    tree.limit("a.slice/a.service", 350, "memory.high")
-
-    assert tree.read() == (300, 50, "/a.slice/a.service/memory.max")
+    assert tree.read() == read
 
 
 def test_the_smallest_limit_stays_the_same_when_another_level_limits(tree):

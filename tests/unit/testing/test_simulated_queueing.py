@@ -68,26 +68,20 @@ def test_response_under_processor_sharing_is_that_of_m_g_1(spread):
     assert mean(outcome.responses) == pytest.approx(0.02 / (1.0 - 0.6), rel=0.08)
 
 
-@pytest.mark.parametrize("workers", [2, 5, 16])
-def test_cpu_bound_throughput_is_cores_over_cpu_time(workers):
-    """K / c = 100 per second, as soon as there is a worker a core."""
+@pytest.mark.parametrize(
+    ("workers", "machine", "per_second"),
+    [
+        pytest.param(2, Machine(cores=2.0), 100.0, id="a worker a core"),
+        pytest.param(16, Machine(cores=2.0), 100.0, id="eight workers a core"),
+        pytest.param(3, Machine(cores=0.5), 25.0, id="half a core by quota"),
+        pytest.param(2, Machine(cores=2.0, neighbours=2), 50.0, id="half of two cores, by two neighbours"),
+    ],
+)
+def test_cpu_bound_throughput_is_cores_over_cpu_time(workers, machine, per_second):
+    """K / c, with the K that quota and neighbours leave, as soon as there is a worker a core."""
     application = Application(cpu_seconds=0.02, wait_seconds=0.0, spread="constant")
 
-    assert saturated(application, workers, Machine(cores=2.0)) == pytest.approx(100.0, rel=0.01)
-
-
-def test_a_quota_below_one_core_is_a_slower_core():
-    """Half a core, 20 ms: 25 per second."""
-    application = Application(cpu_seconds=0.02, wait_seconds=0.0, spread="constant")
-
-    assert saturated(application, 3, Machine(cores=0.5)) == pytest.approx(25.0, rel=0.01)
-
-
-def test_neighbours_get_their_fair_share():
-    """Two workers and two neighbours on two cores: half a core each."""
-    application = Application(cpu_seconds=0.02, wait_seconds=0.0, spread="constant")
-
-    assert saturated(application, 2, Machine(cores=2.0, neighbours=2)) == pytest.approx(50.0, rel=0.01)
+    assert saturated(application, workers, machine) == pytest.approx(per_second, rel=0.01)
 
 
 @pytest.mark.parametrize("workers", [5, 10, 30])
