@@ -18,16 +18,16 @@ pytestmark = pytest.mark.real
 
 
 @contextmanager
-def _upgrading(server: Server) -> Iterator[int]:
-    """Pid of the new master, once its workers serve beside the old ones; ended at last if it still runs."""
+def _upgrading(server: Server, workers: int = 3) -> Iterator[int]:
+    """Pid of the new master, once its `workers` serve beside the old ones; ended at last if it still runs."""
     before = set(children(server.process.pid))
     server.signal(signal.SIGUSR2)
     new = wait_for(lambda: set(children(server.process.pid)) - before, "a child that becomes the new master").pop()
     try:
         server.wait_for_status(lambda status: status["frozen"] == "upgrade", "a frozen old master")
         server.wait_for_log(rf"\[{new}\] \[INFO\] autotune: exporter: cannot listen", seconds=60)
-        # Frozen, so it cannot have grown: three is what the old master told it.
-        wait_for(lambda: len(children(new)) == 3, "as many workers as the old master has")
+        # Frozen, so it cannot have grown: it began with this many.
+        wait_for(lambda: len(children(new)) == workers, f"{workers} workers of the new master")
         yield new
     finally:
         if not ended(new):
@@ -93,3 +93,15 @@ def test_a_roll_back_costs_no_request_and_leaves_everything_as_it_was(tmp_path: 
         after = sorted(server.wait_for_ready(3)), exporter_pid(server)
 
     assert (load.failed, active, after) == ([], True, before)
+
+
+def test_a_number_written_before_the_upgrade_is_what_the_new_master_runs(tmp_path: Path) -> None:
+    """The old master was told three, the file says four by now: four, and the old one keeps its three."""
+    with serving(tmp_path, f"workers = 3\npidfile = '{tmp_path}/g.pid'", max_workers=6) as server:
+        old = sorted(server.wait_for_ready(3))
+        file = tmp_path / "gunicorn.conf.py"
+        file.write_text(file.read_text().replace("workers = 3", "workers = 4"))
+        with steady(server) as load, _upgrading(server, workers=4):
+            kept = sorted(server.pids())
+
+    assert (load.failed, kept) == ([], old)

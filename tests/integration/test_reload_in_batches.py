@@ -26,12 +26,14 @@ def limited() -> Iterator[Group]:
 
 
 def test_every_worker_is_replaced_and_nobody_notices(tmp_path: Path, limited: Group) -> None:
-    """Said in the log; no request fails, the kernel kills nobody, and the count is the same."""
+    """Said in the log; no request fails, one that runs is answered by its old worker, the kernel kills nobody."""
     config = limited.join + f"workers = {WORKERS}"
     settings = {"min_workers": WORKERS, "max_workers": WORKERS}
     with serving(tmp_path, config, app="ballast:app", env=BALLAST_BYTES, **settings) as server:
         old = server.wait_for_ready(WORKERS)
         server.wait_for_sizes()
+        running = server.hold("/?4")
+        wait_for(lambda: server.pids("busy"), "the long request to run")
         with steady(server, "/") as load:
             server.signal(signal.SIGHUP)
             server.wait_for_log("reload in batches, a second set of workers does not fit")
@@ -39,8 +41,9 @@ def test_every_worker_is_replaced_and_nobody_notices(tmp_path: Path, limited: Gr
         server.wait_for_ready(WORKERS)
         wait_for(lambda: server.metric('gunicorn_worker_exits_total{reason="reload"}') == WORKERS, "all exits counted")
         killed = server.metric('gunicorn_worker_exits_total{reason="oom_kill"}')
+        answer = running.makefile("rb").read().partition(b"\r\n\r\n")[2]
 
-    assert (load.failed, killed) == ([], 0)
+    assert (load.failed, int(answer) in old, killed) == ([], True, 0)
 
 
 def test_a_second_set_that_fits_is_started_as_ever(tmp_path: Path, limited: Group) -> None:
