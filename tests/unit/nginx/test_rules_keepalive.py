@@ -214,6 +214,13 @@ def test_connections_that_end_or_a_pool_that_stays_are_no_finding(text: str) -> 
     assert () == found("NGX005", text)
 
 
+def test_the_range_of_workers_is_told_as_what_gunicorn_says() -> None:
+    """It is why the connections must end."""
+    (one,) = found("NGX005", written(said=RANGE, upstream=FITS, location=KEPT))
+
+    assert one.gunicorn == "autotune min_workers = 2, max_workers = 8"
+
+
 def test_old_nginx_is_told_in_requests() -> None:
     """keepalive_time is unknown before 1.19.10."""
     text = written(said=RANGE + '#: nginx = "1.18.0"\n', upstream=FITS + "keepalive_requests 1000;", location=KEPT)

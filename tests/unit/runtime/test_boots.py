@@ -30,6 +30,12 @@ class Killing:
         gone = Tracked(SimpleNamespace(age=1, aborted=False), 1, 0, None, spawned_at=0.0)
         boots.note_exit(self.server, self.tune, gone, ExitReason.OOM_KILL)
 
+    def die(self, at: float, age_seconds: float) -> None:
+        """One that never answered a request ends with an error."""
+        self.now = 1000.0 + at
+        gone = Tracked(SimpleNamespace(age=1, aborted=False), 1, 0, None, spawned_at=self.now - age_seconds)
+        boots.note_exit(self.server, self.tune, gone, ExitReason.ERROR)
+
     def missing(self, at: float) -> int | None:
         """How many are to be started then."""
         self.now = 1000.0 + at
@@ -94,3 +100,17 @@ def test_where_we_only_observe_gunicorn_starts_it(monkeypatch: pytest.MonkeyPatc
     killing.kill(at=0.0)
 
     assert (None, []) == (killing.missing(at=0.0), killing.told)
+
+
+@pytest.mark.parametrize(
+    ("age_seconds", "started"), [(boots.SHORT_LIFE_SECONDS - 1, 0), (boots.SHORT_LIFE_SECONDS + 1, 1)]
+)
+def test_only_short_lives_make_the_next_start_wait(
+    age_seconds: float, started: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that ran for a while and then crashed says nothing about the next boot."""
+    dying = Killing(monkeypatch)
+    for number in range(boots.SHORT_LIVES_FREE + 1):
+        dying.die(number / 10, age_seconds)
+
+    assert started == dying.missing(at=1.0)

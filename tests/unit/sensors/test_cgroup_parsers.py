@@ -130,6 +130,8 @@ def test_mountinfo_counts_from_both_ends_of_the_dash():
         "35 25 0:30 / /sys/fs/cgroup rw,nosuid shared:9 master:1 - cgroup2 cgroup2 rw,nsdelegate\n"
         "36 25 0:31 /x /mnt/with\\040blank rw - tmpfs tmpfs rw\n"
         "broken line\n"
+        "36 25 - tmpfs tmpfs rw\n"
+        "36 25 0:31 /x /mnt rw - tmpfs\n"
     )
 
     assert (

@@ -198,3 +198,10 @@ def test_v1_cgroup_that_is_gone_is_missing(tree_v1):
     Path(tree_v1.root / "sys").rename(tree_v1.root / "gone")
 
     assert isinstance(read_host(cgroups, 4).memory_limit_bytes, Missing)
+
+
+def test_v1_limit_that_cannot_be_read_is_missing(tree_v1):
+    """memory.stat without its line; not the limit of a level that may be the larger one."""
+    (tree_v1.top / "a.slice/a.service/memory.stat").write_text("cache 1\n")
+
+    assert isinstance(tree_v1.reading.memory_limit_bytes, Missing)

@@ -283,3 +283,21 @@ def test_rollup_without_hugetlb_line_still_counts():
 def test_rollup_of_an_absent_process_is_missing(tmp_path):
     """A fixture tree never falls back on the real host's process of that number."""
     assert isinstance(read_memory(os.getpid(), tmp_path), Missing)
+
+
+def test_process_that_is_ending_has_no_threads():
+    """The kernel prints 0 once the last one has been released; its CPU seconds stand."""
+    assert (2 / TICKS, 0) == parse_stat(stat(utime=2, threads=0).encode())
+
+
+def test_forked_child_keeps_none_of_its_parents_files():
+    """A worker would count three for each sibling against its own limit of open files."""
+    probe = open_process(os.getpid())
+    files = [Path(f"/proc/self/fd/{number}") for number in (probe._stat, probe._statm, probe._schedstat)]
+    child = os.fork()
+    if child == 0:
+        os._exit(sum(file.exists() for file in files))
+    held = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    probe.close()
+
+    assert held == 0

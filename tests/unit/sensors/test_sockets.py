@@ -1,5 +1,6 @@
 """Listener sensors without a connection: addresses, bytes from the kernel, and sockets that are no listeners."""
 
+import errno
 import socket
 import struct
 from pathlib import Path
@@ -190,3 +191,23 @@ def test_open_files_limit_is_a_number_or_unlimited(monkeypatch):
     monkeypatch.setattr("resource.getrlimit", lambda _: (1024, 4096))
 
     assert read_open_files_limit() == 1024
+
+
+def test_message_without_a_body_is_a_message():
+    """NLMSG_DONE may be a header alone."""
+    assert [(3, b"")] == list(sock_diag.parse_messages(struct.pack("=IHHII", 16, 3, 0, 1, 0)))
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [(struct.pack("=i", -errno.ENOENT), errno.ENOENT), (b"\1\0", None)],
+    ids=["a number", "cut short"],
+)
+def test_refusal_carries_the_errno_of_the_kernel(body, expected):
+    """Without one it is a refusal still."""
+    assert expected == sock_diag._refusal(body).errno
+
+
+def test_tcp_answer_that_is_cut_short_is_no_listener():
+    """struct inet_diag_msg has 72 bytes."""
+    assert sock_diag.parse_tcp_listener(bytes([socket.AF_INET, 10]) + bytes(69)) is None
