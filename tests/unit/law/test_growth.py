@@ -4,7 +4,7 @@ import pytest
 from tests.unit.law.fluid import Run, Server
 
 from gunicorn_autotune.law import decide, start
-from gunicorn_autotune.law.caps import files_cap
+from gunicorn_autotune.law.caps import files_cap, pids_cap
 from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Reason
 from gunicorn_autotune.model.readings import UNLIMITED, Missing
 from gunicorn_autotune.testing import a_host, a_policy, a_snapshot
@@ -177,6 +177,14 @@ def test_growth_stops_at_the_pids_cap():
     run = Run(server, WIDE).serve(150, 1)
 
     assert min(d.caps[CapName.PIDS] for _, d in run.decisions[:1]) == 5
+
+
+@pytest.mark.parametrize(("threads", "workers"), [(255, 2 + 1024 // 257), (256, 2 + 1024 // 18)])
+def test_a_worker_takes_as_many_pids_as_it_has_threads(threads, workers):
+    """From 256 on they are the connections of an event loop, which keeps some 16 threads for blocking calls."""
+    host = a_host(pids_limit=2048, pids_used=1024)
+
+    assert workers == pids_cap(a_snapshot(workers=2, threads=threads, host=host))
 
 
 def test_growth_stops_where_the_arbiter_has_no_descriptors_for_a_reload():

@@ -90,6 +90,14 @@ def test_over_the_reserve_the_cap_is_below_the_count():
     assert 3 == memory_cap(POLICY, at_use(1000, [of(100, slot) for slot in range(4)]))
 
 
+@pytest.mark.parametrize(("used_mib", "cap"), [(899, None), (901, 2)])
+def test_workers_of_unknown_size_may_not_become_more_over_the_reserve(used_mib, cap):
+    """What one more would take is not known; below the reserve that is no limit."""
+    workers = [of(0, slot, rss_bytes=0) for slot in (0, 1)]
+
+    assert cap == memory_cap(POLICY, at_use(used_mib, workers))
+
+
 def grown(mib, slot):
     """A worker that has grown to `mib` within 100 s."""
     return of(mib, slot, spawned_at=-100.0, boot_seconds=0.0)

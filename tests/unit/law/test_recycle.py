@@ -128,6 +128,15 @@ def test_without_a_place_for_the_replacement_the_old_one_drains_first(policy, pi
     )  # fmt: skip
 
 
+def test_the_one_that_comes_after_waits_while_boots_fail():
+    """The old one is gone already: the count is not given up, it waits for the end of the pause."""
+    drained = Recycling((FAT,), 6, since=0.0, surge=False)
+    others = [worker for worker in leaking().workers if worker.age != FAT]
+    decision, history = asked(replace(leaking(target=5, boot_backoff_until=100.0), workers=tuple(others)), drained)
+
+    assert (Action.HOLD, Reason.BOOT_BACKOFF, drained) == (decision.action, decision.reason, history.recycling)
+
+
 @pytest.mark.parametrize("hidden", ["memory_limit_bytes", "memory_used_bytes"])
 def test_no_recycle_for_memory_that_cannot_be_read(hidden):
     """Missing is no reason."""

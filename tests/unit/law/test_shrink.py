@@ -57,6 +57,11 @@ def test_emergency_surplus_is_not_remembered():
     assert (peak, run.server.target) == (25, 21)
 
 
+def test_an_empty_window_needs_nobody():
+    """The floor is min_workers then."""
+    assert most_needed(()) == 0
+
+
 def test_a_restarted_controller_does_not_shrink_at_once():
     """The count found at the start counts as needed for a whole window."""
     run = Run(Server(target=20), SHORT).serve(1, 29, tick_seconds=1.0)

@@ -74,6 +74,15 @@ def test_two_marks_are_no_leak():
     assert [False, False, True] == [leaks(POLICY, Grown(1, 80 * MIB, marks[:some])) for some in (2, 3, 4)]
 
 
+@pytest.mark.parametrize(("last_kib", "leaking"), [(36, True), (35, False)])
+def test_each_doubling_must_keep_three_quarters_of_the_one_before(last_kib, leaking):
+    """64 KiB a request, then 48, then 36 or a little less."""
+    sizes = [0, 64, 64 + 48, 64 + 48 + last_kib]
+    marks = tuple((100 + number, (10 + size) * KIB) for number, size in enumerate(sizes))
+
+    assert leaking == leaks(POLICY, Grown(1, 80 * MIB, marks))
+
+
 @pytest.mark.parametrize(("count", "mature"), [(1, 1), (9, 9), (10, 9), (20, 18), (100, 90)])
 def test_the_mature_size_is_the_90th_percentile(count, mature):
     """The largest of few."""

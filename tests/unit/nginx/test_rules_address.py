@@ -157,6 +157,13 @@ def test_a_name_that_is_one_server_or_several_hosts_is_left_alone(servers: str, 
     assert [] == levels("NGX203", upstream(servers, said))
 
 
+def test_the_address_proposed_is_ipv4_where_nobody_knows_what_gunicorn_binds_to() -> None:
+    """Gunicorn's own default is 127.0.0.1."""
+    said = 'host.addresses = {localhost = ["::1", "127.0.0.1"]}'
+
+    assert "server 127.0.0.1:8000;" in cured("NGX203", upstream("server localhost:8000;", said))
+
+
 def test_the_address_proposed_is_the_one_gunicorn_listens_at() -> None:
     """Not the IPv4 one where Gunicorn binds to ::1."""
     text = upstream("server localhost:8000 weight=2;", 'gunicorn.bind = ["[::1]:8000"]')
