@@ -5,6 +5,7 @@ from tests.unit.law.fluid import Run, Server
 
 from gunicorn_autotune.law import decide, start
 from gunicorn_autotune.law.pressure import queue_p95
+from gunicorn_autotune.law.service import service_of
 from gunicorn_autotune.law.spans import mark_of
 from gunicorn_autotune.model.decisions import Reason
 from gunicorn_autotune.testing import a_policy, a_snapshot
@@ -77,3 +78,16 @@ def test_the_service_time_leaves_out_the_wait_for_a_core():
         decision, history = decide(POLICY, history, snapshot)
 
     assert decision.facts["service_seconds"] == pytest.approx(0.05, rel=0.05)
+
+
+def test_uneven_service_times_are_learned_as_uneven():
+    """18 of 10 ms and two of 500 ms: mean 59 ms, mean square 0.0251 s2, so (1 + cv2) / 2 is 3.6."""
+    history = start(a_snapshot())
+    for second in range(1, 20):
+        snapshot = a_snapshot(
+            at=float(second), workers=8, busy_seconds=1.18 * second, started=20 * second, finished=20 * second,
+            service_seconds=1.18 * second, service_seconds_squared=0.5018 * second,
+        )  # fmt: skip
+        _, history = decide(POLICY, history, snapshot)
+
+    assert service_of(history.learned, snapshot.totals).variability == pytest.approx(3.6, rel=0.01)

@@ -16,6 +16,7 @@ from gunicorn_autotune.nginx.edits import (
     replaced,
 )
 from gunicorn_autotune.nginx.parse import parse
+from gunicorn_autotune.nginx.places import added
 from gunicorn_autotune.nginx.tree import Directive
 from tests.nginx_samples import MAIN
 from tests.nginx_words import Texts
@@ -40,6 +41,14 @@ def tree(text: str) -> Directive:
 def named(root: Directive, name: str) -> Directive:
     """The first directive of a name."""
     return next(one for one in root.walk() if one.name == name)
+
+
+@pytest.mark.parametrize(("text", "edits"), [(TEXT, 2), (ONE_LINE, 1)])
+def test_two_lines_for_a_block_are_an_edit_each_unless_it_stands_in_one_line(text: str, edits: int) -> None:
+    """So two rules that want the same line ask for the same edit; one line can be written anew only once."""
+    block = named(tree(text), "upstream")
+
+    assert edits == len(added([(block, "zone shop 64k;"), (block, "keepalive_timeout 4s;")]))
 
 
 def test_a_line_added_to_a_block_stands_before_its_brace() -> None:

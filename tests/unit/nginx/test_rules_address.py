@@ -98,6 +98,7 @@ def sockets(mode: str, owner: str, group: str) -> str:
     [
         (sockets("0o777", "shop", "shop"), []),
         (sockets("0o700", "shop", "shop"), ["error"]),
+        (sockets("0o701", "shop", "shop"), ["error"]),
         (sockets("0o700", "www-data", "shop"), []),
         (sockets("0o770", "shop", "www-data"), []),
         (sockets("0o770", "shop", "shop"), ["warning"]),
@@ -224,6 +225,13 @@ def test_the_narrow_bind_is_the_one_nginx_connects_to(server: str, bind: str) ->
 def test_a_choice_among_several_servers_has_a_meaning(servers: str) -> None:
     """Two servers, a name that may be several, and a limit that all nginx workers count together."""
     assert [] == levels("NGX207", upstream(servers, main="worker_processes auto;\nevents {}"))
+
+
+def test_max_conns_of_one_nginx_worker_needs_no_zone() -> None:
+    """It counts for itself."""
+    text = upstream("server 127.0.0.1:8000 max_conns=64;", "", "worker_processes 1;\nevents {}")
+
+    assert [] == levels("NGX207", text)
 
 
 def test_max_conns_without_a_zone_is_told_with_its_sum() -> None:
