@@ -71,6 +71,8 @@ def check_memory_limit(host: Host) -> Finding | None:
         return warn(
             limit.why, f"{WHOLE_PROC} or set memory_limit_bytes" if _hidden(limit) else "set memory_limit_bytes"
         )
+    if host.policy.memory_limit_bytes and isinstance(host.reading.memory_own_bytes, Missing):
+        return ok(f"{bytes_text(host.policy.memory_limit_bytes)}, as set, compared with what the workers take")
     if isinstance(limit, Unlimited) or isinstance(used, Missing):
         why = used.why if isinstance(used, Missing) else "no limit and no MemTotal"
         return warn(f"memory in use cannot be told: {why}", "memory will cap nothing; keep max_workers low enough")

@@ -8,8 +8,8 @@ from statistics import StatisticsError, linear_regression, median
 
 from gunicorn_autotune.cli.plan_observed import Memory
 from gunicorn_autotune.model.flight import Tick
-from gunicorn_autotune.model.policy import Policy, memory_in_force
-from gunicorn_autotune.model.readings import Missing, Reading, Unlimited, known
+from gunicorn_autotune.model.policy import Policy, least_limit_in_force, memory_in_force
+from gunicorn_autotune.model.readings import HostReading, Missing, Reading, Unlimited, known
 from gunicorn_autotune.model.snapshot import READY_STATES, Snapshot, WorkerReading
 
 WARM_SECONDS = 60.0
@@ -65,7 +65,7 @@ def memory_of(policy: Policy, ticks: Sequence[Tick]) -> Memory:
     limit, _ = memory_in_force(policy, last)
     return Memory(
         limit_bytes=limit,
-        least_limit_bytes=limit if policy.memory_limit_bytes else last.memory_least_limit_bytes,
+        least_limit_bytes=least_limit_in_force(policy, last) or last.memory_least_limit_bytes,
         other_bytes=_other_bytes(policy, ticks),
         worker_bytes=_size_bytes(largest) if largest else Missing("no worker's memory was read"),
         measure=measure,
@@ -108,16 +108,21 @@ def _ready(snapshot: Snapshot) -> list[WorkerReading]:
 
 def _other_bytes(policy: Policy, ticks: Sequence[Tick]) -> Reading[int]:
     """In use besides the workers, at the level that limits at the end: median over the moments with all measured."""
-    found, at_the_end = [], ticks[-1].snapshot.host.memory_limit_origin
+    found, at_the_end = [], _level(policy, ticks[-1].snapshot.host)
     for tick in ticks:
         snapshot, host = tick.snapshot, tick.snapshot.host
-        if host.memory_limit_origin != at_the_end and not policy.memory_limit_bytes:
+        if _level(policy, host) != at_the_end:
             continue
         _, used = memory_in_force(policy, host)
         sizes = [_size_bytes(worker) for worker in snapshot.workers]
         if not isinstance(used, Missing) and all(sizes) and len(_ready(snapshot)) == len(sizes):
             found.append(max(0, used - sum(sizes)))
     return int(median(found)) if found else Missing("memory in use and workers' sizes were never read together")
+
+
+def _level(policy: Policy, host: HostReading) -> Reading[str]:
+    limit, _ = memory_in_force(policy, host)
+    return "written" if limit == policy.memory_limit_bytes else host.memory_limit_origin
 
 
 def _lives(ticks: Sequence[Tick]) -> list[Life]:

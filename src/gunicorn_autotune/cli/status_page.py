@@ -103,7 +103,10 @@ def _memory_row(document: Mapping[str, Any], gaps: Gaps) -> tuple[str, str, str]
     used, limit, origin = host["memory_used_bytes"], host["memory_limit_bytes"], host.get("memory_limit_origin")
     if written := document["policy"].get("memory_limit_bytes"):
         own = host.get("memory_own_bytes")
-        used, limit, origin = own if isinstance(own, int) else used, written, "memory_limit_bytes"
+        known = all(isinstance(one, int) for one in (used, limit, own))
+        # The one with less room is in force (memory_in_force of model/policy.py).
+        if not known or written - own <= limit - used:
+            used, limit, origin = own, written, "memory_limit_bytes"
     stalled = gaps.show("memory pressure", host["memory_pressure"], lambda it: f"{it['some_avg10_share']:.0%}")
     share = f"{used / limit:.0%} used, " if isinstance(used, int) and isinstance(limit, int) and limit else ""
     kills = gaps.show("OOM kills", host["oom_kills"], str)

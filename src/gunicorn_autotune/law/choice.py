@@ -10,7 +10,7 @@ from gunicorn_autotune.law.caps import backing_off, boots_allowed, held
 from gunicorn_autotune.law.ceiling import allowed
 from gunicorn_autotune.law.cores import cores_full
 from gunicorn_autotune.law.demand import Need
-from gunicorn_autotune.law.memory import memory_budget, without_reserve
+from gunicorn_autotune.law.memory import drains_bytes, leaving_at_once, memory_budget
 from gunicorn_autotune.law.recycle import recycle_choice
 from gunicorn_autotune.law.shrink import EVERY_SECONDS, excess, removable, rested, waited
 from gunicorn_autotune.law.view import View
@@ -84,9 +84,9 @@ class Question:
 
     @property
     def over_memory(self) -> bool:
-        """Memory in use reaches into the reserve."""
+        """Memory in use reaches into the reserve, and will when those that drain are gone."""
         budget = memory_budget(self.policy, self.view.snapshot.host)
-        return budget is not None and budget < 0.0
+        return budget is not None and budget + drains_bytes(self.view.snapshot) < 0.0
 
     @property
     def cores_full(self) -> bool:
@@ -163,8 +163,7 @@ def _out_of_memory(ask: Question) -> Choice | None:
     recycled_at = ask.history.recycled_at
     if not rested(ask.history, at) or (recycled_at and at - recycled_at[-1] < EVERY_SECONDS):
         return hold(snapshot, Reason.AT_MEMORY_CAP)
-    fits = without_reserve(ask.policy, snapshot, ask.history.peaks)
-    return Choice(Action.SHRINK, Reason.MEMORY, max(least, min(ask.count - 1, fits)))
+    return Choice(Action.SHRINK, Reason.MEMORY, max(least, ask.count - leaving_at_once(ask.policy, snapshot)))
 
 
 def _recycle(ask: Question, *, growth_first: bool) -> Choice | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gunicorn_autotune.law.sizes import PEAKS, YOUNG_SECONDS, mature_bytes, own_bytes
 from gunicorn_autotune.model.history import History
-from gunicorn_autotune.model.policy import Policy, memory_in_force
+from gunicorn_autotune.model.policy import Policy, least_limit_in_force, memory_in_force
 from gunicorn_autotune.model.readings import HostReading, Missing, Unlimited, known
 from gunicorn_autotune.model.snapshot import READY_STATES, Snapshot, WorkerReading, WorkerState
 
@@ -36,29 +36,18 @@ _SURGE_SHARE = 0.5
 def memory_budget(policy: Policy, host: HostReading) -> float | None:
     """Bytes still free below the reserve; negative when over it, None where limit or use is unknown."""
     limit, used = memory_in_force(policy, host)
-    least = _least_limit_bytes(policy, host)
+    least = least_limit_in_force(policy, host)
     if isinstance(limit, (Missing, Unlimited)) or isinstance(used, Missing) or least is None:
         return None
-    return min(limit, 10**18) - policy.memory_reserve_share * least - min(used, 10**18)
-
-
-def _least_limit_bytes(policy: Policy, host: HostReading) -> int | None:
-    """What shares of memory are shares of: the smallest limit, so that no budget leaps when another level limits.
-
-    A tenth of a large machine would be more than a small service may use at all.
-    """
-    limit, _ = memory_in_force(policy, host)
-    if isinstance(limit, (Missing, Unlimited)):
-        return None
-    least = limit if policy.memory_limit_bytes else min(limit, known(host.memory_least_limit_bytes, limit))
-    return min(least, 10**18)
+    return min(limit, 10**18) - policy.memory_reserve_share * min(least, 10**18) - min(used, 10**18)
 
 
 def pressed(host: HostReading) -> bool:
     """Whether everything stood still for want of memory in 5 % of the last 10 s (PSI, `full`).
 
-    No worker is added then. None is taken away for it either: the figure does not tell whose memory it is (without a
-    cgroup's own file it is the machine's), and a worker that leaves must be read back from the disk first.
+    No worker is added for the load then, and no routine recycle begins. None is taken away for it either: the figure
+    does not tell whose memory it is (without a cgroup's own file it is the machine's), and a worker that leaves must
+    be read back from the disk first.
     """
     pressure = host.memory_pressure
     return not isinstance(pressure, Missing) and known(pressure.full_avg10_share, 0.0) >= _PRESSED_SHARE
@@ -100,10 +89,24 @@ def _fitting(policy: Policy, snapshot: Snapshot, peaks: Sequence[tuple[float, in
     return len(workers) + math.floor((budget - due) / mature)
 
 
-def without_reserve(policy: Policy, snapshot: Snapshot, peaks: Sequence[tuple[float, int]]) -> int:
-    """How many workers the limit itself leaves room for; all where that cannot be told."""
-    fits = _fitting(replace(policy, memory_reserve_share=0.0), snapshot, peaks)
-    return snapshot.target if fits is None else fits
+def drains_bytes(snapshot: Snapshot) -> int:
+    """What the workers that leave now will give back."""
+    return sum([own_bytes(worker) for worker in snapshot.workers if worker.state is WorkerState.DRAINING])
+
+
+def leaving_at_once(policy: Policy, snapshot: Snapshot) -> int:
+    """How many workers leave together over the limit itself, as when MemoryHigh is lowered and everybody is throttled.
+
+    As many as it takes to get below the limit. One, as over the reserve, where that is no more than the reserve, where
+    sizes are unknown, or where most of what is in use is not the workers': then their leaving would not cure it.
+    """
+    over = memory_budget(replace(policy, memory_reserve_share=0.0), snapshot.host)
+    _, used = memory_in_force(policy, snapshot.host)
+    sizes = [own_bytes(worker) for worker in snapshot.workers if worker.state is not WorkerState.DRAINING]
+    back, each = drains_bytes(snapshot), mature_bytes(sizes, (), snapshot.at)
+    if over is None or over + back >= 0.0 or not each or 2 * (sum(sizes) + back) < known(used, 0):
+        return 1
+    return math.ceil(-(over + back) / each)
 
 
 def _due_bytes(worker: WorkerReading, size: int, mature: float) -> float:
@@ -157,7 +160,7 @@ def _after_recovery(policy: Policy, history: History, snapshot: Snapshot) -> His
     """Recycling may have made room long before the ten minutes are over."""
     if history.oom is None or snapshot.at < history.oom[0] - _AFTER_OOM_SECONDS + _RECOVERY_SECONDS:
         return history
-    budget, limit = memory_budget(policy, snapshot.host), _least_limit_bytes(policy, snapshot.host)
+    budget, limit = memory_budget(policy, snapshot.host), least_limit_in_force(policy, snapshot.host)
     free = budget is not None and limit is not None and budget >= _RECOVERED_SHARE * limit
     return replace(history, oom=None) if free else history
 
@@ -192,7 +195,7 @@ def runs_out(policy: Policy, snapshot: Snapshot, fresh: int, boot_seconds: float
 
 def room_bytes(policy: Policy, host: HostReading) -> float | None:
     """What replacements may take until those they replace have left: the budget and half the reserve."""
-    budget, limit = memory_budget(policy, host), _least_limit_bytes(policy, host)
+    budget, limit = memory_budget(policy, host), least_limit_in_force(policy, host)
     if budget is None or limit is None:
         return None
     return budget + _SURGE_SHARE * policy.memory_reserve_share * limit

@@ -7,7 +7,7 @@ from dataclasses import replace
 from gunicorn_autotune.law.answer import Choice, hold
 from gunicorn_autotune.law.caps import backing_off, files_spare, held, pids_cap
 from gunicorn_autotune.law.due import due, recycles_allowed
-from gunicorn_autotune.law.memory import replacements_that_fit
+from gunicorn_autotune.law.memory import pressed, replacements_that_fit
 from gunicorn_autotune.law.view import View
 from gunicorn_autotune.model.decisions import Action, Cause, Reason
 from gunicorn_autotune.model.history import History, Recycling
@@ -19,6 +19,8 @@ _PATIENCE_SECONDS = 60.0
 _REST_SECONDS = 300.0
 """Then no recycle is begun for this long: every one costs a boot."""
 _ANY_NUMBER = 10**6
+_UNDER_PRESSURE = frozenset({Cause.MEMORY, Cause.RELOAD, Cause.OPERATOR})
+"""Causes that do not wait until memory pressure is over: they relieve it, or somebody asked."""
 
 
 def recycling(policy: Policy, history: History, view: View) -> History:
@@ -139,6 +141,8 @@ def _begun(policy: Policy, history: History, view: View) -> History:
     if wanted is None:
         return history
     cause, workers = wanted
+    if pressed(snapshot.host) and cause not in _UNDER_PRESSURE:
+        return history
     room = _room(policy, history, snapshot)
     if room < 1 and not (_may_drain_first(cause, view) and _let_go(policy, cause, workers[0])):
         return history

@@ -57,8 +57,13 @@ def sizes_seen(policy: Policy, history: History, snapshot: Snapshot) -> History:
 
 
 def _settled(worker: WorkerReading, at: float) -> bool:
-    """Whether a worker has taken what it takes before it serves for long."""
-    return worker.ready_at is not None and at - worker.ready_at >= YOUNG_SECONDS and own_bytes(worker) > 0
+    """Whether a worker has taken what it takes before it serves for long: an idle minute does not show that.
+
+    Of a worker that does not report its requests the time alone tells.
+    """
+    if worker.ready_at is None or at - worker.ready_at < YOUNG_SECONDS or not own_bytes(worker):
+        return False
+    return worker.served >= _FIRST_MARK_REQUESTS or worker.state is WorkerState.UNKNOWN
 
 
 def _grown(before: Grown | None, worker: WorkerReading) -> Grown | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gunicorn_autotune.model.environment import settings_in
-from gunicorn_autotune.model.readings import HostReading, Limit, Missing, Reading, known
+from gunicorn_autotune.model.readings import HostReading, Limit, Missing, Reading, Unlimited, known
 
 _LEAST_LEAK_RATIO = 1.5
 MOST_WORKERS = 4096
@@ -94,8 +94,9 @@ class Policy:
         0.10, "Share of the memory limit that growth leaves free.", unit="share", low=0.0, high=0.9
     )
     memory_limit_bytes: int = setting(
-        0, "Memory the server may use, all of its cgroup together; 0: what the cgroup or the machine with the least "
-           "room grants, read again every second. Write it where limits are out of sight, as in some containers.",
+        0, "Memory the server may use, all of its cgroup together. What the cgroup or the machine with the least "
+           "room grants stays a limit beside it, read again every second. Write it where limits are out of sight, as "
+           "in some containers.",
         unit="bytes", low=0)  # fmt: skip
     cpu_limit_cores: float = setting(
         0.0, "Cores the server may use; 0: what quota, cpuset and affinity grant, read again every second.",
@@ -246,6 +247,10 @@ def names_written(written: Collection[str], environment: Mapping[str, str]) -> f
     return frozenset([*written, *(name for _, name, _ in settings_in(environment))])
 
 
+_HIDDEN_LIMIT_BYTES = 512 << 20
+"""A limit that cannot be read may be as small as a small container's: 16 workers, until somebody writes the limit."""
+
+
 def with_automatic_max(policy: Policy, cores: float, memory_bytes: int | None) -> Policy:
     """`policy` with max_workers = 0 replaced by 16 per core + 8, one per 32 MiB of memory at most, 512 at most."""
     if policy.max_workers:
@@ -258,17 +263,39 @@ def with_automatic_max(policy: Policy, cores: float, memory_bytes: int | None) -
 def for_host(policy: Policy, host: HostReading, *, sized: bool = False) -> Policy:
     """`policy` as the law wants it, max_workers filled in from this host's limits; one core where none can be read.
 
-    Once workers' sizes are known (`sized`) the memory cap knows better than a guess how many fit.
+    Once workers' sizes are known (`sized`), and what is in use, the memory cap knows better than a guess how many fit.
     """
     cores = policy.cpu_limit_cores or known(host.cpu_limit_cores, 1.0)
-    # Not the limit with the least room: which one that is changes with what neighbours use.
-    granted = known(host.memory_least_limit_bytes, known(host.memory_limit_bytes, 0))
-    return with_automatic_max(policy, cores, None if sized else policy.memory_limit_bytes or granted or None)
+    limit, used = memory_in_force(policy, host)
+    if isinstance(limit, Missing):
+        return with_automatic_max(policy, cores, _HIDDEN_LIMIT_BYTES)
+    if sized and not isinstance(used, Missing):
+        return with_automatic_max(policy, cores, None)
+    return with_automatic_max(policy, cores, least_limit_in_force(policy, host))
 
 
 def memory_in_force(policy: Policy, host: HostReading) -> tuple[Limit[int], Reading[int]]:
-    """(limit, used) in bytes, both of one level: of a written limit our own cgroup's use, where that can be read."""
-    if not policy.memory_limit_bytes:
-        return host.memory_limit_bytes, host.memory_used_bytes
-    own = host.memory_own_bytes
-    return policy.memory_limit_bytes, host.memory_used_bytes if isinstance(own, Missing) else own
+    """(limit, used) in bytes, both of one level: what the host grants, or the written limit where that has less room.
+
+    A written limit is compared with what is our own; it lifts none of the kernel's.
+    """
+    granted, used = host.memory_limit_bytes, host.memory_used_bytes
+    written, own = policy.memory_limit_bytes, host.memory_own_bytes
+    if not written:
+        return granted, used
+    if isinstance(granted, (Missing, Unlimited)) or isinstance(used, Missing):
+        return written, own
+    if isinstance(own, Missing) or granted - used < written - own:
+        return granted, used
+    return written, own
+
+
+def least_limit_in_force(policy: Policy, host: HostReading) -> int | None:
+    """Bytes that shares of memory are shares of: the smallest limit, so that no budget leaps when another one counts.
+
+    A tenth of a large machine would be more than a small service may use at all.
+    """
+    limit, _ = memory_in_force(policy, host)
+    if isinstance(limit, (Missing, Unlimited)):
+        return None
+    return min(limit, known(host.memory_least_limit_bytes, limit), policy.memory_limit_bytes or limit)

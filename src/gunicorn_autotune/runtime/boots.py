@@ -35,8 +35,12 @@ def missing_now(server: Any, tune: Autotune) -> int | None:
     if tune.mode is Mode.OBSERVE:
         return None
     draining = sum(tracked.draining for tracked in actuator.followed(server, tune))
-    missing = int(server.num_workers) - (len(server.WORKERS) - draining)
-    return 0 if time.monotonic() < tune.short_lives.no_start_before else max(0, missing)
+    staying, lives, now = len(server.WORKERS) - draining, tune.short_lives, time.monotonic()
+    missing = max(0, int(server.num_workers) - staying)
+    if now >= lives.no_start_before:
+        return missing
+    nobody_left = not staying and lives.oom_pauses and now - lives.oom_killed_at >= FIRST_PAUSE_SECONDS
+    return min(1, missing) if nobody_left else 0
 
 
 def contain_failed_fork(server: Any, tune: Autotune, error: OSError) -> bool:
@@ -50,14 +54,14 @@ def contain_failed_fork(server: Any, tune: Autotune, error: OSError) -> bool:
     return True
 
 
-def _wait_after_oom_kill(server: Any, tune: Autotune, now: float) -> None:
+def _wait_after_oom_kill(server: Any, tune: Autotune, now: float, lived_seconds: float) -> None:
     """Who is started at once is the next to be killed, or makes a sibling the next.
 
     The law has time to lower the count to what fits. Where it may not (an operator's count, the minimum), the pauses
-    grow. Where nobody is left to serve, the first start is as soon as Gunicorn's.
+    grow while those killed are young. Where nobody is left, one is started within a second, as by Gunicorn.
     """
     lives = tune.short_lives
-    if now - lives.oom_killed_at > FORGET_SECONDS:
+    if now - lives.oom_killed_at > FORGET_SECONDS or lived_seconds > SHORT_LIFE_SECONDS:
         lives.oom_pauses = 0
     lives.oom_killed_at = now
     if tune.mode is not Mode.ACTIVE or now < lives.no_start_before or not (server.WORKERS or lives.oom_pauses):
@@ -72,7 +76,7 @@ def note_exit(server: Any, tune: Autotune, tracked: Tracked, reason: ExitReason)
     """Count short lives in a row; once there are too many, the next start waits, twice as long each time."""
     now, lives = time.monotonic(), tune.short_lives
     if reason is ExitReason.OOM_KILL:
-        _wait_after_oom_kill(server, tune, now)
+        _wait_after_oom_kill(server, tune, now, now - tracked.spawned_at)
         return
     served = board.finished(tracked.row.tolist()) - tracked.requests_before if tracked.row is not None else 0
     if reason not in CRASHES or served > 0 or now - tracked.spawned_at > SHORT_LIFE_SECONDS:

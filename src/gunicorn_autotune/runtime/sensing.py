@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from gunicorn_autotune.model.readings import Missing, ProcessReading, Reading, known
+from gunicorn_autotune.model.readings import HostReading, Missing, ProcessReading, Reading, known
 from gunicorn_autotune.model.snapshot import Snapshot, Totals, WorkerReading, WorkerState
 from gunicorn_autotune.model.status import ExitReason
 from gunicorn_autotune.runtime import surroundings
@@ -39,11 +40,12 @@ def look(server: Any, tune: Autotune) -> Snapshot:
     maxima[:] = map(max, maxima, [one.busy_ns for one in now])
     added = _added(rows)
     tune.doors.hear(added[layout.DOOR_ERRORS : layout.DOOR_ERRORS_END])
+    workers = _read_workers(server, tune, rows, now, now_ns)
     return Snapshot(
         at=now_ns / 1e9,
-        workers=_read_workers(server, tune, rows, now, now_ns),
+        workers=workers,
         listeners=tuple(surroundings.read_listeners(server, tune)),
-        host=surroundings.host_now(server, tune, now_ns / 1e9),
+        host=_with_own_use(tune, surroundings.host_now(server, tune, now_ns / 1e9), workers),
         totals=_totals(tune, rows, added, sum(one.in_flight for one in now)),
         target=server.num_workers,
         threads=tune.threads,
@@ -51,6 +53,14 @@ def look(server: Any, tune: Autotune) -> Snapshot:
         held_until=tune.held_until,
         boot_backoff_until=tune.boot_backoff_until,
     )
+
+
+def _with_own_use(tune: Autotune, host: HostReading, workers: tuple[WorkerReading, ...]) -> HostReading:
+    """Where our cgroup's use cannot be read, a written limit is compared with what the workers take (PSS)."""
+    if not tune.policy.memory_limit_bytes or not isinstance(host.memory_own_bytes, Missing):
+        return host
+    sizes = [worker.memory.pss_bytes for worker in workers if not isinstance(worker.memory, Missing)]
+    return replace(host, memory_own_bytes=sum(sizes)) if sizes else host
 
 
 def _tell_doubted(server: Any, tune: Autotune) -> None:
@@ -215,7 +225,8 @@ def _account_silence(tune: Autotune, rows: list[list[int]], now: list[Activity],
     since_ns = now_ns - tune.sums.silent_until_ns
     silent = [board.silent_ns(words, one, now_ns) for words, one in zip(rows, now, strict=True)]
     tune.sums.silent_ns += sum([min(one, since_ns) for one in silent])
-    tune.sums.silent_ns += since_ns * sum([words[layout.READING] for words in rows])
+    # READING says no more than that it has been so for READING_NS.
+    tune.sums.silent_ns += min(since_ns, layout.READING_NS) * sum([words[layout.READING] for words in rows])
     tune.sums.silent_until_ns = now_ns
 
 

@@ -35,6 +35,9 @@ def read_memory_grants(levels: tuple[str, ...]) -> tuple[Grant, ...]:
     grants = tuple(grant for grant in found if isinstance(grant.limit, int) and grant.limit >= smallest)
     if any(grant.limit == smallest for grant in grants):
         return grants
+    if limit_in(path, parse_hierarchical_limit) != smallest:
+        # Changed between the two reads; the next look has both.
+        return grants or (Grant(changing := Missing(f"{path}: the limit has just changed"), changing),)
     return (*grants, Grant(smallest, read_memory_used(levels[-1]), f"{path} hierarchical_memory_limit"))
 
 

@@ -100,7 +100,9 @@ def _hierarchy(prefix: str, controller: str, paths: dict[str, str], mounts: Iter
 def _choose(prefix: str, version: int, path: str, mounts: list[Mount], lack: str) -> Reading[Hierarchy]:
     if not mounts:
         return Missing(f"{prefix}/proc/self/mountinfo: {lack}")
-    inside = [mount for mount in mounts if ".." not in mount.root.split("/")]
+    # Of several at one point the last is what a path shows.
+    seen = {mount.point: mount for mount in mounts}.values()
+    inside = [mount for mount in seen if ".." not in mount.root.split("/")]
     if not inside:
         # The host's /sys/fs/cgroup, bound into a container: its root is the machine's, `/` means our own cgroup.
         why = f"{mounts[0].root}, which is above this cgroup namespace: which cgroup there is ours is not told"

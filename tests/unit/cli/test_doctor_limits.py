@@ -49,12 +49,13 @@ def test_memory_in_the_reserve_is_a_warning():
     assert "nothing can grow" in answer("memory_limit", full).finding
 
 
-def test_operators_own_limits_are_the_origin():
-    """What the file says beats what the host grants."""
-    host = a_host(probe=a_probe(policy=a_policy(cpu_limit_cores=3.0, memory_limit_bytes=8 << 30)))
+@pytest.mark.parametrize(("gib", "origin"), [(1, "memory_limit_bytes"), (8, "memory.high")])
+def test_operators_own_limits_are_the_origin(gib, origin):
+    """Of memory only where they leave less room than the kernel, which kills at its own limit whatever is written."""
+    host = a_host(probe=a_probe(policy=a_policy(cpu_limit_cores=3.0, memory_limit_bytes=gib << 30)))
 
     assert answer("cpu_limit", host).finding == "3 cores: cpu_limit_cores"
-    assert answer("memory_limit", host).finding.endswith(": memory_limit_bytes")
+    assert answer("memory_limit", host).finding.endswith(origin)
 
 
 def test_pids_limit_that_max_workers_do_not_fit_into_is_a_warning():

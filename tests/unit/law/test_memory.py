@@ -50,11 +50,29 @@ def test_a_written_limit_is_compared_with_our_own_use():
     assert 1300 * MIB == pytest.approx(memory_budget(a_policy(memory_limit_bytes=2000 * MIB), host))
 
 
-def test_a_written_limit_takes_the_use_there_is_where_our_own_cannot_be_read():
-    """Of a process in the root cgroup the kernel tells no use."""
-    host = at_use(1700, 2, limit_mib=24576, memory_own_bytes=GONE).host
+WRITTEN = a_policy(memory_limit_bytes=2000 * MIB)
 
-    assert 100 * MIB == pytest.approx(memory_budget(a_policy(memory_limit_bytes=2000 * MIB), host))
+
+def test_a_written_limit_is_never_compared_with_the_use_of_the_whole_machine():
+    """Of a process in the root cgroup the kernel tells no use: until it is known what the host grants counts."""
+    host = at_use(4096, 2, limit_mib=24576, memory_own_bytes=GONE).host
+
+    assert (24576 - 4096 - 200) * MIB == pytest.approx(memory_budget(WRITTEN, host))
+
+
+@pytest.mark.parametrize("hidden", [GONE, UNLIMITED])
+def test_a_written_limit_counts_where_the_hosts_is_out_of_sight(hidden):
+    """It is what the setting is for."""
+    host = at_use(0, 2, memory_limit_bytes=hidden, memory_used_bytes=GONE, memory_own_bytes=500 * MIB).host
+
+    assert 1300 * MIB == pytest.approx(memory_budget(WRITTEN, host))
+
+
+def test_a_written_limit_lifts_none_of_the_kernels():
+    """2000 MiB written and 500 used; of the machine 285 MiB are left."""
+    host = at_use(24576 - 285, 2, limit_mib=24576, memory_own_bytes=500 * MIB).host
+
+    assert 85 * MIB == pytest.approx(memory_budget(WRITTEN, host))
 
 
 @pytest.mark.parametrize(
@@ -222,7 +240,35 @@ def test_over_the_limit_itself_as_many_leave_as_are_too_many():
     calm = at_use(600, [of(50, slot) for slot in range(10)])
     decision, _ = decide(POLICY, start(calm), at_use(1000, [of(50, slot) for slot in range(10)], limit_mib=600, at=1.0))
 
-    assert (Action.SHRINK, Reason.MEMORY, 3) == (decision.action, decision.reason, decision.target)
+    assert (Action.SHRINK, Reason.MEMORY, 2) == (decision.action, decision.reason, decision.target)
+
+
+def shed(snapshot):
+    """How many leave at once."""
+    calm = replace(snapshot, at=snapshot.at - 1.0, host=at_use(0, 2).host)
+    decision, _ = decide(POLICY, start(calm), snapshot)
+    return snapshot.target - decision.target
+
+
+def test_over_the_limit_those_that_drain_are_as_good_as_gone():
+    """Cut to 800 MiB with 1050 in use: three of ten leave, and nobody else while they finish their requests."""
+    first = at_use(1050, [of(100, slot) for slot in range(10)], limit_mib=800, at=1.0)
+    drains = [of(100, slot, state=WorkerState.DRAINING) for slot in range(7, 11)]
+    then = at_use(1050, [*(of(100, slot) for slot in range(6)), *drains], limit_mib=800, at=1.0)
+
+    assert [3, 0] == [shed(first), shed(replace(then, target=6))]
+
+
+def test_below_the_limit_they_leave_one_by_one_though_the_young_may_grow():
+    """60 MiB are left of the limit, 40 too much of the reserve are in use."""
+    young = [of(40, slot, spawned_at=-10.0) for slot in range(10)]
+
+    assert 1 == shed(at_use(940, young, at=1.0))
+
+
+def test_where_a_neighbour_has_filled_the_limit_they_leave_one_by_one():
+    """Eight workers have 32 of the 440 MiB that their slice uses of its 400."""
+    assert 1 == shed(at_use(440, [of(4, slot) for slot in range(8)], limit_mib=400, at=1.0))
 
 
 def killed_by_a_signal(ago, deaths=1):

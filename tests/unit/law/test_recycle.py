@@ -11,7 +11,7 @@ from tests.unit.law.plant import Plant, scaling
 from gunicorn_autotune.law import decide, start
 from gunicorn_autotune.model.decisions import Action, Reason
 from gunicorn_autotune.model.history import Recycling
-from gunicorn_autotune.model.readings import Missing
+from gunicorn_autotune.model.readings import Missing, PressureReading
 from gunicorn_autotune.model.snapshot import WorkerState
 from gunicorn_autotune.testing import (
     MIB,
@@ -230,3 +230,15 @@ def test_the_next_one_boots_when_it_is_gone():
     assert [(Action.GROW, 1, Reason.RECYCLE), (Action.GROW, 1, Reason.BELOW_MIN)] == [
         (one.action, one.target, one.reason) for one in (carried, given_up)
     ]
+
+
+@pytest.mark.parametrize(("asks", "begun"), [(False, False), (True, True)])
+def test_a_routine_recycle_waits_until_memory_pressure_is_over(asks, begun):
+    """It would boot a process beside the others in the stall; who asks is served."""
+    pressure = PressureReading(some_seconds=9.0, full_seconds=5.0, some_avg10_share=1.0, full_avg10_share=0.5)
+    old = [replace(a_worker(slot, spawned_at=-1000.0), asked=asks) for slot in range(4)]
+    snapshot = a_snapshot(1.0, workers=old, host=a_host(memory_pressure=pressure))
+    history = start(replace(snapshot, at=0.75))
+    _, history = decide(a_policy(max_workers=9, recycle_age_seconds=60), history, snapshot)
+
+    assert begun == (history.recycling is not None)

@@ -168,12 +168,23 @@ def test_sizes_are_looked_at_once_a_second():
     assert history is sizes_seen(POLICY, history, a_snapshot(1.9))
 
 
-@pytest.mark.parametrize(("age_seconds", "mib", "sized"), [(59.0, 50, False), (60.0, 50, True), (90.0, 0, False)])
-def test_sizes_are_known_when_a_worker_has_run_for_a_minute(age_seconds, mib, sized):
-    """Until then a guess bounds the count."""
-    worker = a_worker(0, spawned_at=99.5 - age_seconds, boot_seconds=0.5, uss_bytes=mib * MIB, pss_bytes=mib * MIB)
+@pytest.mark.parametrize(
+    ("age_seconds", "mib", "served", "sized"),
+    [(59.0, 50, 100, False), (60.0, 50, 100, True), (90.0, 0, 100, False), (600.0, 50, 99, False)],
+)
+def test_sizes_are_known_when_a_worker_has_served_for_a_minute(age_seconds, mib, served, sized):
+    """Until then a guess bounds the count; an app that loads at its first requests is small while it is idle."""
+    sizes = {"uss_bytes": mib * MIB, "pss_bytes": mib * MIB}
+    worker = a_worker(0, spawned_at=99.5 - age_seconds, boot_seconds=0.5, served=served, **sizes)
 
     assert sized == sizes_seen(a_policy(), History(), a_snapshot(100.0, workers=[worker])).sized
+
+
+def test_where_requests_are_not_reported_a_minute_is_enough():
+    """There is nothing else to go by."""
+    worker = a_worker(0, spawned_at=30.0, state=WorkerState.UNKNOWN)
+
+    assert sizes_seen(a_policy(), History(), a_snapshot(100.0, workers=[worker])).sized
 
 
 def test_sizes_stay_known_when_all_workers_are_new():

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gunicorn_autotune.model.policy import Policy, PolicyError, for_host, names_written, policy_from, with_automatic_max
+from gunicorn_autotune.model.readings import Missing
 from gunicorn_autotune.testing import MIB, a_host
 
 NAMES = [spec.name for spec in dataclasses.fields(Policy)]
@@ -138,3 +139,11 @@ def test_names_that_somebody_wrote() -> None:
 def test_the_memory_limit_bounds_the_automatic_maximum_until_sizes_are_known(sized, most):
     """300 MiB at 32 a worker; after that the memory cap decides, and the cores bound the count."""
     assert for_host(Policy(), a_host(memory_limit_bytes=300 * MIB), sized=sized).max_workers == most
+
+
+@pytest.mark.parametrize("hidden", ["memory_limit_bytes", "memory_used_bytes"])
+def test_the_automatic_maximum_stays_small_where_memory_cannot_be_watched(hidden):
+    """64 cores and a limit or a use that is out of sight: the memory cap will not hold the count."""
+    host = a_host(64.0, **{"memory_limit_bytes": 512 * MIB, hidden: Missing("out of sight")})
+
+    assert for_host(Policy(), host, sized=True).max_workers == 16

@@ -24,10 +24,10 @@ class Killing:
         self.server = SimpleNamespace(WORKERS=workers, num_workers=3, log=log)
         self.tune: Any = SimpleNamespace(mode=mode, short_lives=ShortLives(), tracked={})
 
-    def kill(self, at: float) -> None:
+    def kill(self, at: float, age_seconds: float = 0.5) -> None:
         """One more, so many seconds after the beginning."""
         self.now = 1000.0 + at
-        gone = Tracked(SimpleNamespace(age=1, aborted=False), 1, 0, None, spawned_at=0.0)
+        gone = Tracked(SimpleNamespace(age=1, aborted=False), 1, 0, None, spawned_at=self.now - age_seconds)
         boots.note_exit(self.server, self.tune, gone, ExitReason.OOM_KILL)
 
     def die(self, at: float, age_seconds: float) -> None:
@@ -114,3 +114,24 @@ def test_only_short_lives_make_the_next_start_wait(
         dying.die(number / 10, age_seconds)
 
     assert started == dying.missing(at=1.0)
+
+
+def test_a_worker_that_leaks_for_a_while_costs_one_second_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed every 45 s after having served well: no loop."""
+    killing = Killing(monkeypatch)
+    pauses = []
+    for number in range(5):
+        killing.kill(at=45.0 * number, age_seconds=44.0)
+        pauses.append(killing.tune.short_lives.no_start_before - killing.now)
+
+    assert [1.0] * 5 == pauses
+
+
+def test_where_nobody_is_left_one_is_started_within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by Gunicorn; the pause was chosen while another one served."""
+    killing = Killing(monkeypatch)
+    for number in range(4):
+        killing.kill(at=number * 8.0)
+    killing.server.WORKERS.clear()
+
+    assert (0, 1) == (killing.missing(at=24.9), killing.missing(at=25.0))

@@ -15,6 +15,7 @@ from gunicorn_autotune.model.status import ExitReason, Stage
 from gunicorn_autotune.runtime import sensing, surroundings
 from gunicorn_autotune.scoreboard import layout
 from gunicorn_autotune.sensors.process import ProcessProbe
+from gunicorn_autotune.testing import MIB
 
 OK_BUCKET, OK_SUM = layout.DURATION_FIRSTS[1], layout.DURATION_SUMS[1]
 
@@ -397,3 +398,25 @@ def test_a_row_that_cannot_be_true_is_told_once_with_its_slot(site):
     look(arbiter)
 
     assert [f"slot=0 pid={NO_PROCESS + 1}"] == [" ".join(text.split()[-2:]) for text in arbiter.log.lines]
+
+
+def test_threads_that_read_are_booked_for_no_more_than_is_known_of_them(site):
+    """The arbiter was held for 30 s; of four threads the row says only that they have read for a second."""
+    arbiter, clock = site
+    before = look(arbiter).totals.busy_seconds
+    (tracked, _) = arbiter.autotune.tracked.values()
+    tracked.row[layout.READING] = 4
+    clock.now += 30.0
+
+    assert 4.0 == look(arbiter).totals.busy_seconds - before
+
+
+@pytest.mark.parametrize(("written", "own"), [(0, None), (1 << 30, 2 * 26 * MIB)])
+def test_a_written_limit_has_the_workers_memory_for_its_use_where_the_cgroup_tells_none(monkeypatch, written, own):
+    """PSS, so pages that they share count once."""
+    with running(monkeypatch, memory_limit_bytes=written) as (arbiter, _):
+        for tracked in arbiter.autotune.tracked.values():
+            tracked.memory = MemoryReading(pss_bytes=26 * MIB, uss_bytes=20 * MIB)
+        found = look(arbiter).host.memory_own_bytes
+
+    assert own == (None if isinstance(found, Missing) else found)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from gunicorn_autotune.model.readings import Missing
+from gunicorn_autotune.sensors import cgroup_v1
 from gunicorn_autotune.sensors.cgroup import find_cgroup, read_host
 
 MIB = 1 << 20
@@ -205,3 +206,13 @@ def test_v1_limit_that_cannot_be_read_is_missing(tree_v1):
     (tree_v1.top / "a.slice/a.service/memory.stat").write_text("cache 1\n")
 
     assert isinstance(tree_v1.reading.memory_limit_bytes, Missing)
+
+
+def test_v1_limit_that_is_raised_between_two_reads_is_not_set_against_the_machines_use(tree_v1, monkeypatch):
+    """memory.stat still has the old one, and nowhere in view stands such a limit."""
+    told = iter([200 * MIB, 300 * MIB])
+    monkeypatch.setattr(cgroup_v1, "limit_in", lambda path, parse: next(told))
+
+    levels = find_cgroup(tree_v1.root).memory.levels
+
+    assert [300 * MIB] == [grant.limit for grant in cgroup_v1.read_memory_grants(levels)]

@@ -132,3 +132,10 @@ def test_no_mount_at_all_leaves_the_machine(tmp_path):
     tree.write("proc/self/mountinfo", "24 30 0:22 / /proc rw - proc proc rw\n")
 
     assert read_host(find_cgroup(tree.root), 4).memory_limit_origin == "machine"
+
+
+def test_a_mount_that_is_bound_over_is_not_looked_for(container):
+    """The path shows the later one: the host's view, whose limits are not ours."""
+    container.write("proc/self/mountinfo", V2 + V2.replace(" / /sys", " /../../.. /sys"))
+
+    assert "above this cgroup namespace" in container.reading.memory_limit_bytes.why
