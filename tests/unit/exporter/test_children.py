@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from gunicorn_autotune.exporter import children
@@ -60,3 +62,17 @@ def test_a_folder_that_cannot_be_written_gives_no_number(tmp_path: Path) -> None
     assert children.claim(str(tmp_path / "none"), 1) is None
     (tmp_path / children.registry(2)).symlink_to("/dev/null")
     assert children.claim(str(tmp_path), 2) is None
+
+
+def test_a_registry_that_another_process_holds_is_waited_for(tmp_path: Path) -> None:
+    """A number is worth a moment: without one the caller's files are named by pid."""
+    file = tmp_path / children.registry(1)
+    file.touch()
+    with file.open("r+b") as held, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        waiting = pool.submit(children.claim, str(tmp_path), 1)
+        assert not wait([waiting], timeout=2 * children.RETRY_SECONDS).done
+        fcntl.flock(held, fcntl.LOCK_UN)
+        number = waiting.result()
+
+    assert number == 0

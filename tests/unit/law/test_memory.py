@@ -192,6 +192,17 @@ def test_an_oom_kill_shrinks_at_once_to_what_fits():
     assert (Action.SHRINK, Reason.OOM_KILL, 8) == (decision.action, decision.reason, decision.target)
 
 
+def test_a_kill_counts_once_however_long_it_is_looked_at():
+    """The count stays up; only one that went up since the last look is new."""
+    history, workers = start(at_use(500, [of(50, slot) for slot in range(10)], oom_kills=0)), []
+    for second in range(1, 700):
+        snapshot = at_use(500, [of(50, slot) for slot in range(10)], at=float(second), oom_kills=1)
+        _, history = decide(POLICY, history, snapshot)
+        workers.append(history.oom)
+
+    assert (601.0, None) == (workers[1][0], workers[-1])
+
+
 def test_an_oom_kill_names_the_memory():
     """Whatever else is the matter."""
     assert Bottleneck.MEMORY is killed(memory_limit_bytes=GONE)[0].bottleneck

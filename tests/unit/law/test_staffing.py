@@ -30,7 +30,7 @@ def test_nobody_waits_without_load():
 
 def test_no_load_needs_no_slot():
     """The floor is the policy's business, not the formula's."""
-    assert staff(0.0, **QUIET) == 0
+    assert (staff(0.0, **QUIET), staff(1e-9, **QUIET)) == (0, 0)
 
 
 @pytest.mark.parametrize("load", [0.1, 1.0, 7.5, 20.0, 99.0])

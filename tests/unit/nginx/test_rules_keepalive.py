@@ -277,6 +277,12 @@ def test_an_event_loop_is_full_of_idle_connections_at_its_limit(connections: int
     assert level == [one.level for one in found("NGX006", text)]
 
 
+@pytest.mark.parametrize(("version", "said"), [("23.0.0", "loses requests"), ("26.2.0", "may lose requests")])
+def test_what_recycles_lose_is_certain_only_where_nothing_cures_it(version: str, said: str) -> None:
+    """From 25.3.0 on giving up kept connections does."""
+    assert f" {said} " in found("NGX007", recycling(version, more=OWN + TUNED))[0].message
+
+
 @pytest.mark.parametrize(
     ("version", "slow"), [("23.0.0", False), ("24.0.0", True), ("26.2.0", True), ("27.0.0", False)]
 )

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from gunicorn_autotune.model.snapshot import DURATION_BOUNDS_SECONDS, QUEUE_TIME_BOUNDS_SECONDS
 from gunicorn_autotune.scoreboard import board, layout, recorder
 from gunicorn_autotune.scoreboard.board import Board
 from gunicorn_autotune.scoreboard.recorder import Recorder
@@ -133,6 +134,7 @@ def test_the_first_stays_the_oldest_while_it_runs(small_board: Board, clock: Clo
 @pytest.mark.parametrize(
     ("response", "status_class"),
     [
+        (SimpleNamespace(status_code=42), 0),
         (SimpleNamespace(status_code=101), 0),
         (SimpleNamespace(status_code=204), 1),
         (SimpleNamespace(status_code=302), 2),
@@ -328,3 +330,9 @@ def test_the_next_worker_in_a_slot_holds_nothing(small_board: Board) -> None:
     board.reclaim(small_board, 0, small_board.words(0), 10)
 
     assert [row[word] for word in words] == [0, 0, 0, 0]
+
+
+def test_bounds_in_the_rows_are_those_of_the_metrics() -> None:
+    """In nanoseconds."""
+    assert [bound / 1e9 for bound in layout.QUEUE_BOUNDS_NS] == list(QUEUE_TIME_BOUNDS_SECONDS)
+    assert [bound / 1e9 for bound in layout.DURATION_BOUNDS_NS] == list(DURATION_BOUNDS_SECONDS)
