@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-
 from gunicorn_autotune.nginx.check import check
 from gunicorn_autotune.nginx.edits import changed
 from gunicorn_autotune.nginx.finding import Finding
-from gunicorn_autotune.nginx.rules import Listed
+from gunicorn_autotune.nginx.rules import Listed, all_rules
 from tests.nginx_samples import MAIN, site_from
 
 GTHREAD = '#: gunicorn.worker_class = "gthread"\n#: gunicorn.threads = 4\n'
@@ -49,5 +47,4 @@ def cured(rule: str, text: str) -> str:
 
 
 def _listed(rule: str) -> Listed:
-    module = importlib.import_module(f"gunicorn_autotune.nginx.rules.{rule.lower()}")
-    return Listed(module.RULE, module.check, "")
+    return next(listed for listed in all_rules() if listed.rule.id == rule)

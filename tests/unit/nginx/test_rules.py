@@ -56,8 +56,9 @@ def test_it_finds_nothing_where_there_is_nothing(listed: Listed) -> None:
 
 @pytest.mark.parametrize("listed", LISTED.values(), ids=LISTED)
 def test_its_module_is_its_page(listed: Listed) -> None:
-    """The file is named after the rule, and its docstring has a first sentence and a reason."""
-    assert listed.check.__module__.endswith(f".{listed.rule.id.lower()}")
+    """The file is named after the rule and what it finds, and its docstring has a first sentence and a reason."""
+    number, _, found = listed.check.__module__.rpartition(".")[2].partition("_")
+    assert (number, found != "") == (listed.rule.id.lower(), True)
     assert re.match(r"\S[^\n]*\.\n\n\S", listed.page)
 
 

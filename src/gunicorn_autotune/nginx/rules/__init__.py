@@ -1,4 +1,7 @@
-"""The rules, one a file: `ngx001.py` holds `RULE` and `check(site)` of NGX001, and its docstring is the rule's page."""
+"""The rules, one a file, named for what they find: `ngx003_keepalive_missing.py` is NGX003.
+
+Each holds `RULE` and `check(site)`, and its docstring is the rule's page.
+"""
 
 from __future__ import annotations
 
