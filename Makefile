@@ -7,7 +7,7 @@ NEWEST := 27.0.1
 MATRIX := 22.0.0 23.0.0 25.3.0 26.2.0 27.0.1
 REAL := tests/integration tests/faults
 
-.PHONY: demo test lint quick real docs mutants test-matrix bench bench-quick bench-micro bench-sim bench-calibrate bench-faults bench-nginx soak test-vm fetch clean
+.PHONY: demo test lint quick real docs rule-pages mutants test-matrix bench bench-quick bench-micro bench-sim bench-calibrate bench-faults bench-nginx soak test-vm fetch clean
 
 demo: $(VENV)/.demo ## The example app under a load that goes calm, busy, calm; ends by itself in 90 s
 	@$(BIN)/python -m benchmarks.demo
@@ -44,6 +44,9 @@ docs: $(VENV)/.dev ## Write the generated pages again
 	$(BIN)/python -m gunicorn_autotune.model.settings_page > docs/settings.md
 	$(BIN)/python -m gunicorn_autotune.cli.nginx_shipped nginx
 	$(BIN)/python -m tests.nginx_pages
+
+rule-pages: $(VENV)/.dev ## A page for each nginx rule, with its samples, in docs/nginx; not kept in the repository
+	$(BIN)/python -m tests.nginx_pages --pages
 
 bench: $(VENV)/.bench $(VENV)/.dev fetch ## Adaptive against static tuning and its peers, real servers; writes docs/benchmarks.md; as root, hours, goes on where it was cut short
 	$(BIN)/python -m benchmarks.contest --take

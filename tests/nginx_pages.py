@@ -1,8 +1,13 @@
-"""The pages of the nginx rules, made from their modules and samples: `python -m tests.nginx_pages` writes them."""
+"""The table of the nginx rules, which the repository keeps, and a page for each rule, which it does not.
+
+Both are made from the rules' modules and samples. `make docs` writes docs/nginx-rules.md, `make rule-pages` writes
+docs/nginx/NGX001.md and the others for whoever wants to read them side by side.
+"""
 
 from __future__ import annotations
 
 import difflib
+import sys
 from pathlib import Path
 
 from gunicorn_autotune.cli.nginx_report import finding_lines
@@ -24,11 +29,14 @@ GROUPS = {
 }  # fmt: skip
 
 
+def table() -> str:
+    """docs/nginx-rules.md."""
+    return _index(all_rules())
+
+
 def pages() -> dict[str, str]:
-    """Path below docs/ -> text."""
-    rules = all_rules()
-    made = {f"nginx/{listed.rule.id}.md": _page(listed) for listed in rules}
-    return made | {"nginx-rules.md": _index(rules)}
+    """Rule -> its page."""
+    return {listed.rule.id: _page(listed) for listed in all_rules()}
 
 
 def place(rule: str, kind: str) -> Path:
@@ -46,7 +54,6 @@ def _page(listed: Listed) -> str:
     shown = "\n".join(_shown(path, text, len(before) > 1) for path, text in before.items())
     change = "\n".join(_change(path, before.get(path, ""), after.get(path, "")) for path in sorted({*before, *after}))
     return f"""\
-<!-- Written by `make docs` from the rule's module and samples. -->
 # {rule.id}: {rule.title}
 
 **{rule.severity.value}**.{needs} [All rules](../nginx-rules.md)
@@ -88,18 +95,29 @@ def _index(rules: list[Listed]) -> str:
         "<!-- Written by `make docs` from the rules' modules. -->",
         "# Rules of `gunicorn-autotune nginx check`",
         "",
-        f"{len(rules)} rules: {counts}. Each title is what a good configuration does; each page says why, with the "
-        "figures, a configuration that breaks the rule and the change that mends it. [How to use the check](nginx.md)",
+        f"{len(rules)} rules: {counts}. Each title is what a good configuration does. "
+        "`gunicorn-autotune nginx check --explain NGX001` says why, with the figures; so does the head of the rule's "
+        "file, linked here. `make rule-pages` in a clone writes the same with a configuration that breaks the rule "
+        "and the change that mends it. [How to use the check](nginx.md)",
     ]
     for digit, group in GROUPS.items():
-        own = [listed.rule for listed in rules if listed.rule.id[3] == digit]
+        own = [listed for listed in rules if listed.rule.id[3] == digit]
         if own:
             parts += ["", f"## {group}", "", "| rule | severity | a good configuration |", "|---|---|---|"]
-            parts += [f"| [{one.id}](nginx/{one.id}.md) | {one.severity.value} | {one.title} |" for one in own]
+            parts += map(_row, own)
     return "\n".join(parts) + "\n"
 
 
+def _row(listed: Listed) -> str:
+    rule, file = listed.rule, listed.check.__module__.replace(".", "/")
+    name = f'<a id="{rule.id.lower()}"></a>[{rule.id}](../src/{file}.py)'
+    return f"| {name} | {rule.severity.value} | {rule.title} |"
+
+
 if __name__ == "__main__":
-    (DOCS / "nginx").mkdir(exist_ok=True)
-    for name, text in pages().items():
-        (DOCS / name).write_text(text)
+    if sys.argv[1:] == ["--pages"]:
+        (DOCS / "nginx").mkdir(exist_ok=True)
+        for rule, text in pages().items():
+            (DOCS / "nginx" / f"{rule}.md").write_text(text)
+    else:
+        (DOCS / "nginx-rules.md").write_text(table())

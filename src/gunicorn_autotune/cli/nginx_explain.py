@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-
 from gunicorn_autotune.cli.style import CommandError
 from gunicorn_autotune.nginx.rules import all_rules
 
@@ -13,7 +11,6 @@ def explained(name: str) -> str:
     rules = {listed.rule.id: listed for listed in all_rules()}
     listed = rules.get(name.upper())
     if listed is None:
-        near = difflib.get_close_matches(name.upper(), rules, 1)
-        meant = f"; did you mean {near[0]}?" if near else ""
-        raise CommandError(f"--explain = {name!r}: must be a rule from {min(rules)} to {max(rules)}{meant}")
+        known = "\n".join(f"  {one.rule.id}  {one.rule.title}" for one in rules.values())
+        raise CommandError(f"--explain = {name!r}: no rule has this id; these are the rules:\n{known}")
     return f"{listed.rule.id} ({listed.rule.severity.value}): {listed.rule.title}\n\n{listed.page}"

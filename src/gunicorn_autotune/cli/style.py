@@ -16,7 +16,7 @@ _DURATIONS = ((86400.0, "d", 3600.0, "h"), (3600.0, "h", 60.0, "min"), (60.0, "m
 
 
 class CommandError(Exception):
-    """The command cannot be carried out as written; the text is one line for the operator."""
+    """The command cannot be carried out as written; the text is for the operator, mostly one line."""
 
     def __init__(self, text: str, code: int = USAGE_ERROR) -> None:
         super().__init__(text)

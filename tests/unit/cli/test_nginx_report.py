@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from gunicorn_autotune.cli.nginx_explain import explained
 from gunicorn_autotune.cli.nginx_input import Input
 from gunicorn_autotune.cli.nginx_report import as_diff, as_text
-from gunicorn_autotune.cli.style import Style
+from gunicorn_autotune.cli.style import CommandError, Style
 from gunicorn_autotune.nginx.check import check
 from gunicorn_autotune.nginx.finding import Severity
 from gunicorn_autotune.nginx.parse import parse
+from gunicorn_autotune.nginx.rules import all_rules
 from tests.nginx_samples import MAIN, site_beside
 from tests.nginx_words import Texts
 
@@ -112,3 +114,12 @@ def test_a_rule_that_speaks_of_many_places_is_told_of_the_first_twenty() -> None
     many = sum(one.rule.id == "NGX301" for one in report.findings)
     assert (many, text.count("NGX301\n")) == (50, 20)
     assert "the same in more places: " in text and "NGX301 30" in text
+
+
+def test_a_rule_that_does_not_exist_is_answered_with_those_that_do() -> None:
+    """Exit code 2, and every rule with its title."""
+    with pytest.raises(CommandError) as refused:
+        explained("NGX999")
+
+    assert refused.value.code == 2
+    assert [line.split()[0] for line in str(refused.value).splitlines()[1:]] == [one.rule.id for one in all_rules()]
