@@ -20,9 +20,10 @@ from types import MappingProxyType
 from typing import Any
 
 from gunicorn_autotune.nginx.gunicorn import CONCURRENT, SYNC, THREADED, UNKNOWN, Gunicorn
-from gunicorn_autotune.nginx.host import HostFacts, NginxTest, SocketFile, Timing
+from gunicorn_autotune.nginx.host import HostFacts, NginxTest, SocketFile
 from gunicorn_autotune.nginx.parse import parse
 from gunicorn_autotune.nginx.site import Site, site_of
+from gunicorn_autotune.nginx.timing import Timing
 from gunicorn_autotune.nginx.tree import Directive
 from tests.nginx_words import Texts
 

@@ -14,8 +14,9 @@ from gunicorn_autotune.nginx.check import Report, check
 from gunicorn_autotune.nginx.edits import changed
 from gunicorn_autotune.nginx.finding import Severity
 from gunicorn_autotune.nginx.gunicorn import CONCURRENT, SYNC, THREADED, Gunicorn
-from gunicorn_autotune.nginx.host import HostFacts, NginxTest, Timing
+from gunicorn_autotune.nginx.host import HostFacts, NginxTest
 from gunicorn_autotune.nginx.site import site_of
+from gunicorn_autotune.nginx.timing import Timing
 
 VERSIONS = ("1.14.2", "1.18.0", "1.22.1", "1.28.0", "1.30.4", "")
 DEFAULTS = {

@@ -14,8 +14,8 @@ from gunicorn_autotune.cli.nginx_names import host_names, own_addresses, peers, 
 from gunicorn_autotune.cli.nginx_running import read_listening, read_workers
 from gunicorn_autotune.model.readings import Missing
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
-from gunicorn_autotune.nginx.host import HostFacts, SocketFile, Timing
-from gunicorn_autotune.nginx.timing import timing
+from gunicorn_autotune.nginx.host import HostFacts, SocketFile
+from gunicorn_autotune.nginx.timing import Timing, timing
 from gunicorn_autotune.nginx.tree import Directive
 from gunicorn_autotune.runtime.in_force import group_name, user_name
 from gunicorn_autotune.sensors.limits import read_somaxconn

@@ -39,14 +39,6 @@ def more_connections(site: Site, most: int) -> tuple[str, edits.Edits]:
     return f"{text}\n{files}    # in the main file, outside of http", (*made, *edits.added_before(block, files))
 
 
-def nginx_workers(site: Site) -> int | None:
-    """nginx's workers; None for `auto` where the CPUs are unknown."""
-    text = site.main.value("worker_processes").text
-    if text == "auto":
-        return site.host.cpus
-    return int(text) if text.isdigit() else None
-
-
 def requests_at_once(gunicorn: Gunicorn) -> int:
     """Requests that Gunicorn works on at the same time, with all the workers it may have."""
     return gunicorn.most_workers * gunicorn.requests_at_once

@@ -38,7 +38,7 @@ def check(site: Site, rules: Iterable[Listed] | None = None, *, strict: bool = F
     lacking: dict[Need, list[Rule]] = {}
     lines = lines_of(site.root)
     for listed in all_rules() if rules is None else rules:
-        lacks = [need for need in Need if need in listed.rule.needs and not site.has(need)]
+        lacks = [need for need in Need if need in listed.rule.needs and not _has(site, need)]
         if lacks:
             lacking.setdefault(lacks[0], []).append(listed.rule)
         else:
@@ -51,6 +51,16 @@ def check(site: Site, rules: Iterable[Listed] | None = None, *, strict: bool = F
         ignored=tuple(itertools.compress(ordered, quiet)),
         unchecked={need: tuple(rules) for need, rules in lacking.items()},
     )
+
+
+def _has(site: Site, need: Need) -> bool:
+    return {
+        Need.GUNICORN: site.gunicorn is not None,
+        Need.LIVE: site.gunicorn is not None and site.gunicorn.status is not None,
+        Need.NGINX: site.host.test is not None,
+        Need.LOG: site.host.error_log is not None,
+        Need.TIMING: site.host.timing is not None,
+    }[need]
 
 
 def _answers(listed: Listed, site: Site, lines: Lines, strict: bool) -> list[Finding]:

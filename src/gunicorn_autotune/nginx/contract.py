@@ -49,13 +49,7 @@ def pair(gunicorn: Gunicorn) -> tuple[int, int | None]:
 
 def fitting_connections(site: Site, gunicorn: Gunicorn) -> int:
     """`keepalive N` for the most workers there may be; 2 nginx workers where their number is not known."""
-    return fitting.kept_connections(gunicorn, Options(nginx_workers=nginx_workers(site) or 2))
-
-
-def nginx_workers(site: Site) -> int | None:
-    """worker_processes; None where `auto` stands for a number of CPUs not known here."""
-    text = site.main.value("worker_processes").text
-    return max(1, int(text)) if text.isdigit() else site.host.cpus if text == "auto" else None
+    return fitting.kept_connections(gunicorn, Options(nginx_workers=site.nginx_workers or 2))
 
 
 def kept_lines(site: Site, gunicorn: Gunicorn) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gunicorn_autotune.nginx.timing import Timing
+
 
 @dataclass(frozen=True, slots=True)
 class SocketFile:
@@ -22,21 +24,6 @@ class NginxTest:
 
     passed: bool
     output: str
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Percentiles of the last lines of a timing log (format `autotune`), in seconds."""
-
-    requests: int
-    p50_seconds: float
-    p99_seconds: float
-    """Of $upstream_response_time."""
-    connect_p99_seconds: float
-    request_p99_seconds: float
-    """Of $request_time: what the client waited."""
-    failed: int = 0
-    """Answers 500 and above."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from gunicorn_autotune.nginx import defaults
 from gunicorn_autotune.nginx.bind import Bind, binds
-from gunicorn_autotune.nginx.finding import Need
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
 from gunicorn_autotune.nginx.host import HostFacts
 from gunicorn_autotune.nginx.quantity import version_of
@@ -69,6 +68,12 @@ class Site:
         """Those server blocks, each with its routes to Gunicorn."""
         return _by_server(self.routes)
 
+    @property
+    def nginx_workers(self) -> int | None:
+        """worker_processes; None where `auto` stands for a number of CPUs that is not known here."""
+        text = self.main.value("worker_processes").text
+        return max(1, int(text)) if text.isdigit() else self.host.cpus if text == "auto" else None
+
     def beside(self, server: Scope | None) -> tuple[Route, ...]:
         """All routes of a server block, Gunicorn's and others."""
         return () if server is None else self.routes_in.get(id(server.here), ())
@@ -76,17 +81,6 @@ class Site:
     def scopes(self, *names: str) -> Iterator[Scope]:
         """Every block of these names in the whole configuration; every block at all without a name."""
         return scopes(self.root, self.version, frozenset(names) if names else None)
-
-    def has(self, need: Need) -> bool:
-        """Whether a rule that cannot do without this can run."""
-        live = self.gunicorn is not None and self.gunicorn.status is not None
-        return {
-            Need.GUNICORN: self.gunicorn is not None,
-            Need.LIVE: live,
-            Need.NGINX: self.host.test is not None,
-            Need.LOG: self.host.error_log is not None,
-            Need.TIMING: self.host.timing is not None,
-        }[need]
 
 
 def site_of(root: Directive, version: str, gunicorn: Gunicorn | None, host: HostFacts) -> Site:
@@ -169,3 +163,19 @@ def settled(path: str) -> str:
     """A socket's path as the kernel sees it, with the one alias that every distribution has: /var/run is /run."""
     path = re.sub("/+", "/", path)
     return path.removeprefix("/var") if path.startswith("/var/run/") else path
+
+
+def on_this_host(site: Site, route: Route) -> bool:
+    """Whether every server of a route is TCP on this host."""
+    return all(_here(site, peer) for peer in route.upstream.peers)
+
+
+def _here(site: Site, peer: Peer) -> bool:
+    reached = addresses_of(peer, site.host)
+    own = (one in LOOPBACK or one.startswith("127.") or one in site.host.own_addresses for one in reached)
+    return not peer.path and bool(reached) and all(own)
+
+
+def several_peers(site: Site, route: Route) -> bool:
+    """Whether the upstream stands for more than one server; a name with two addresses is two."""
+    return sum(max(1, len(addresses_of(peer, site.host))) for peer in route.upstream.peers) > 1

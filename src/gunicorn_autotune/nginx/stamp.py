@@ -100,18 +100,6 @@ def stale(stamp: Stamp, gunicorn: Gunicorn) -> dict[str, tuple[Any, Any]]:
     return changed
 
 
-def stale_words(changed: Mapping[str, tuple[Any, Any]]) -> str:
-    """`generated for keepalive 2 and threads 4, running 10 and 8`; empty when nothing changed."""
-    if not changed:
-        return ""
-    made = " and ".join(f"{name} {_shown(before)}" for name, (before, _) in changed.items())
-    return f"generated for {made}, running {' and '.join(_shown(now) for _, now in changed.values())}"
-
-
-def _shown(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-
-
 def _differ(stamped: Any, now: Any) -> bool:
     """As JSON has them: a tuple is a list there."""
     return bool(stamped != json.loads(json.dumps(now)))

@@ -9,13 +9,27 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-
-from gunicorn_autotune.nginx.host import Timing
+from dataclasses import dataclass
 
 _QUOTED = re.compile(r'"[^"]*(?:"|$)')
 _NUMBER = r"(?:-|[0-9]+(?:\.[0-9]+)?)"
 _PAIR = re.compile(rf"(?:^|\s)(rt|uct|uht|urt|status)=({_NUMBER}(?:\s*[,:]\s*{_NUMBER})*)(?=\s|$)")
 _STATUS = re.compile(r'"" ([0-9]{3})(?=\s|$)')
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Percentiles of the last lines of a timing log (format `autotune`), in seconds."""
+
+    requests: int
+    p50_seconds: float
+    p99_seconds: float
+    """Of $upstream_response_time."""
+    connect_p99_seconds: float
+    request_p99_seconds: float
+    """Of $request_time: what the client waited."""
+    failed: int = 0
+    """Answers 500 and above."""
 
 
 def times(line: str) -> dict[str, float]:

@@ -8,7 +8,7 @@ import pytest
 
 from gunicorn_autotune.nginx.gunicorn import SYNC, THREADED
 from gunicorn_autotune.nginx.render import render
-from gunicorn_autotune.nginx.stamp import Stamp, stale, stale_words, stamp_of
+from gunicorn_autotune.nginx.stamp import Stamp, stale, stamp_of
 from tests.rendering import FULL, a_gunicorn
 
 FILE = "conf.d/shop-http.conf"
@@ -59,15 +59,6 @@ def test_somebody_elses_file_has_no_stamp(text: str) -> None:
 def test_a_setting_that_changed_makes_a_file_stale() -> None:
     """`generated for keepalive 2, running 10`."""
     assert stale(stamp(keepalive=2), a_gunicorn(keepalive=10)) == {"keepalive": (2, 10)}
-
-
-def test_what_is_stale_is_said_in_words() -> None:
-    """Both sides of each setting."""
-    changed = stale(stamp(keepalive=2), a_gunicorn(keepalive=10, bind=["unix:/run/g.sock"]))
-
-    assert stale_words(changed) == (
-        "generated for bind 127.0.0.1:8000 and keepalive 2, running unix:/run/g.sock and 10"
-    )  # fmt: skip
 
 
 def test_a_setting_that_the_file_does_not_follow_does_not() -> None:

@@ -40,7 +40,7 @@ def check(site: Site) -> Iterator[Finding]:
 
 
 def _too_small(site: Site, gunicorn: Gunicorn, line: Directive) -> Finding | None:
-    connections, workers = int(line.args[0]), contract.nginx_workers(site)
+    connections, workers = int(line.args[0]), site.nginx_workers
     if workers is None or gunicorn.kind != THREADED:
         return None
     enough = min(fitting.MOST_KEPT, math.ceil(gunicorn.most_workers * gunicorn.requests_at_once / workers))
@@ -59,7 +59,7 @@ def _too_small(site: Site, gunicorn: Gunicorn, line: Directive) -> Finding | Non
 
 
 def _too_large(site: Site, gunicorn: Gunicorn, line: Directive) -> Finding | None:
-    workers = contract.nginx_workers(site) or 1
+    workers = site.nginx_workers or 1
     each = gunicorn.get("worker_connections", 1000)
     # gthread keeps room for its threads, an event loop does not.
     room = _fewest_workers(gunicorn) * (each - gunicorn.requests_at_once if gunicorn.kind == THREADED else each)

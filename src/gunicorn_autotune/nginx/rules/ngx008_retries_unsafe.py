@@ -20,7 +20,7 @@ from gunicorn_autotune.nginx import contract, edits
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
 from gunicorn_autotune.nginx.places import Place, places
 from gunicorn_autotune.nginx.routes import Route
-from gunicorn_autotune.nginx.site import Site, addresses_of
+from gunicorn_autotune.nginx.site import Site, several_peers
 
 RULE = Rule("NGX008", Severity.WARNING, "Retries neither repeat a POST nor show failures that need not be seen")
 
@@ -49,11 +49,6 @@ def check(site: Site) -> Iterator[Finding]:
 def tried_again(site: Site, route: Route) -> bool:
     """Whether nginx has anything to try next: another server, or another kept connection."""
     return several_peers(site, route) or contract.kept(route, site.gunicorn)
-
-
-def several_peers(site: Site, route: Route) -> bool:
-    """Whether the upstream stands for more than one server; a name with two addresses is two."""
-    return sum(max(1, len(addresses_of(peer, site.host))) for peer in route.upstream.peers) > 1
 
 
 def _exposed(site: Site, place: Place) -> Iterator[Finding]:

@@ -21,8 +21,7 @@ from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
 from gunicorn_autotune.nginx.gunicorn import THREADED
 from gunicorn_autotune.nginx.places import places
 from gunicorn_autotune.nginx.routes import Route
-from gunicorn_autotune.nginx.rules.ngx008_retries_unsafe import several_peers
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.site import Site, several_peers
 
 RULE = Rule("NGX009", Severity.INFO, "A request that kills its worker is not sent again", frozenset({Need.GUNICORN}))
 OFF = "proxy_next_upstream off;"

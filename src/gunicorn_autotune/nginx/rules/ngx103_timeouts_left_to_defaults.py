@@ -17,9 +17,8 @@ from collections.abc import Iterator
 from gunicorn_autotune.nginx import edits
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
 from gunicorn_autotune.nginx.places import Place, added, places
-from gunicorn_autotune.nginx.rules.ngx106_connect_timeout_too_long import on_this_host
 from gunicorn_autotune.nginx.scope import Scope, Value
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.site import Site, on_this_host
 from gunicorn_autotune.nginx.timeouts import limit_shown, read_seconds
 
 RULE = Rule("NGX103", Severity.INFO, "Timeouts are chosen, not left to nginx's defaults")

@@ -16,8 +16,7 @@ from collections.abc import Iterator
 
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
 from gunicorn_autotune.nginx.places import places
-from gunicorn_autotune.nginx.routes import Peer, Route
-from gunicorn_autotune.nginx.site import LOOPBACK, Site, addresses_of
+from gunicorn_autotune.nginx.site import Site, on_this_host
 
 RULE = Rule("NGX106", Severity.INFO, "A full queue on the same host shows soon")
 LONGEST_SECONDS, TEXT = 10, "proxy_connect_timeout 5s;"
@@ -37,14 +36,3 @@ def check(site: Site) -> Iterator[Finding]:
                 fix=TEXT,
                 edits=place.written(TEXT),
             )
-
-
-def on_this_host(site: Site, route: Route) -> bool:
-    """Whether every server of a route is TCP on this host."""
-    return all(_here(site, peer) for peer in route.upstream.peers)
-
-
-def _here(site: Site, peer: Peer) -> bool:
-    reached = addresses_of(peer, site.host)
-    own = (one in LOOPBACK or one.startswith("127.") or one in site.host.own_addresses for one in reached)
-    return not peer.path and bool(reached) and all(own)

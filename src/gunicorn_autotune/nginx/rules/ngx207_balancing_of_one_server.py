@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gunicorn_autotune.nginx import edits
-from gunicorn_autotune.nginx.capacity import nginx_workers
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
 from gunicorn_autotune.nginx.keepalive import BALANCERS
 from gunicorn_autotune.nginx.routes import Peer, Upstream
@@ -32,7 +31,7 @@ def check(site: Site) -> Iterator[Finding]:
             continue
         if len(upstream.peers) == 1 and _single(site, upstream.peers[0]):
             yield from _idle(upstream, upstream.peers[0])
-        workers = nginx_workers(site)
+        workers = site.nginx_workers
         if workers != 1 and upstream.value("zone") is None:
             yield from _uncounted(upstream, workers)
 

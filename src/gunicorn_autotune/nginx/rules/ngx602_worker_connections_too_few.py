@@ -29,7 +29,7 @@ AMPLE = 4096
 
 def check(site: Site) -> Iterator[Finding]:
     """Too few connections for the requests that Gunicorn takes at once."""
-    gunicorn, workers, block = site.gunicorn, capacity.nginx_workers(site), capacity.events(site)
+    gunicorn, workers, block = site.gunicorn, site.nginx_workers, capacity.events(site)
     value = capacity.worker_connections(site)
     if gunicorn is None or workers is None or block is None or not value.text.isdigit() or not site.found:
         return

@@ -48,7 +48,7 @@ def check(site: Site) -> Iterator[Finding]:
 def _max_conns(site: Site, gunicorn: Gunicorn, upstream: Upstream, peer: Peer) -> Iterator[Finding]:
     written, taken = peer.parameters.get("max_conns", ""), capacity.requests_at_once(gunicorn)
     # Without a zone every nginx worker counts by itself.
-    counters = 1 if upstream.value("zone") else capacity.nginx_workers(site)
+    counters = 1 if upstream.value("zone") else site.nginx_workers
     if counters is None or not written.isdigit() or not 0 < int(written) * counters < taken:
         return
     words = [f"max_conns={taken}" if word.startswith("max_conns=") else word for word in peer.directive.args]

@@ -20,8 +20,8 @@ from typing import Any
 
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
-from gunicorn_autotune.nginx.host import Timing
 from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.timing import Timing
 
 RULE = Rule("NGX801", Severity.INFO, "Requests are quick, and nothing limits them", frozenset({Need.LIVE, Need.TIMING}))
 SLOW_SECONDS = 0.5
