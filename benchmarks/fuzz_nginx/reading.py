@@ -8,7 +8,7 @@ from benchmarks.fuzz_nginx.inputs import Files
 
 from gunicorn_autotune.nginx.glob import path_matches
 from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.source import NginxSyntaxError, Source
+from gunicorn_autotune.nginx.reader import NginxSyntaxError, Source
 from gunicorn_autotune.nginx.tree import Directive
 
 COMPARED_CHARACTERS = 1 << 17

@@ -9,7 +9,7 @@ from benchmarks.fuzz_nginx.inputs import MAIN, Files
 from benchmarks.fuzz_nginx.reading import COMPARED_CHARACTERS, Texts, read
 
 from gunicorn_autotune.nginx.dump import Dump
-from gunicorn_autotune.nginx.source import NginxSyntaxError
+from gunicorn_autotune.nginx.reader import NginxSyntaxError
 
 Target = Callable[[Files], str]
 

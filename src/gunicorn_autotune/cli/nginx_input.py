@@ -13,8 +13,7 @@ from gunicorn_autotune.cli.style import CommandError
 from gunicorn_autotune.model.readings import Missing
 from gunicorn_autotune.nginx.dump import Dump
 from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.reader import MAX_CHARACTERS
-from gunicorn_autotune.nginx.source import NginxSyntaxError, Source, printable
+from gunicorn_autotune.nginx.reader import MAX_CHARACTERS, NginxSyntaxError, Source, printable
 from gunicorn_autotune.nginx.tree import Directive
 
 MOST_BYTES = 4 * (2 * MAX_CHARACTERS + 1)

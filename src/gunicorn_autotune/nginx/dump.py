@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 from gunicorn_autotune.nginx.glob import is_pattern, literal, path_matches
 from gunicorn_autotune.nginx.lexer import MARK, WORD, lex
-from gunicorn_autotune.nginx.reader import MAX_CHARACTERS, MAX_FILES
-from gunicorn_autotune.nginx.source import NginxSyntaxError
+from gunicorn_autotune.nginx.reader import MAX_CHARACTERS, MAX_FILES, NginxSyntaxError
 
 NAME = "nginx -T"
 """What errors call a dump."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from gunicorn_autotune.nginx import defaults
-from gunicorn_autotune.nginx.bind import bind_of
-from gunicorn_autotune.nginx.gunicorn import SYNC, THREADED, UNKNOWN, Gunicorn
+from gunicorn_autotune.nginx.gunicorn import SYNC, THREADED, UNKNOWN, Gunicorn, bind_of
 from gunicorn_autotune.nginx.options import Options
 
 LEAST_KEPT, MOST_KEPT = 8, 128

@@ -11,8 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gunicorn_autotune.nginx.lua import lua_block
-from gunicorn_autotune.nginx.source import NginxSyntaxError, printable
+from gunicorn_autotune.nginx.reader import NginxSyntaxError, printable
 
 WORD, MARK, COMMENT = "word", "mark", "comment"
 BUFFER_BYTES = 4096
@@ -33,6 +32,16 @@ _TOKEN = re.compile(
     )""",
     re.DOTALL | re.VERBOSE,
 )
+_LUA = re.compile(
+    r"""[^-\["'{}]+
+      | (?:--)?\[(?P<level>=*)\[
+      | --[^\n]*
+      | "[^"\\]*(?:\\.[^"\\]*){0,4096}"
+      | '[^'\\]*(?:\\.[^'\\]*){0,4096}'
+      | [-\[{}]""",
+    re.DOTALL | re.VERBOSE,
+)
+"""In Lua braces may stand in strings and comments."""
 _ESCAPE = re.compile(r"\\([\"'\\trn])")
 _ESCAPED = {"t": "\t", "r": "\r", "n": "\n"}
 
@@ -68,7 +77,7 @@ def lex(text: str, file: str) -> Iterator[Token]:
         elif token.kind == MARK:
             _check_mark(token, words, file)
             if token.text == "{" and first.endswith("_by_lua_block"):
-                code, at = lua_block(text, at, file, line)
+                code, at = _lua_block(text, at, file, line)
                 yield Token(WORD, code, line)
                 line += code.count("\n")
                 token = Token(MARK, ";", line)
@@ -125,3 +134,21 @@ def _check_rest(text: str, at: int, words: int, file: str, line: int) -> None:
 def _bytes(text: str) -> int:
     # As UTF-8 whatever the file was: of another encoding only words of nearly 4096 bytes can be judged wrongly.
     return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _lua_block(text: str, at: int, file: str, line: int) -> tuple[str, int]:
+    """The code from `at`, just behind its `{`, and where its `}` ends; `line` is that of the `{`."""
+    start, depth = at, 1
+    while match := _LUA.match(text, at):
+        at = match.end()
+        if match["level"] is not None:
+            closing = f"]{match['level']}]"
+            at = text.find(closing, at) + len(closing)
+            if at < len(closing):
+                break
+        depth += {"{": 1, "}": -1}.get(match[0], 0)
+        if not depth:
+            return text[start : at - 1], at
+    raise NginxSyntaxError(
+        file, line + text.count("\n", start), f'unexpected end of file, expecting "}}" of the Lua code of line {line}'
+    )

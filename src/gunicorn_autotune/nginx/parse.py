@@ -6,13 +6,12 @@ another package over its module. The tests hold this reader against crossplane o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gunicorn_autotune.nginx.ignores import ignored_on, ignores_of
 from gunicorn_autotune.nginx.lexer import COMMENT, WORD, Token, lex
-from gunicorn_autotune.nginx.reader import Files, Place
-from gunicorn_autotune.nginx.source import NginxSyntaxError, Source, printable
+from gunicorn_autotune.nginx.reader import Files, NginxSyntaxError, Place, Source, printable
 from gunicorn_autotune.nginx.tree import MAIN, Directive
 
 MAX_BLOCKS_DEEP = 100
@@ -27,6 +26,11 @@ _UNSEEN = {
     "\u200b": "a space without width",
 }
 """What nginx takes for letters and an editor does not show."""
+Ignores = dict[int, frozenset[str]]
+"""Ids by line."""
+_IGNORE = re.compile(r"#\s*autotune:\s*ignore((?:[\s,]+NGX\d+)+)", re.IGNORECASE)
+_ID = re.compile(r"NGX\d+")
+_NOTHING: frozenset[str] = frozenset()
 
 
 def parse(source: Source, path: str) -> Directive:
@@ -55,7 +59,7 @@ def _read(files: Files, path: str, asked: Place) -> tuple[list[Directive], int]:
     """The directives of a file, and how many lines it has."""
     chain = asked.enter(path)
     text = files.text(path, asked)
-    ignores = ignores_of(text, path)
+    ignores = _ignores_of(text, path)
     blocks = [_Block([asked.block], 1, 1)]
     for words, line, mark in _statements(text, path):
         place = Place(path, line, blocks[-1].words[0], asked.depth + len(blocks) - 1, chain)
@@ -64,13 +68,13 @@ def _read(files: Files, path: str, asked: Place) -> tuple[list[Directive], int]:
             _check_block(words, place)
             blocks.append(_Block(words, line, mark.line))
         elif mark.text == ";":
-            ids = ignored_on(ignores, line, mark.line)
+            ids = _ignored_on(ignores, line, mark.line)
             blocks[-1].children += _simple(words, place, mark.line, ids, files)
         elif len(blocks) == 1:
             raise NginxSyntaxError(path, mark.line, 'unexpected "}"')
         else:
             closed = blocks.pop()
-            ids = ignored_on(ignores, closed.line, closed.brace_line)
+            ids = _ignored_on(ignores, closed.line, closed.brace_line)
             blocks[-1].children.append(_directive(closed.words, path, closed.line, mark.line, ids, closed.children))
     lines = text.count("\n") + 1
     if len(blocks) > 1:
@@ -123,3 +127,24 @@ def _check_name(name: str, place: Place) -> None:
     for unseen, words in _UNSEEN.items():
         if unseen in name:
             raise place.refuse(f'unknown directive "{printable(name)}": nginx takes {words} for a letter')
+
+
+def _ignores_of(text: str, file: str) -> Ignores:
+    """Of a file that may yet prove wrong: what stands before the error."""
+    found: Ignores = {}
+    if "autotune:" not in text:
+        return found
+    try:
+        for token in lex(text, file):
+            if token.kind == COMMENT and (match := _IGNORE.match(token.text)):
+                found[token.line] = frozenset(_ID.findall(match[1].upper()))
+    except NginxSyntaxError:
+        pass
+    return found
+
+
+def _ignored_on(ignores: Ignores, first_line: int, last_line: int) -> frozenset[str]:
+    """The ids of all lines from the first to the last."""
+    if not ignores:
+        return _NOTHING
+    return _NOTHING.union(*(ignores.get(line, _NOTHING) for line in range(first_line, last_line + 1)))

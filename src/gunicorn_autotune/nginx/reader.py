@@ -1,12 +1,12 @@
-"""What one reading of a configuration may take: its files, found and opened, within limits."""
+"""Where the text of a configuration comes from, and the limits of one reading: files, characters, directives."""
 
 from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
+from typing import Protocol
 
 from gunicorn_autotune.nginx.glob import is_pattern
-from gunicorn_autotune.nginx.source import NginxSyntaxError, Source, printable
 
 MAX_CHARACTERS = 2 << 20
 """Of all files together, one that is included twice counted twice."""
@@ -14,6 +14,31 @@ MAX_FILES = 10_000
 MAX_DIRECTIVES = 100_000
 MAX_INCLUDES_DEEP = 50
 """Limits of ours: nginx has none, and dies of a file that includes itself."""
+
+
+class NginxSyntaxError(ValueError):
+    """The text is no configuration; one line that begins with `file:line:`."""
+
+    def __init__(self, file: str, line: int, what: str) -> None:
+        super().__init__(f"{file}:{line}: {what}")
+        self.file, self.line, self.what = file, line, what
+
+
+class Source(Protocol):
+    """Files by path; the command line reads a disk, `Dump` the output of `nginx -T`, a test a dict."""
+
+    def read(self, path: str) -> str:
+        """The text of a file; OSError when it cannot be read."""
+        ...
+
+    def matches(self, pattern: str) -> list[str]:
+        """Paths that an `include` names, sorted; as glob(3), see glob.py: no `**`, no braces, no hidden files."""
+        ...
+
+
+def printable(text: str) -> str:
+    """Text of a user as it may stand in a message of one line: `a\\nb` for a line feed between a and b."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gunicorn_autotune.nginx import defaults
-from gunicorn_autotune.nginx.bind import Bind, binds
-from gunicorn_autotune.nginx.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.gunicorn import Bind, Gunicorn, binds
 from gunicorn_autotune.nginx.host import HostFacts
 from gunicorn_autotune.nginx.quantity import version_of
 from gunicorn_autotune.nginx.routes import Peer, Route, Upstream, routes

@@ -8,8 +8,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-from gunicorn_autotune.nginx.bind import bind_of, binds
-from gunicorn_autotune.nginx.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.gunicorn import Gunicorn, bind_of, binds
 from gunicorn_autotune.nginx.host import HostFacts
 from gunicorn_autotune.nginx.routes import Peer, Route
 from gunicorn_autotune.nginx.site import addresses_of, is_gunicorn, same

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gunicorn_autotune.nginx.bind import Bind, bind_of
+from gunicorn_autotune.nginx.gunicorn import Bind, bind_of
 from gunicorn_autotune.nginx.host import HostFacts
 from gunicorn_autotune.nginx.parse import parse
 from gunicorn_autotune.nginx.routes import upstreams

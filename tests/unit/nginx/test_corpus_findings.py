@@ -8,10 +8,9 @@ import pytest
 
 from gunicorn_autotune.cli.nginx_files import Disk
 from gunicorn_autotune.nginx.check import check
-from gunicorn_autotune.nginx.edits import changed
+from gunicorn_autotune.nginx.edits import changed, together
 from gunicorn_autotune.nginx.finding import Severity
 from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.patch import together
 from gunicorn_autotune.nginx.site import Site
 from tests.nginx_corpus import NAMES, laid_out
 from tests.nginx_samples import site_beside

@@ -6,7 +6,7 @@ import pytest
 
 from gunicorn_autotune.nginx.dump import Dump
 from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.source import NginxSyntaxError
+from gunicorn_autotune.nginx.reader import NginxSyntaxError
 
 MAIN, SITE = "/etc/nginx/nginx.conf", "/etc/nginx/conf.d/a.conf"
 STDERR = (

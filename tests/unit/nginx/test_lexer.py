@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gunicorn_autotune.nginx.lexer import lex
-from gunicorn_autotune.nginx.source import NginxSyntaxError
+from gunicorn_autotune.nginx.reader import NginxSyntaxError
 
 WORDS = {
     "a b;": ["a", "b", ";"],

@@ -13,7 +13,7 @@ from gunicorn_autotune.cli.nginx_files import Disk
 from gunicorn_autotune.nginx.dump import Dump
 from gunicorn_autotune.nginx.glob import name_matches
 from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.source import NginxSyntaxError
+from gunicorn_autotune.nginx.reader import NginxSyntaxError
 from gunicorn_autotune.nginx.tree import Directive
 from tests.nginx_corpus import FIXTURES, NAMES, laid_out
 from tests.nginx_words import Texts, escaped, parsed, printed, shape

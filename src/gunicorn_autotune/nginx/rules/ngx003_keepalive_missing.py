@@ -21,9 +21,8 @@ import re
 from collections.abc import Iterator
 
 from gunicorn_autotune.nginx import contract, defaults, edits, fitting, headers, keepalive
-from gunicorn_autotune.nginx.bind import binds
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import CONCURRENT, THREADED, Gunicorn
+from gunicorn_autotune.nginx.gunicorn import CONCURRENT, THREADED, Gunicorn, binds
 from gunicorn_autotune.nginx.places import added, general, location, upgrades
 from gunicorn_autotune.nginx.routes import Route, upstreams
 from gunicorn_autotune.nginx.scope import Value

@@ -19,9 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gunicorn_autotune.nginx import edits
-from gunicorn_autotune.nginx.bind import Bind, binds
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.gunicorn import Bind, Gunicorn, binds
 from gunicorn_autotune.nginx.routes import Peer
 from gunicorn_autotune.nginx.site import LOOPBACK, Site, addresses_of, is_gunicorn
 

@@ -19,8 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx.bind import binds
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.gunicorn import binds
 from gunicorn_autotune.nginx.host import SocketFile
 from gunicorn_autotune.nginx.routes import Peer
 from gunicorn_autotune.nginx.site import Site, same

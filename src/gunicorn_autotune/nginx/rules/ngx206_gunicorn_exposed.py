@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gunicorn_autotune.nginx.bind import Bind, binds
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.gunicorn import Bind, binds
 from gunicorn_autotune.nginx.routes import Peer
 from gunicorn_autotune.nginx.site import LOOPBACK, Site, addresses_of, same
 

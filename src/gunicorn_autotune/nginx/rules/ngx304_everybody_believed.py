@@ -16,8 +16,8 @@ import ipaddress
 from collections.abc import Iterator
 
 from gunicorn_autotune.nginx import trust
-from gunicorn_autotune.nginx.bind import Bind, binds
 from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.gunicorn import Bind, binds
 from gunicorn_autotune.nginx.site import LOOPBACK, Site
 
 RULE = Rule("NGX304", Severity.ERROR, "Only nginx's headers are believed", frozenset({Need.GUNICORN}))

@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gunicorn_autotune.nginx import edits
+from gunicorn_autotune.nginx.edits import not_yet
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
 from gunicorn_autotune.nginx.locations import file_locations, for_static
-from gunicorn_autotune.nginx.pasting import not_yet
 from gunicorn_autotune.nginx.site import Site
 
 RULE = Rule("NGX504", Severity.INFO, "Open static files are remembered")

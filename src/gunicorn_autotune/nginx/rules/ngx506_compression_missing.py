@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gunicorn_autotune.nginx import edits
+from gunicorn_autotune.nginx.edits import not_yet
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.pasting import not_yet
 from gunicorn_autotune.nginx.scope import Scope, Value
 from gunicorn_autotune.nginx.site import Site
 from gunicorn_autotune.nginx.tree import Directive

@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gunicorn_autotune.nginx import contract, defaults, edits, fitting, keepalive
+from gunicorn_autotune.nginx.edits import not_yet
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
 from gunicorn_autotune.nginx.options import Options
-from gunicorn_autotune.nginx.pasting import not_yet
 from gunicorn_autotune.nginx.site import Site
 from gunicorn_autotune.nginx.tree import Directive
 
