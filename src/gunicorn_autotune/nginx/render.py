@@ -4,20 +4,8 @@ from __future__ import annotations
 
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
 from gunicorn_autotune.nginx.options import Options
-from gunicorn_autotune.nginx.rendered import (
-    errors,
-    http,
-    limits,
-    log,
-    main,
-    metrics,
-    proxy,
-    readme,
-    site,
-    static,
-    tls,
-    tuning,
-)
+from gunicorn_autotune.nginx.rendered import files, http, location, server, tuning
+from gunicorn_autotune.nginx.rendered.readme import main, readme
 from gunicorn_autotune.nginx.stamp import stamped
 
 _MARKDOWN = ("<!-- ", " -->")
@@ -43,31 +31,31 @@ def render(gunicorn: Gunicorn, options: Options) -> dict[str, str]:
     nothing collides with a distribution's nginx.conf. A FittingError names a setting that nginx cannot be given.
     """
     bodies = _bodies(gunicorn, options)
-    bodies["README.md"] = readme.text(options, bodies)
+    bodies["README.md"] = readme(options, bodies)
     return {name: _stamped(name, body, gunicorn, options) for name, body in bodies.items()}
 
 
 def _bodies(gunicorn: Gunicorn, options: Options) -> dict[str, str]:
     name = options.name
-    files = {
-        "conf.d/00-autotune.conf": log.TEXT,
-        f"conf.d/{name}-http.conf": http.text(gunicorn, options),
-        f"conf.d/{name}-site.conf": site.text(gunicorn, options),
-        f"conf.d/{name}-unknown.conf": site.unknown(gunicorn, options) if options.domains else "",
-        f"conf.d/{name}-metrics.conf": metrics.text(options),
-        f"{name}/proxy.conf": proxy.text(gunicorn, options),
-        f"{name}/stream.conf": proxy.stream(gunicorn),
-        f"{name}/limits.conf": limits.text(gunicorn, options) if options.rate else "",
-        f"{name}/tuning.conf": tuning.text(gunicorn, options),
+    made = {
+        "conf.d/00-autotune.conf": http.LOG,
+        f"conf.d/{name}-http.conf": http.http(gunicorn, options),
+        f"conf.d/{name}-site.conf": server.site(gunicorn, options),
+        f"conf.d/{name}-unknown.conf": server.unknown(gunicorn, options) if options.domains else "",
+        f"conf.d/{name}-metrics.conf": server.metrics(options),
+        f"{name}/proxy.conf": location.proxy(gunicorn, options),
+        f"{name}/stream.conf": location.stream(gunicorn),
+        f"{name}/limits.conf": location.limits(gunicorn, options) if options.rate else "",
+        f"{name}/tuning.conf": tuning.tuning(gunicorn, options),
         f"{name}/gzip.conf": tuning.gzip(),
-        f"{name}/static.conf": static.text(options) if options.static or options.media else "",
-        f"{name}/errors.conf": errors.text(options),
-        f"{name}/tls.conf": tls.text(options) if options.tls else "",
-        f"{name}/hsts.conf": tls.hsts() if options.tls else "",
-        **{f"{name}/pages/{page}": errors.page(page) for page in errors.PAGES},
-        "main.conf.txt": main.text(gunicorn, options),
+        f"{name}/static.conf": files.static(options) if options.static or options.media else "",
+        f"{name}/errors.conf": files.errors(options),
+        f"{name}/tls.conf": tuning.tls(options) if options.tls else "",
+        f"{name}/hsts.conf": tuning.hsts() if options.tls else "",
+        **{f"{name}/pages/{page}": files.page(page) for page in files.PAGES},
+        "main.conf.txt": main(gunicorn, options),
     }
-    return {file: text for file, text in files.items() if text}
+    return {file: text for file, text in made.items() if text}
 
 
 def _stamped(name: str, body: str, gunicorn: Gunicorn, options: Options) -> str:

@@ -1,4 +1,6 @@
-"""`conf.d/NAME-http.conf`: what only the http block may hold: the upstream and the limits' zones."""
+"""What only the http block may hold: `conf.d/NAME-http.conf`, the upstream and the limits' zones, and
+`conf.d/00-autotune.conf`, the formats of the timing log, the same for every site of a host.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from gunicorn_autotune.nginx.options import Options
 from gunicorn_autotune.nginx.rendered.lines import Row, block, rows
 
 
-def text(gunicorn: Gunicorn, options: Options) -> str:
+def http(gunicorn: Gunicorn, options: Options) -> str:
     """The whole file."""
     upstream = block(f"upstream {options.name}_gunicorn", [*_servers(gunicorn, options), "", *_kept(gunicorn, options)])
     return upstream + ("\n" + rows(_zones(options)) if options.rate else "")
@@ -87,3 +89,27 @@ def _zones(options: Options) -> list[Row]:
         ("limit_conn_zone", f"$binary_remote_addr zone={name}_client:10m"),
         ("limit_conn_zone", f"$server_name zone={name}_all:1m"),
     ]
+
+
+FORMAT = """\
+log_format autotune 'rt=$request_time uct=$upstream_connect_time uht=$upstream_header_time '
+                    'urt=$upstream_response_time status=$status bytes=$body_bytes_sent '
+                    'at=$time_iso8601 client=$remote_addr id=$request_id upstream=$upstream_addr '
+                    'request="$request" agent="$http_user_agent"';
+"""
+LOG = (
+    """\
+# Where the time of a request went, in seconds; the same file for every site of this host.
+#     rt    from the client's first byte to the last byte sent to it
+#     uct   connecting to Gunicorn, uht until its answer began, urt until it ended; a comma means nginx tried twice
+# What the client wrote stands last, so that it cannot pass for a figure.
+"""
+    + FORMAT
+    + """
+log_format autotune_json escape=json
+    '{"rt":"$request_time","uct":"$upstream_connect_time","uht":"$upstream_header_time",'
+    '"urt":"$upstream_response_time","status":"$status","bytes":"$body_bytes_sent",'
+    '"at":"$time_iso8601","client":"$remote_addr","id":"$request_id","upstream":"$upstream_addr",'
+    '"method":"$request_method","uri":"$request_uri","agent":"$http_user_agent"}';
+"""
+)

@@ -1,9 +1,13 @@
-"""`README.md` of a rendered folder: which file goes where, in which order, and back."""
+"""What an operator reads: `README.md`, which file goes where, in which order, and back; `main.conf.txt`, lines for
+nginx.conf itself, which no file beside it can set.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
+from gunicorn_autotune.nginx.fitting import connections_needed, most_requests
+from gunicorn_autotune.nginx.gunicorn import Gunicorn
 from gunicorn_autotune.nginx.options import Options
 
 WHAT = {
@@ -26,7 +30,7 @@ WHAT = {
 }
 
 
-def text(options: Options, files: Collection[str]) -> str:
+def readme(options: Options, files: Collection[str]) -> str:
     """The page."""
     lines = [(template.format(name=options.name), *row) for template, row in WHAT.items()]
     table = "\n".join(f"| `{file}` | {context} | {what} |" for file, context, what in lines if file in files)
@@ -111,4 +115,31 @@ AGAIN = """\
 $ {command} --diff     # what would change
 $ {command} --force
 ```
+"""
+
+
+def main(gunicorn: Gunicorn, options: Options) -> str:
+    """Not a configuration: an operator changes the lines by hand."""
+    connections = connections_needed(gunicorn, options)
+    return MAIN.format(
+        dir=options.nginx_dir,
+        connections=connections,
+        files=max(65535, 2 * connections),
+        site=most_requests(gunicorn, options),
+    )
+
+
+MAIN = """\
+# Change these lines in {dir}/nginx.conf by hand; no included file may hold them, "events" may stand only once.
+# Without them the site works, up to Debian's 768 connections for each nginx worker.
+
+worker_processes     auto;    # one for each CPU
+worker_rlimit_nofile {files};   # at least 2 x worker_connections; `nginx -t` does not tell when it is less
+
+events {{
+    worker_connections {connections};  # two for each proxied request (up to {site}), one for each idle client
+}}
+
+# Then: sudo nginx -t && sudo systemctl reload nginx. What a worker really got (the master's limits are others):
+#     grep 'open files' /proc/$(pgrep -n -f 'nginx: worker')/limits
 """

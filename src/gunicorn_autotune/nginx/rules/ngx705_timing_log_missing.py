@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from gunicorn_autotune.nginx import edits
 from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.rendered.log import FORMAT
+from gunicorn_autotune.nginx.rendered.http import FORMAT
 from gunicorn_autotune.nginx.scope import Scope, Value
 from gunicorn_autotune.nginx.site import Site
 from gunicorn_autotune.nginx.tree import Directive

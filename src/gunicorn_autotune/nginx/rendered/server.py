@@ -1,4 +1,6 @@
-"""`conf.d/NAME-site.conf`, redirect and complete server block, and `conf.d/NAME-unknown.conf` for other hosts."""
+"""The server blocks: `conf.d/NAME-site.conf`, redirect and site; `conf.d/NAME-unknown.conf` for other hosts;
+`conf.d/NAME-metrics.conf`, nginx's own figures and autotune's, for this host and whom it lets in.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +9,13 @@ from gunicorn_autotune.nginx.fitting import listen_backlog, quoted
 from gunicorn_autotune.nginx.gunicorn import Gunicorn
 from gunicorn_autotune.nginx.options import Options
 from gunicorn_autotune.nginx.rendered.lines import Row, block
-from gunicorn_autotune.nginx.rendered.tls import modern
-from gunicorn_autotune.nginx.rendered.tuning import header_buffers
+from gunicorn_autotune.nginx.rendered.tuning import header_buffers, modern
 
 REJECT_HANDSHAKE = (1, 19, 4)
 """First nginx with ssl_reject_handshake."""
 
 
-def text(gunicorn: Gunicorn, options: Options) -> str:
+def site(gunicorn: Gunicorn, options: Options) -> str:
     """The redirect where there is TLS, and the site."""
     redirect = _redirect(gunicorn, options) + "\n" if options.tls else ""
     return redirect + block("server", _site(gunicorn, options))
@@ -129,3 +130,31 @@ def _names(options: Options) -> str:
 def _location(options: Options, url: str, *, stream: bool) -> list[Row]:
     files = [*(["limits.conf"] if options.rate else []), "proxy.conf", *(["stream.conf"] if stream else [])]
     return [f"location {url} {{", *(f"    include {options.name}/{file};" for file in files), "}"]
+
+
+def metrics(options: Options) -> str:
+    """The whole file."""
+    allowed: list[Row] = [
+        *(("allow", address) for address in options.metrics_allow),
+        ("deny", "all", "--metrics-allow ADDRESS lets Prometheus in"),
+    ]
+    lines: list[Row] = [
+        ("listen", options.metrics_listen, "--metrics-listen; never an address that the internet reaches"),
+        ("server_name", f"{options.name}-metrics"),
+        ("server_tokens", "off"),
+        ("access_log", "off"),
+        "",
+        *_place("= /nginx_status", ["stub_status;", *allowed]),
+    ]
+    if options.exporter:
+        lines += ["", "# /autotune/metrics, /autotune/status.json, /autotune/-/ready"]
+        lines += _place("/autotune/", [*_exporter(options), "", *allowed])
+    return block("server", [*lines, "", *_place("/", ["return 404;"])])
+
+
+def _exporter(options: Options) -> list[Row]:
+    return [("rewrite", "^/autotune(/.*)$ $1 break"), ("proxy_pass", quoted(options.exporter))]
+
+
+def _place(place: str, lines: list[Row]) -> list[Row]:
+    return [*block(f"location {place}", lines).splitlines()]

@@ -1,8 +1,10 @@
-"""`NAME/proxy.conf`, in a location: hand the request to Gunicorn. `NAME/stream.conf`, after it: long answers."""
+"""What a location includes: `limits.conf`, then `proxy.conf`, which hands the request to Gunicorn, then `stream.conf`
+where answers are long.
+"""
 
 from __future__ import annotations
 
-from gunicorn_autotune.nginx.fitting import why_not_kept
+from gunicorn_autotune.nginx.fitting import MOST_LIMITED, capacity, hosts, limited_requests, most_requests, why_not_kept
 from gunicorn_autotune.nginx.gunicorn import SYNC, Gunicorn
 from gunicorn_autotune.nginx.options import Options
 from gunicorn_autotune.nginx.rendered.lines import Row, rows
@@ -10,7 +12,7 @@ from gunicorn_autotune.nginx.rendered.lines import Row, rows
 STREAM_SECONDS = 3600
 
 
-def text(gunicorn: Gunicorn, options: Options) -> str:
+def proxy(gunicorn: Gunicorn, options: Options) -> str:
     """Passing on, with every header; one proxy_set_header elsewhere in the location would drop them all."""
     scheme = "https" if gunicorn.get("tls") else "http"
     kept = not why_not_kept(gunicorn, options)
@@ -66,3 +68,32 @@ def stream(gunicorn: Gunicorn) -> str:
             ("gzip", "off", "it would hold bits back"),
         ]
     )  # fmt: skip
+
+
+BURST_SECONDS = 2
+CLIENT_REQUESTS = 50
+
+
+def limits(gunicorn: Gunicorn, options: Options) -> str:
+    """The whole file."""
+    name = options.name
+    backlog = int(gunicorn.get("backlog", 2048)) * hosts(options)
+    beyond = "beyond, it overflows" if most_requests(gunicorn, options) <= MOST_LIMITED else "nginx counts no further"
+    return rows(
+        [
+            "# An office behind one address is one client: raise its limits before you lower them.",
+            (
+                "limit_req",
+                f"zone={name}_rate burst={options.rate * BURST_SECONDS} nodelay",
+                f"{options.rate} a second each, {options.rate * BURST_SECONDS} more at once",
+            ),
+            ("limit_conn", f"{name}_client {CLIENT_REQUESTS}", "at once; each HTTP/2 request counts"),
+            (
+                "limit_conn",
+                f"{name}_all {limited_requests(gunicorn, options)}",
+                f"all clients: at work {capacity(gunicorn, options)} + backlog {backlog}; {beyond}",
+            ),
+            ("limit_req_status", "429"),
+            ("limit_conn_status", "429"),
+        ]
+    )

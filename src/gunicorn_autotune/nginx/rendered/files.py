@@ -1,9 +1,36 @@
-"""`NAME/errors.conf`, in a server, and the pages it shows: Gunicorn down, maintenance, too many requests."""
+"""What nginx answers with files of its own, in a server: `static.conf`; `errors.conf` and the pages it shows when
+Gunicorn is down, during maintenance and after too many requests.
+"""
 
 from __future__ import annotations
 
-from gunicorn_autotune.nginx.options import Options
+from gunicorn_autotune.nginx.fitting import quoted
+from gunicorn_autotune.nginx.options import Folder, Options
 from gunicorn_autotune.nginx.rendered.lines import Row, block, rows
+
+
+def static(options: Options) -> str:
+    """One location for each folder; `alias` and location both end in a slash, always."""
+    static = [_folder(options, one, "1d", "30d once names hold a hash", compressed=True) for one in options.static]
+    media = [_folder(options, one, "1h", "uploads may be replaced", compressed=False) for one in options.media]
+    return "# nginx's user must be able to enter every folder on the way.\n" + "\n".join(static + media)
+
+
+def _folder(options: Options, folder: Folder, expires: str, why: str, *, compressed: bool) -> str:
+    lines: list[Row] = [
+        ("alias", quoted(folder.path)),
+        ("expires", expires, why),
+        ("access_log", "off"),
+        *([("gzip_static", "on", "sends style.css.gz where there is one")] if compressed else []),
+        ("open_file_cache", "max=10000 inactive=30s"),
+        ("open_file_cache_valid", "30s", "a replaced file may be served this long"),
+        ("open_file_cache_min_uses", "2"),
+        ("open_file_cache_errors", "off", "else a file deployed just now stays 404"),
+        ("add_header", "X-Content-Type-Options nosniff always"),
+        *([("include", f"{options.name}/hsts.conf", "an add_header here drops the server's")] if options.tls else []),
+    ]
+    return block(f"location ^~ {folder.url}", lines)
+
 
 RETRY_AFTER_SECONDS = 30
 PAGES = {
@@ -13,7 +40,7 @@ PAGES = {
 }
 
 
-def text(options: Options) -> str:
+def errors(options: Options) -> str:
     """errors.conf; answers of the app itself, errors too, are passed on as they are."""
     url, pages = f"/.{options.name}-pages/", f"{options.folder}/pages/"
     hsts: list[Row] = [("include", f"{options.name}/hsts.conf", "an add_header here drops the server's")]
