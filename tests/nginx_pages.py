@@ -12,9 +12,9 @@ from pathlib import Path
 
 from gunicorn_autotune.cli.nginx_report import finding_lines
 from gunicorn_autotune.cli.style import Style
-from gunicorn_autotune.nginx.check import check
-from gunicorn_autotune.nginx.finding import Need, Severity
 from gunicorn_autotune.nginx.rules import Listed, all_rules
+from gunicorn_autotune.nginx.rules.check import check
+from gunicorn_autotune.nginx.rules.finding import Need, Severity
 from tests.nginx_samples import MAIN, RULES, files_of, site_from
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gunicorn_autotune.nginx.check import check
-from gunicorn_autotune.nginx.edits import changed
-from gunicorn_autotune.nginx.finding import Finding
 from gunicorn_autotune.nginx.rules import Listed, all_rules
+from gunicorn_autotune.nginx.rules.check import check
+from gunicorn_autotune.nginx.rules.finding import Finding
+from gunicorn_autotune.nginx.write.edits import changed
 from tests.nginx_samples import MAIN, site_from
 
 GTHREAD = '#: gunicorn.worker_class = "gthread"\n#: gunicorn.threads = 4\n'

@@ -19,12 +19,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from gunicorn_autotune.nginx.gunicorn import CONCURRENT, SYNC, THREADED, UNKNOWN, Gunicorn
-from gunicorn_autotune.nginx.host import HostFacts, NginxTest, SocketFile
-from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.site import Site, site_of
-from gunicorn_autotune.nginx.timing import Timing
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.parse import parse
+from gunicorn_autotune.nginx.read.timing import Timing
+from gunicorn_autotune.nginx.read.tree import Directive
+from gunicorn_autotune.nginx.site.gunicorn import CONCURRENT, SYNC, THREADED, UNKNOWN, Gunicorn
+from gunicorn_autotune.nginx.site.host import HostFacts, NginxTest, SocketFile
+from gunicorn_autotune.nginx.site.site import Site, site_of
 from tests.nginx_words import Texts
 
 if sys.version_info >= (3, 11):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gunicorn_autotune.nginx.glob import path_matches
-from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.glob import path_matches
+from gunicorn_autotune.nginx.read.parse import parse
+from gunicorn_autotune.nginx.read.tree import Directive
 
 
 @dataclass

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gunicorn_autotune.nginx.gunicorn import CONCURRENT, SYNC, THREADED, Gunicorn
-from gunicorn_autotune.nginx.options import Folder, Options
+from gunicorn_autotune.nginx.site.gunicorn import CONCURRENT, SYNC, THREADED, Gunicorn
+from gunicorn_autotune.nginx.write.options import Folder, Options
 
 CLASSES = {SYNC: "sync", THREADED: "gthread", CONCURRENT: "gevent"}
 VALUES = {

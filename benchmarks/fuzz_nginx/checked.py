@@ -10,13 +10,13 @@ from benchmarks.fuzz_nginx.reading import COMPARED_CHARACTERS, Texts, read
 from gunicorn_autotune.cli.nginx_input import Input
 from gunicorn_autotune.cli.nginx_report import as_diff, as_json, as_text
 from gunicorn_autotune.cli.style import Style
-from gunicorn_autotune.nginx.check import Report, check
-from gunicorn_autotune.nginx.edits import changed
-from gunicorn_autotune.nginx.finding import Severity
-from gunicorn_autotune.nginx.gunicorn import CONCURRENT, SYNC, THREADED, Gunicorn
-from gunicorn_autotune.nginx.host import HostFacts, NginxTest
-from gunicorn_autotune.nginx.site import site_of
-from gunicorn_autotune.nginx.timing import Timing
+from gunicorn_autotune.nginx.read.timing import Timing
+from gunicorn_autotune.nginx.rules.check import Report, check
+from gunicorn_autotune.nginx.rules.finding import Severity
+from gunicorn_autotune.nginx.site.gunicorn import CONCURRENT, SYNC, THREADED, Gunicorn
+from gunicorn_autotune.nginx.site.host import HostFacts, NginxTest
+from gunicorn_autotune.nginx.site.site import site_of
+from gunicorn_autotune.nginx.write.edits import changed
 
 VERSIONS = ("1.14.2", "1.18.0", "1.22.1", "1.28.0", "1.30.4", "")
 DEFAULTS = {

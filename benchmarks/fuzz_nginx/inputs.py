@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from gunicorn_autotune.nginx.reader import MAX_CHARACTERS
+from gunicorn_autotune.nginx.read.reader import MAX_CHARACTERS
 
 MAIN = "/etc/nginx/nginx.conf"
 FIXTURES = Path(__file__).parents[2] / "tests" / "fixtures" / "nginx"

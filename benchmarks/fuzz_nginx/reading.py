@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from benchmarks.fuzz_nginx.inputs import Files
 
-from gunicorn_autotune.nginx.glob import path_matches
-from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.reader import NginxSyntaxError, Source
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.glob import path_matches
+from gunicorn_autotune.nginx.read.parse import parse
+from gunicorn_autotune.nginx.read.reader import NginxSyntaxError, Source
+from gunicorn_autotune.nginx.read.tree import Directive
 
 COMPARED_CHARACTERS = 1 << 17
 """Longer files are read once: the time is that of one reading."""

@@ -8,8 +8,8 @@ from benchmarks.fuzz_nginx.checked import check_files
 from benchmarks.fuzz_nginx.inputs import MAIN, Files
 from benchmarks.fuzz_nginx.reading import COMPARED_CHARACTERS, Texts, read
 
-from gunicorn_autotune.nginx.dump import Dump
-from gunicorn_autotune.nginx.reader import NginxSyntaxError
+from gunicorn_autotune.nginx.read.dump import Dump
+from gunicorn_autotune.nginx.read.reader import NginxSyntaxError
 
 Target = Callable[[Files], str]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gunicorn_autotune.nginx.shipped import shipped
+from gunicorn_autotune.nginx.write.shipped import shipped
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "nginx"

@@ -12,7 +12,7 @@ import pytest
 
 from gunicorn_autotune.cli.nginx_gunicorn import from_server
 from gunicorn_autotune.cli.style import CommandError
-from gunicorn_autotune.nginx.gunicorn import SETTINGS, THREADED, Gunicorn
+from gunicorn_autotune.nginx.site.gunicorn import SETTINGS, THREADED, Gunicorn
 from tests.server import GUNICORN, Server, command, environment, free_port, serving, wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.once]

@@ -16,8 +16,8 @@ import pytest
 from gunicorn_autotune.cli.nginx_binary import find_nginx, nginx_dump, nginx_version
 from gunicorn_autotune.cli.nginx_host import host_facts
 from gunicorn_autotune.model.readings import Missing
-from gunicorn_autotune.nginx.host import HostFacts
-from gunicorn_autotune.nginx.tree import MAIN, Directive
+from gunicorn_autotune.nginx.read.tree import MAIN, Directive
+from gunicorn_autotune.nginx.site.host import HostFacts
 from tests.proxy import installed_nginx
 from tests.server import free_port, wait_for
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gunicorn_autotune.cli.nginx_files import Disk
-from gunicorn_autotune.nginx.dump import Dump
-from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.reader import NginxSyntaxError
+from gunicorn_autotune.nginx.read.dump import Dump
+from gunicorn_autotune.nginx.read.parse import parse
+from gunicorn_autotune.nginx.read.reader import NginxSyntaxError
 from tests.nginx_tested import TEMPORARY, nginx_says
 from tests.nginx_words import shape
 

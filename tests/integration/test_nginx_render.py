@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from gunicorn_autotune.nginx.gunicorn import CONCURRENT, SYNC, THREADED
-from gunicorn_autotune.nginx.render import render
-from gunicorn_autotune.nginx.shipped import CASES, shipped
+from gunicorn_autotune.nginx.site.gunicorn import CONCURRENT, SYNC, THREADED
+from gunicorn_autotune.nginx.write.render import render
+from gunicorn_autotune.nginx.write.shipped import CASES, shipped
 from tests.proxy import installed, nginx_test, self_signed
 from tests.rendering import FULL, a_gunicorn, at
 from tests.server import free_port

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gunicorn_autotune.nginx.check import check
-from gunicorn_autotune.nginx.edits import changed
 from gunicorn_autotune.nginx.rules import all_rules
+from gunicorn_autotune.nginx.rules.check import check
+from gunicorn_autotune.nginx.write.edits import changed
 from tests.nginx_pages import place
 from tests.nginx_samples import files_of, site_from
 from tests.nginx_tested import at_home, nginx_says

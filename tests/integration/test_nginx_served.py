@@ -19,10 +19,10 @@ from typing import Any
 
 import pytest
 
-from gunicorn_autotune.nginx.gunicorn import SYNC, THREADED
-from gunicorn_autotune.nginx.options import Folder
-from gunicorn_autotune.nginx.render import render
-from gunicorn_autotune.nginx.timing import times
+from gunicorn_autotune.nginx.read.timing import times
+from gunicorn_autotune.nginx.site.gunicorn import SYNC, THREADED
+from gunicorn_autotune.nginx.write.options import Folder
+from gunicorn_autotune.nginx.write.render import render
 from tests.proxy import installed, running_nginx, self_signed
 from tests.rendering import FULL, a_gunicorn, at
 from tests.server import GUNICORN, Server, environment, free_port, serving, wait_for

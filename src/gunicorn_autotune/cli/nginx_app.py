@@ -9,7 +9,7 @@ import sys
 from gunicorn_autotune.cli.init_rules import check_app
 from gunicorn_autotune.cli.nginx_words import check_folder
 from gunicorn_autotune.cli.style import CommandError
-from gunicorn_autotune.nginx.options import Folder
+from gunicorn_autotune.nginx.write.options import Folder
 
 TIMEOUT_SECONDS = 60
 

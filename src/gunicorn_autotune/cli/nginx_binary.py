@@ -14,7 +14,7 @@ import subprocess
 from dataclasses import dataclass
 
 from gunicorn_autotune.model.readings import Missing, Reading
-from gunicorn_autotune.nginx.host import NginxTest
+from gunicorn_autotune.nginx.site.host import NginxTest
 
 TIMEOUT_SECONDS = 3
 """A name in an upstream that no DNS server answers for holds `nginx -t` up; the files can be read without it."""

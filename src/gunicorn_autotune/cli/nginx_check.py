@@ -18,11 +18,11 @@ from gunicorn_autotune.cli.nginx_host import host_facts
 from gunicorn_autotune.cli.nginx_input import Input, read_input
 from gunicorn_autotune.cli.servers import SeveralServersError, add_server
 from gunicorn_autotune.cli.style import CommandError, Style
-from gunicorn_autotune.nginx.check import Report, check
-from gunicorn_autotune.nginx.finding import Severity
-from gunicorn_autotune.nginx.gunicorn import Gunicorn
-from gunicorn_autotune.nginx.quantity import version_of
-from gunicorn_autotune.nginx.site import Site, site_of
+from gunicorn_autotune.nginx.read.quantity import version_of
+from gunicorn_autotune.nginx.rules.check import Report, check
+from gunicorn_autotune.nginx.rules.finding import Severity
+from gunicorn_autotune.nginx.site.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.site.site import Site, site_of
 
 HELP = "compare an nginx configuration with the Gunicorn behind it"
 MAIN = "/etc/nginx/nginx.conf"

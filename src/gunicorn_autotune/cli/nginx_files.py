@@ -7,8 +7,8 @@ import os
 import stat
 from pathlib import Path
 
-from gunicorn_autotune.nginx.glob import is_pattern, literal, name_matches
-from gunicorn_autotune.nginx.reader import MAX_CHARACTERS
+from gunicorn_autotune.nginx.read.glob import is_pattern, literal, name_matches
+from gunicorn_autotune.nginx.read.reader import MAX_CHARACTERS
 
 MAX_FOUND = 10_000
 """Paths a pattern may find."""

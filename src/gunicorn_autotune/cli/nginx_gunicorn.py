@@ -16,7 +16,7 @@ from gunicorn_autotune.cli.status import parse_document, read_status
 from gunicorn_autotune.cli.style import CommandError
 from gunicorn_autotune.exporter.address import AUTO, first_choice
 from gunicorn_autotune.model.policy import Policy, for_host
-from gunicorn_autotune.nginx.gunicorn import CONCURRENT, SETTINGS, Gunicorn
+from gunicorn_autotune.nginx.site.gunicorn import CONCURRENT, SETTINGS, Gunicorn
 from gunicorn_autotune.runtime.compat import OVERLAPPING
 from gunicorn_autotune.sensors.cgroup import find_cgroup, read_host
 

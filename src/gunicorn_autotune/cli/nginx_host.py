@@ -13,10 +13,10 @@ from gunicorn_autotune.cli.nginx_binary import Build, nginx_build, nginx_test
 from gunicorn_autotune.cli.nginx_names import host_names, own_addresses, peers, resolved, socket_paths
 from gunicorn_autotune.cli.nginx_running import read_listening, read_workers
 from gunicorn_autotune.model.readings import Missing
-from gunicorn_autotune.nginx.gunicorn import Gunicorn
-from gunicorn_autotune.nginx.host import HostFacts, SocketFile
-from gunicorn_autotune.nginx.timing import Timing, timing
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.timing import Timing, timing
+from gunicorn_autotune.nginx.read.tree import Directive
+from gunicorn_autotune.nginx.site.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.site.host import HostFacts, SocketFile
 from gunicorn_autotune.runtime.in_force import group_name, user_name
 from gunicorn_autotune.sensors.limits import read_somaxconn
 

@@ -11,10 +11,10 @@ from gunicorn_autotune.cli.nginx_binary import NO_ANSWER, nginx_dump
 from gunicorn_autotune.cli.nginx_files import Disk
 from gunicorn_autotune.cli.style import CommandError
 from gunicorn_autotune.model.readings import Missing
-from gunicorn_autotune.nginx.dump import Dump
-from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.reader import MAX_CHARACTERS, NginxSyntaxError, Source, printable
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.dump import Dump
+from gunicorn_autotune.nginx.read.parse import parse
+from gunicorn_autotune.nginx.read.reader import MAX_CHARACTERS, NginxSyntaxError, Source, printable
+from gunicorn_autotune.nginx.read.tree import Directive
 
 MOST_BYTES = 4 * (2 * MAX_CHARACTERS + 1)
 """Of a dump, with one character more than Dump takes."""

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 import psutil
 
-from gunicorn_autotune.nginx.defaults import ASSUMED
-from gunicorn_autotune.nginx.routes import Peer, routes, upstreams
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.tree import Directive
+from gunicorn_autotune.nginx.site.defaults import ASSUMED
+from gunicorn_autotune.nginx.site.routes import Peer, routes, upstreams
 
 RESOLVE_SECONDS = 1.5
 """For all names together."""

@@ -13,9 +13,9 @@ from gunicorn_autotune.cli.asking import Place, parse_place
 from gunicorn_autotune.cli.nginx_app import static_folders
 from gunicorn_autotune.cli.nginx_binary import find_nginx, nginx_version
 from gunicorn_autotune.cli.style import CommandError
-from gunicorn_autotune.nginx import defaults
-from gunicorn_autotune.nginx.gunicorn import Gunicorn
-from gunicorn_autotune.nginx.options import Options
+from gunicorn_autotune.nginx.site import defaults
+from gunicorn_autotune.nginx.site.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.write.options import Options
 
 _DEFAULT = Options()
 

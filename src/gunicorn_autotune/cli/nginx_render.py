@@ -22,11 +22,11 @@ from gunicorn_autotune.cli.probe import DEFAULT_LOCATION
 from gunicorn_autotune.cli.servers import SeveralServersError, add_server
 from gunicorn_autotune.cli.style import CommandError, Style, table
 from gunicorn_autotune.exporter.address import AUTO, first_choice
-from gunicorn_autotune.nginx.fitting import FittingError
-from gunicorn_autotune.nginx.gunicorn import Gunicorn
-from gunicorn_autotune.nginx.notes import notes
-from gunicorn_autotune.nginx.options import Options
-from gunicorn_autotune.nginx.render import render
+from gunicorn_autotune.nginx.site.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.write.fitting import FittingError
+from gunicorn_autotune.nginx.write.notes import notes
+from gunicorn_autotune.nginx.write.options import Options
+from gunicorn_autotune.nginx.write.render import render
 
 HELP = "write nginx files that fit Gunicorn's settings"
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from gunicorn_autotune.cli.nginx_input import Input
 from gunicorn_autotune.cli.style import Style, wrapped
-from gunicorn_autotune.nginx.check import Report
-from gunicorn_autotune.nginx.edits import diff, together
-from gunicorn_autotune.nginx.finding import Finding, Need, Severity
-from gunicorn_autotune.nginx.reader import printable
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.read.reader import printable
+from gunicorn_autotune.nginx.rules.check import Report
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Severity
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write.edits import diff, together
 
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
 NOUNS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}

@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from gunicorn_autotune.nginx.shipped import CASES, shipped
+from gunicorn_autotune.nginx.write.shipped import CASES, shipped
 
 
 def write(folder: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from gunicorn_autotune.cli import init_rules
 from gunicorn_autotune.cli.style import CommandError
 from gunicorn_autotune.exporter.address import parse_address
-from gunicorn_autotune.nginx.options import Folder
+from gunicorn_autotune.nginx.write.options import Folder
 
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")

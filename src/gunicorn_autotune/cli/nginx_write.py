@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 
 from gunicorn_autotune.cli.style import CommandError
-from gunicorn_autotune.nginx.stamp import stamp_of
+from gunicorn_autotune.nginx.write.stamp import stamp_of
 
 EXISTS = 1
 KEPT, NEW = ".old", ".new"

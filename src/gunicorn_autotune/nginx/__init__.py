@@ -1,4 +1,6 @@
-"""THE NGINX SIDE: text in, text out. Reads nginx's configuration, judges it beside Gunicorn's, writes one that fits.
+"""THE NGINX SIDE: reads nginx's configuration, judges it beside Gunicorn's, and writes one that fits.
 
-Opens no file, runs no process, knows no Gunicorn: what a rule may look at is a `Site`, gathered by the command line.
+read/ turns text into a tree, site/ says what is in force in it and what leads to Gunicorn, write/ renders new files and
+edits old ones, rules/ holds one file for each fault that `nginx check` finds. Text in, text out: the command line opens
+the files, runs nginx and asks Gunicorn.
 """

@@ -11,7 +11,7 @@ import pwd
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gunicorn_autotune.nginx.gunicorn import SETTINGS
+from gunicorn_autotune.nginx.site.gunicorn import SETTINGS
 from gunicorn_autotune.runtime.compat import kind_of
 
 FROM_ENVIRONMENT = {"bind": "PORT", "forwarded_allow_ips": "FORWARDED_ALLOW_IPS", "workers": "WEB_CONCURRENCY"}

@@ -5,7 +5,7 @@ import pytest
 from gunicorn_autotune.cli import nginx_binary
 from gunicorn_autotune.cli.nginx_binary import Build, find_nginx, nginx_build, nginx_dump, nginx_test, nginx_version
 from gunicorn_autotune.model.readings import Missing
-from gunicorn_autotune.nginx.host import NginxTest
+from gunicorn_autotune.nginx.site.host import NginxTest
 
 DEBIAN = (
     "nginx version: nginx/1.22.1\nbuilt with OpenSSL 3.0.11\nconfigure arguments: --with-cc-opt='-g -O2 -D_X=2' "

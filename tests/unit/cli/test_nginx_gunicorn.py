@@ -2,7 +2,7 @@ import pytest
 
 from gunicorn_autotune.cli.nginx_gunicorn import from_config, from_server
 from gunicorn_autotune.cli.style import CommandError
-from gunicorn_autotune.nginx.gunicorn import CONCURRENT, SETTINGS, THREADED
+from gunicorn_autotune.nginx.site.gunicorn import CONCURRENT, SETTINGS, THREADED
 from tests.unit.cli.pages import a_whole_document, answering, healthy_pages
 from tests.unit.exporter.boards import GUNICORN
 

@@ -7,8 +7,8 @@ import pytest
 from gunicorn_autotune.cli import nginx_host
 from gunicorn_autotune.cli.nginx_binary import Build
 from gunicorn_autotune.cli.nginx_host import host_facts
-from gunicorn_autotune.nginx.gunicorn import Gunicorn
-from gunicorn_autotune.nginx.host import SocketFile
+from gunicorn_autotune.nginx.site.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.site.host import SocketFile
 from gunicorn_autotune.runtime.in_force import user_name
 from tests.unit.cli.trees import FILE, a_config, a_directive
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gunicorn_autotune.cli.nginx_names import host_names, own_addresses, peers, resolve, resolved, socket_paths
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.tree import Directive
 from tests.unit.cli.trees import a_config, a_directive
 
 CONFIG = a_config(

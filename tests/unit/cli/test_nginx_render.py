@@ -13,8 +13,8 @@ from gunicorn_autotune.cli.nginx_app_child import static_of
 from gunicorn_autotune.cli.nginx_options import options_from
 from gunicorn_autotune.cli.nginx_render import again
 from gunicorn_autotune.cli.style import CommandError
-from gunicorn_autotune.nginx.gunicorn import SYNC
-from gunicorn_autotune.nginx.notes import notes
+from gunicorn_autotune.nginx.site.gunicorn import SYNC
+from gunicorn_autotune.nginx.write.notes import notes
 from tests.rendering import FULL, a_gunicorn
 
 CONFIG = """

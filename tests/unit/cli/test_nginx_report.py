@@ -8,10 +8,10 @@ from gunicorn_autotune.cli.nginx_explain import explained
 from gunicorn_autotune.cli.nginx_input import Input
 from gunicorn_autotune.cli.nginx_report import as_diff, as_text
 from gunicorn_autotune.cli.style import CommandError, Style
-from gunicorn_autotune.nginx.check import check
-from gunicorn_autotune.nginx.finding import Severity
-from gunicorn_autotune.nginx.parse import parse
+from gunicorn_autotune.nginx.read.parse import parse
 from gunicorn_autotune.nginx.rules import all_rules
+from gunicorn_autotune.nginx.rules.check import check
+from gunicorn_autotune.nginx.rules.finding import Severity
 from tests.nginx_samples import MAIN, site_beside
 from tests.nginx_words import Texts
 

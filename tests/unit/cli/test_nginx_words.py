@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from gunicorn_autotune.cli import nginx_words as words
 from gunicorn_autotune.cli.style import CommandError
-from gunicorn_autotune.nginx.fitting import quoted
-from gunicorn_autotune.nginx.options import Folder
+from gunicorn_autotune.nginx.write.fitting import quoted
+from gunicorn_autotune.nginx.write.options import Folder
 
 INJECTIONS = ["a; return 200", "a\nb", "a{", "a}", "$host", 'a"', "a'", "a b", "", "#a", "a\\", "a\x00", "é", "`id`"]
 CHECKS: dict[str, Callable[[str], Any]] = {

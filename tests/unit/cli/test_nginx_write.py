@@ -13,7 +13,7 @@ import pytest
 
 from gunicorn_autotune.cli.nginx_write import State, compared, diff, refuse_overwriting, write
 from gunicorn_autotune.cli.style import CommandError
-from gunicorn_autotune.nginx.render import render
+from gunicorn_autotune.nginx.write.render import render
 from tests.rendering import FULL, a_gunicorn
 
 HTTP, GZIP, PAGE = "conf.d/shop-http.conf", "shop/gzip.conf", "shop/pages/50x.html"

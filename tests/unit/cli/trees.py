@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gunicorn_autotune.nginx.tree import MAIN, Directive
+from gunicorn_autotune.nginx.read.tree import MAIN, Directive
 
 FILE = "/nonexistent/nginx.conf"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from gunicorn_autotune.nginx.gunicorn import Bind, bind_of
-from gunicorn_autotune.nginx.host import HostFacts
-from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.routes import upstreams
-from gunicorn_autotune.nginx.site import same
+from gunicorn_autotune.nginx.read.parse import parse
+from gunicorn_autotune.nginx.site.gunicorn import Bind, bind_of
+from gunicorn_autotune.nginx.site.host import HostFacts
+from gunicorn_autotune.nginx.site.routes import upstreams
+from gunicorn_autotune.nginx.site.site import same
 from tests.nginx_samples import MAIN
 from tests.nginx_words import Texts
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from gunicorn_autotune.nginx.check import check
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
 from gunicorn_autotune.nginx.rules import Listed
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.rules.check import check
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.site.site import Site
 from tests.nginx_samples import MAIN, site_from
 
 LOW = Rule("NGX998", Severity.INFO, "low")

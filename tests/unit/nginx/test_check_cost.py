@@ -7,7 +7,7 @@ from types import FrameType
 
 import pytest
 
-from gunicorn_autotune.nginx.check import check
+from gunicorn_autotune.nginx.rules.check import check
 from tests.nginx_samples import MAIN, site_from
 
 SAID = '#: gunicorn.worker_class = "gthread"\n#: gunicorn.bind = ["127.0.0.1:8000"]\n'

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from gunicorn_autotune.cli.nginx_files import Disk
-from gunicorn_autotune.nginx.check import check
-from gunicorn_autotune.nginx.edits import changed, together
-from gunicorn_autotune.nginx.finding import Severity
-from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.read.parse import parse
+from gunicorn_autotune.nginx.rules.check import check
+from gunicorn_autotune.nginx.rules.finding import Severity
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write.edits import changed, together
 from tests.nginx_corpus import NAMES, laid_out
 from tests.nginx_samples import site_beside
 

@@ -16,8 +16,8 @@ import crossplane
 import pytest
 
 from gunicorn_autotune.cli.nginx_files import Disk
-from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.parse import parse
+from gunicorn_autotune.nginx.read.tree import Directive
 from tests.nginx_corpus import NAMES, laid_out
 
 Line = tuple[int, str, tuple[str, ...], str, int]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gunicorn_autotune.nginx.dump import Dump
-from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.reader import NginxSyntaxError
+from gunicorn_autotune.nginx.read.dump import Dump
+from gunicorn_autotune.nginx.read.parse import parse
+from gunicorn_autotune.nginx.read.reader import NginxSyntaxError
 
 MAIN, SITE = "/etc/nginx/nginx.conf", "/etc/nginx/conf.d/a.conf"
 STDERR = (

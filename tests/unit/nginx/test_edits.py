@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gunicorn_autotune.nginx.edits import (
+from gunicorn_autotune.nginx.read.parse import parse
+from gunicorn_autotune.nginx.read.tree import Directive
+from gunicorn_autotune.nginx.rules.shared.places import added
+from gunicorn_autotune.nginx.write.edits import (
     added_after,
     added_before,
     added_in,
@@ -15,9 +18,6 @@ from gunicorn_autotune.nginx.edits import (
     removed,
     replaced,
 )
-from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.places import added
-from gunicorn_autotune.nginx.tree import Directive
 from tests.nginx_samples import MAIN
 from tests.nginx_words import Texts
 

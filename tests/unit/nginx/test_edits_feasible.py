@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from gunicorn_autotune.nginx.edits import added_after, added_before, added_in, changed, feasible, lines_of, replaced
-from gunicorn_autotune.nginx.parse import parse
+from gunicorn_autotune.nginx.read.parse import parse
+from gunicorn_autotune.nginx.write.edits import (
+    added_after,
+    added_before,
+    added_in,
+    changed,
+    feasible,
+    lines_of,
+    replaced,
+)
 from tests.nginx_samples import MAIN
 from tests.nginx_words import Texts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gunicorn_autotune.nginx.glob import name_matches, path_matches
+from gunicorn_autotune.nginx.read.glob import name_matches, path_matches
 
 FITS = {
     "*": "ab",

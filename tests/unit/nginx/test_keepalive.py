@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gunicorn_autotune.nginx.keepalive import Kept, kept
-from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.routes import routes
+from gunicorn_autotune.nginx.read.parse import parse
+from gunicorn_autotune.nginx.site.keepalive import Kept, kept
+from gunicorn_autotune.nginx.site.routes import routes
 from tests.nginx_samples import MAIN
 from tests.nginx_words import Texts
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gunicorn_autotune.nginx.lexer import lex
-from gunicorn_autotune.nginx.reader import NginxSyntaxError
+from gunicorn_autotune.nginx.read.lexer import lex
+from gunicorn_autotune.nginx.read.reader import NginxSyntaxError
 
 WORDS = {
     "a b;": ["a", "b", ";"],

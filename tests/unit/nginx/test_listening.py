@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gunicorn_autotune.nginx.listening import Listener, listeners
+from gunicorn_autotune.nginx.site.listening import Listener, listeners
 from tests.nginx_samples import MAIN, site_from
 
 

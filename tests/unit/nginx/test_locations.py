@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gunicorn_autotune.nginx import locations
-from gunicorn_autotune.nginx.scope import Scope
+from gunicorn_autotune.nginx.site import locations
+from gunicorn_autotune.nginx.site.scope import Scope
 from tests.nginx_samples import MAIN, site_from
 
 SERVER = r"""

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from gunicorn_autotune.nginx import reader
-from gunicorn_autotune.nginx.parse import MAX_BLOCKS_DEEP, parse
-from gunicorn_autotune.nginx.reader import NginxSyntaxError
+from gunicorn_autotune.nginx.read import reader
+from gunicorn_autotune.nginx.read.parse import MAX_BLOCKS_DEEP, parse
+from gunicorn_autotune.nginx.read.reader import NginxSyntaxError
 from tests.nginx_words import Texts, parsed
 
 MEGABYTES_5 = 5 << 20

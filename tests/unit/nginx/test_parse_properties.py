@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gunicorn_autotune.cli.nginx_files import Disk
-from gunicorn_autotune.nginx.dump import Dump
-from gunicorn_autotune.nginx.glob import name_matches
-from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.reader import NginxSyntaxError
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.dump import Dump
+from gunicorn_autotune.nginx.read.glob import name_matches
+from gunicorn_autotune.nginx.read.parse import parse
+from gunicorn_autotune.nginx.read.reader import NginxSyntaxError
+from gunicorn_autotune.nginx.read.tree import Directive
 from tests.nginx_corpus import FIXTURES, NAMES, laid_out
 from tests.nginx_words import Texts, escaped, parsed, printed, shape
 

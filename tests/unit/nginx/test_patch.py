@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gunicorn_autotune.nginx.check import check
-from gunicorn_autotune.nginx.edits import Edit, changed, together
+from gunicorn_autotune.nginx.rules.check import check
+from gunicorn_autotune.nginx.write.edits import Edit, changed, together
 from tests.nginx_samples import MAIN, site_from
 
 THREADS = '#: gunicorn.worker_class = "gthread"\n#: gunicorn.threads = 4\n'

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from gunicorn_autotune.nginx.check import check
-from gunicorn_autotune.nginx.gunicorn import CONCURRENT, SYNC, THREADED, Gunicorn
-from gunicorn_autotune.nginx.host import HostFacts
-from gunicorn_autotune.nginx.options import Options
-from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.render import render
-from gunicorn_autotune.nginx.site import site_of
+from gunicorn_autotune.nginx.read.parse import parse
+from gunicorn_autotune.nginx.rules.check import check
+from gunicorn_autotune.nginx.site.gunicorn import CONCURRENT, SYNC, THREADED, Gunicorn
+from gunicorn_autotune.nginx.site.host import HostFacts
+from gunicorn_autotune.nginx.site.site import site_of
+from gunicorn_autotune.nginx.write.options import Options
+from gunicorn_autotune.nginx.write.render import render
 from tests.nginx_samples import DEFAULTS, MAIN
 from tests.nginx_words import Texts
 from tests.proxy import STOCK

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gunicorn_autotune.nginx.gunicorn import SYNC, THREADED
-from gunicorn_autotune.nginx.render import render
-from gunicorn_autotune.nginx.stamp import Stamp, stale, stamp_of
+from gunicorn_autotune.nginx.site.gunicorn import SYNC, THREADED
+from gunicorn_autotune.nginx.write.render import render
+from gunicorn_autotune.nginx.write.stamp import Stamp, stale, stamp_of
 from tests.rendering import FULL, a_gunicorn
 
 FILE = "conf.d/shop-http.conf"

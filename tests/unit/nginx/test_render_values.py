@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from gunicorn_autotune.nginx import fitting
-from gunicorn_autotune.nginx.fitting import FittingError
-from gunicorn_autotune.nginx.gunicorn import CONCURRENT, SYNC, THREADED, UNKNOWN, Gunicorn
-from gunicorn_autotune.nginx.options import Options
-from gunicorn_autotune.nginx.render import USES, render
-from gunicorn_autotune.nginx.rendered.lines import rows
+from gunicorn_autotune.nginx.site.gunicorn import CONCURRENT, SYNC, THREADED, UNKNOWN, Gunicorn
+from gunicorn_autotune.nginx.write import fitting
+from gunicorn_autotune.nginx.write.fitting import FittingError
+from gunicorn_autotune.nginx.write.options import Options
+from gunicorn_autotune.nginx.write.render import USES, render
+from gunicorn_autotune.nginx.write.rendered.lines import rows
 from tests.rendering import FULL, a_gunicorn
 
 

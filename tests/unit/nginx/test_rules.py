@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from gunicorn_autotune.nginx.check import check
-from gunicorn_autotune.nginx.edits import changed
 from gunicorn_autotune.nginx.rules import Listed, all_rules
+from gunicorn_autotune.nginx.rules.check import check
+from gunicorn_autotune.nginx.write.edits import changed
 from tests.nginx_pages import place
 from tests.nginx_samples import RULES, files_of, sample, site_from
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gunicorn_autotune.nginx.finding import Severity
+from gunicorn_autotune.nginx.rules.finding import Severity
 from tests.nginx_rules import GTHREAD, cured, found, written
 
 ELSEWHERE = "upstream node { server 127.0.0.1:3000; }"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gunicorn_autotune.nginx.check import check
+from gunicorn_autotune.nginx.rules.check import check
 from tests.nginx_samples import MAIN, site_from
 from tests.unit.nginx.asked import HTTP, RULES, asked, cured, levels, location, upstream
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gunicorn_autotune.nginx.finding import Severity
+from gunicorn_autotune.nginx.rules.finding import Severity
 from tests.nginx_rules import GTHREAD, KEPT, cured, found, written
 
 TEN = GTHREAD + "#: gunicorn.keepalive = 10\n"

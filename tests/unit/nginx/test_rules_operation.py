@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from gunicorn_autotune.nginx import defaults
-from gunicorn_autotune.nginx.finding import Severity
+from gunicorn_autotune.nginx.rules.finding import Severity
+from gunicorn_autotune.nginx.site import defaults
 from tests.nginx_rules import GTHREAD, cured, found, written
 
 TIMED = "log_format timed '$status $upstream_response_time';"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gunicorn_autotune.nginx.parse import parse
-from gunicorn_autotune.nginx.scope import Scope, scopes
+from gunicorn_autotune.nginx.read.parse import parse
+from gunicorn_autotune.nginx.site.scope import Scope, scopes
 from tests.nginx_samples import MAIN
 from tests.nginx_words import Texts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.site.site import Site
 from tests.nginx_samples import MAIN, site_from
 
 

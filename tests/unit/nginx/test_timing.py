@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gunicorn_autotune.nginx.timing import percentile, times, timing
+from gunicorn_autotune.nginx.read.timing import percentile, times, timing
 
 LINE = (
     '127.0.0.1 - - [21/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 12 "-" "curl/8" '

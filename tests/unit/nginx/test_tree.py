@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.tree import Directive
 
 
 def test_a_copy_with_another_block_has_the_children_of_that_block() -> None:

@@ -9,9 +9,9 @@ from benchmarks.nginx.front import OURS
 from benchmarks.nginx.share import Newcomer, figures, has_its_share
 from benchmarks.openloop import Request
 
-from gunicorn_autotune.nginx.gunicorn import THREADED, Gunicorn
-from gunicorn_autotune.nginx.options import Options
-from gunicorn_autotune.nginx.render import render
+from gunicorn_autotune.nginx.site.gunicorn import THREADED, Gunicorn
+from gunicorn_autotune.nginx.write.options import Options
+from gunicorn_autotune.nginx.write.render import render
 
 SECONDS = 300.0
 

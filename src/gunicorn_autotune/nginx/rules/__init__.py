@@ -10,8 +10,8 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from gunicorn_autotune.nginx.finding import Finding, Rule
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule
+from gunicorn_autotune.nginx.site.site import Site
 
 Check = Callable[[Site], Iterator[Finding]]
 

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import contract
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import THREADED
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared import contract
+from gunicorn_autotune.nginx.site.gunicorn import THREADED
+from gunicorn_autotune.nginx.site.site import Site
 
 RULE = Rule(
     "NGX001", Severity.ERROR, "Gunicorn keeps idle connections longer than nginx does", frozenset({Need.GUNICORN})

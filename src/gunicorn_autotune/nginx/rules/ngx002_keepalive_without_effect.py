@@ -19,13 +19,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import contract, edits, headers, keepalive
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.places import added, location, upgrades
-from gunicorn_autotune.nginx.routes import Route
-from gunicorn_autotune.nginx.scope import Value
-from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.tree import Directive
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared import contract, headers
+from gunicorn_autotune.nginx.rules.shared.places import added, location, upgrades
+from gunicorn_autotune.nginx.site import keepalive
+from gunicorn_autotune.nginx.site.routes import Route
+from gunicorn_autotune.nginx.site.scope import Value
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write import edits
 
 RULE = Rule("NGX002", Severity.WARNING, "A keepalive that is declared is in effect")
 _HEADER, _ROW = 'proxy_set_header Connection "";', "'' '';"

@@ -20,14 +20,16 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import contract, defaults, edits, fitting, headers, keepalive
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import CONCURRENT, THREADED, Gunicorn, binds
-from gunicorn_autotune.nginx.places import added, general, location, upgrades
-from gunicorn_autotune.nginx.routes import Route, upstreams
-from gunicorn_autotune.nginx.scope import Value
-from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.tree import Directive
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared import contract, headers
+from gunicorn_autotune.nginx.rules.shared.places import added, general, location, upgrades
+from gunicorn_autotune.nginx.site import defaults, keepalive
+from gunicorn_autotune.nginx.site.gunicorn import CONCURRENT, THREADED, Gunicorn, binds
+from gunicorn_autotune.nginx.site.routes import Route, upstreams
+from gunicorn_autotune.nginx.site.scope import Value
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write import edits, fitting
 
 RULE = Rule("NGX003", Severity.WARNING, "Connections to Gunicorn are kept open", frozenset({Need.GUNICORN}))
 GAIN = {False: "65 to 74 % more requests/s over TCP", True: "13 to 55 % more requests/s over a UNIX socket"}

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import contract, edits, keepalive
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import SYNC, Gunicorn
-from gunicorn_autotune.nginx.routes import Upstream
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared import contract
+from gunicorn_autotune.nginx.site import keepalive
+from gunicorn_autotune.nginx.site.gunicorn import SYNC, Gunicorn
+from gunicorn_autotune.nginx.site.routes import Upstream
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write import edits
 
 RULE = Rule("NGX004", Severity.INFO, "A keepalive has a Gunicorn that keeps connections", frozenset({Need.GUNICORN}))
 FAMILY = ("keepalive", "keepalive_timeout", "keepalive_time", "keepalive_requests")

@@ -17,12 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import contract, edits, keepalive
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import Gunicorn
-from gunicorn_autotune.nginx.routes import Upstream
-from gunicorn_autotune.nginx.scope import Value
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared import contract
+from gunicorn_autotune.nginx.site import keepalive
+from gunicorn_autotune.nginx.site.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.site.routes import Upstream
+from gunicorn_autotune.nginx.site.scope import Value
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write import edits
 
 RULE = Rule("NGX005", Severity.WARNING, "Kept connections end soon enough for new workers", frozenset({Need.GUNICORN}))
 LONGEST_SECONDS, MOST_REQUESTS = 10, 100

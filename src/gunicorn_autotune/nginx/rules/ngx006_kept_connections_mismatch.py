@@ -19,11 +19,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import contract, edits, fitting, keepalive
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import CONCURRENT, THREADED, Gunicorn
-from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.tree import Directive
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared import contract
+from gunicorn_autotune.nginx.site import keepalive
+from gunicorn_autotune.nginx.site.gunicorn import CONCURRENT, THREADED, Gunicorn
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write import edits, fitting
 
 RULE = Rule("NGX006", Severity.WARNING, "As many connections are kept as are in use", frozenset({Need.GUNICORN}))
 

@@ -23,11 +23,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import contract, defaults, fitting, keepalive
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import THREADED, Gunicorn
-from gunicorn_autotune.nginx.routes import Upstream
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared import contract
+from gunicorn_autotune.nginx.site import defaults, keepalive
+from gunicorn_autotune.nginx.site.gunicorn import THREADED, Gunicorn
+from gunicorn_autotune.nginx.site.routes import Upstream
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write import fitting
 
 RULE = Rule(
     "NGX007", Severity.ERROR, "No request is lost when a worker behind kept connections leaves",

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import contract, edits
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.places import Place, places
-from gunicorn_autotune.nginx.routes import Route
-from gunicorn_autotune.nginx.site import Site, several_peers
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared import contract
+from gunicorn_autotune.nginx.rules.shared.places import Place, places
+from gunicorn_autotune.nginx.site.routes import Route
+from gunicorn_autotune.nginx.site.site import Site, several_peers
+from gunicorn_autotune.nginx.write import edits
 
 RULE = Rule("NGX008", Severity.WARNING, "Retries neither repeat a POST nor show failures that need not be seen")
 

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import contract, fitting
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import THREADED
-from gunicorn_autotune.nginx.places import places
-from gunicorn_autotune.nginx.routes import Route
-from gunicorn_autotune.nginx.site import Site, several_peers
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared import contract
+from gunicorn_autotune.nginx.rules.shared.places import places
+from gunicorn_autotune.nginx.site.gunicorn import THREADED
+from gunicorn_autotune.nginx.site.routes import Route
+from gunicorn_autotune.nginx.site.site import Site, several_peers
+from gunicorn_autotune.nginx.write import fitting
 
 RULE = Rule("NGX009", Severity.INFO, "A request that kills its worker is not sent again", frozenset({Need.GUNICORN}))
 OFF = "proxy_next_upstream off;"

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import contract, defaults, edits, keepalive
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared import contract
+from gunicorn_autotune.nginx.site import defaults, keepalive
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write import edits
 
 RULE = Rule("NGX010", Severity.WARNING, "keepalive stands after the balancing method")
 

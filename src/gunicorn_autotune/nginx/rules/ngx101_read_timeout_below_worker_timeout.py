@@ -18,13 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import SYNC
-from gunicorn_autotune.nginx.locations import EXACT, pattern_of
-from gunicorn_autotune.nginx.places import general, location, places
-from gunicorn_autotune.nginx.routes import Route
-from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.timeouts import read_seconds
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared.places import general, location, places
+from gunicorn_autotune.nginx.rules.shared.timeouts import read_seconds
+from gunicorn_autotune.nginx.site.gunicorn import SYNC
+from gunicorn_autotune.nginx.site.locations import EXACT, pattern_of
+from gunicorn_autotune.nginx.site.routes import Route
+from gunicorn_autotune.nginx.site.site import Site
 
 RULE = Rule("NGX101", Severity.ERROR, "nginx waits longer than a sync worker works", frozenset({Need.GUNICORN}))
 

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import CONCURRENT, THREADED, Gunicorn
-from gunicorn_autotune.nginx.places import long_lived, places
-from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.timeouts import longest_seconds
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared.places import long_lived, places
+from gunicorn_autotune.nginx.rules.shared.timeouts import longest_seconds
+from gunicorn_autotune.nginx.site.gunicorn import CONCURRENT, THREADED, Gunicorn
+from gunicorn_autotune.nginx.site.site import Site
 
 RULE = Rule(
     "NGX102", Severity.WARNING, "graceful_timeout is as long as nginx waits for an answer", frozenset({Need.GUNICORN})

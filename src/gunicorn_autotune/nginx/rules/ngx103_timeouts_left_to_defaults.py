@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import edits
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.places import Place, added, places
-from gunicorn_autotune.nginx.scope import Scope, Value
-from gunicorn_autotune.nginx.site import Site, on_this_host
-from gunicorn_autotune.nginx.timeouts import limit_shown, read_seconds
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared.places import Place, added, places
+from gunicorn_autotune.nginx.rules.shared.timeouts import limit_shown, read_seconds
+from gunicorn_autotune.nginx.site.scope import Scope, Value
+from gunicorn_autotune.nginx.site.site import Site, on_this_host
+from gunicorn_autotune.nginx.write import edits
 
 RULE = Rule("NGX103", Severity.INFO, "Timeouts are chosen, not left to nginx's defaults")
 Left = tuple[Value, str, edits.Edits]

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.places import long_lived, places
-from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.timeouts import limit_shown, longest_seconds, read_seconds
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared.places import long_lived, places
+from gunicorn_autotune.nginx.rules.shared.timeouts import limit_shown, longest_seconds, read_seconds
+from gunicorn_autotune.nginx.site.site import Site
 
 RULE = Rule("NGX104", Severity.WARNING, "nginx does not wait for minutes for a stuck request")
 

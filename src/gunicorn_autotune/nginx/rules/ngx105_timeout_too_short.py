@@ -16,13 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import edits
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import SYNC
-from gunicorn_autotune.nginx.places import location, long_lived, places
-from gunicorn_autotune.nginx.routes import Route
-from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.timeouts import limit_shown, read_seconds, slowest_seconds
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared.places import location, long_lived, places
+from gunicorn_autotune.nginx.rules.shared.timeouts import limit_shown, read_seconds, slowest_seconds
+from gunicorn_autotune.nginx.site.gunicorn import SYNC
+from gunicorn_autotune.nginx.site.routes import Route
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write import edits
 
 RULE = Rule("NGX105", Severity.WARNING, "nginx waits long enough for good requests")
 LEAST_SECONDS = 5

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.places import places
-from gunicorn_autotune.nginx.site import Site, on_this_host
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared.places import places
+from gunicorn_autotune.nginx.site.site import Site, on_this_host
 
 RULE = Rule("NGX106", Severity.INFO, "A full queue on the same host shows soon")
 LONGEST_SECONDS, TEXT = 10, "proxy_connect_timeout 5s;"

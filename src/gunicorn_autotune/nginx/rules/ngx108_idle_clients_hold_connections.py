@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import capacity
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.quantity import seconds
-from gunicorn_autotune.nginx.scope import Scope, Value
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.read.quantity import seconds
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared import capacity
+from gunicorn_autotune.nginx.site.scope import Scope, Value
+from gunicorn_autotune.nginx.site.site import Site
 
 RULE = Rule("NGX108", Severity.INFO, "Idle clients leave connections to the busy ones")
 LONGEST_SECONDS, LEAST_CONNECTIONS, ENOUGH_CONNECTIONS = 30, 1024, 4096

@@ -18,11 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gunicorn_autotune.nginx import edits
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import Bind, Gunicorn, binds
-from gunicorn_autotune.nginx.routes import Peer
-from gunicorn_autotune.nginx.site import LOOPBACK, Site, addresses_of, is_gunicorn
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.site.gunicorn import Bind, Gunicorn, binds
+from gunicorn_autotune.nginx.site.routes import Peer
+from gunicorn_autotune.nginx.site.site import LOOPBACK, Site, addresses_of, is_gunicorn
+from gunicorn_autotune.nginx.write import edits
 
 RULE = Rule("NGX201", Severity.ERROR, "nginx passes requests to where Gunicorn listens", frozenset({Need.GUNICORN}))
 _WAYS = frozenset({"proxy_pass", "grpc_pass", "uwsgi_pass"})

@@ -19,11 +19,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import binds
-from gunicorn_autotune.nginx.host import SocketFile
-from gunicorn_autotune.nginx.routes import Peer
-from gunicorn_autotune.nginx.site import Site, same
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.site.gunicorn import binds
+from gunicorn_autotune.nginx.site.host import SocketFile
+from gunicorn_autotune.nginx.site.routes import Peer
+from gunicorn_autotune.nginx.site.site import Site, same
 
 RULE = Rule("NGX202", Severity.ERROR, "nginx may open Gunicorn's UNIX socket")
 PACKAGED_USERS = frozenset({"www-data", "nginx", "nobody", "http"})

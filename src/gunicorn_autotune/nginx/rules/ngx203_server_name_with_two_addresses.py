@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import edits
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import Bind, binds
-from gunicorn_autotune.nginx.routes import Peer
-from gunicorn_autotune.nginx.site import LOOPBACK, Site, addresses_of, same
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.site.gunicorn import Bind, binds
+from gunicorn_autotune.nginx.site.routes import Peer
+from gunicorn_autotune.nginx.site.site import LOOPBACK, Site, addresses_of, same
+from gunicorn_autotune.nginx.write import edits
 
 RULE = Rule("NGX203", Severity.WARNING, "Each server of nginx's is a single address")
 

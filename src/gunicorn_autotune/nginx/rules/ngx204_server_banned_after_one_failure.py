@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import edits
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.quantity import seconds
-from gunicorn_autotune.nginx.routes import Peer
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.read.quantity import seconds
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.site.routes import Peer
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write import edits
 
 RULE = Rule("NGX204", Severity.WARNING, "With several servers, one failed request takes none of them away")
 

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import binds
-from gunicorn_autotune.nginx.site import Site, same
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.site.gunicorn import binds
+from gunicorn_autotune.nginx.site.site import Site, same
 
 RULE = Rule("NGX205", Severity.WARNING, "The queue of the UNIX socket holds a burst", frozenset({Need.GUNICORN}))
 LEAST_PLACES = 512

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import Bind, binds
-from gunicorn_autotune.nginx.routes import Peer
-from gunicorn_autotune.nginx.site import LOOPBACK, Site, addresses_of, same
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.site.gunicorn import Bind, binds
+from gunicorn_autotune.nginx.site.routes import Peer
+from gunicorn_autotune.nginx.site.site import LOOPBACK, Site, addresses_of, same
 
 RULE = Rule("NGX206", Severity.WARNING, "Gunicorn listens only where nginx reaches it", frozenset({Need.GUNICORN}))
 

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import edits
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.keepalive import BALANCERS
-from gunicorn_autotune.nginx.routes import Peer, Upstream
-from gunicorn_autotune.nginx.site import Site, addresses_of
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.site.keepalive import BALANCERS
+from gunicorn_autotune.nginx.site.routes import Peer, Upstream
+from gunicorn_autotune.nginx.site.site import Site, addresses_of
+from gunicorn_autotune.nginx.write import edits
 
 RULE = Rule("NGX207", Severity.INFO, "Nothing chooses among servers where there is only one")
 

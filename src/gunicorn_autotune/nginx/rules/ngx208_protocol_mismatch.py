@@ -17,11 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import edits, trust
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import Gunicorn
-from gunicorn_autotune.nginx.routes import Peer, Route
-from gunicorn_autotune.nginx.site import Site, addresses_of
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.site import trust
+from gunicorn_autotune.nginx.site.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.site.routes import Peer, Route
+from gunicorn_autotune.nginx.site.site import Site, addresses_of
+from gunicorn_autotune.nginx.write import edits
 
 RULE = Rule("NGX208", Severity.ERROR, "nginx speaks the protocol that Gunicorn does", frozenset({Need.GUNICORN}))
 

@@ -19,12 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import headers, trust
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import Gunicorn
-from gunicorn_autotune.nginx.routes import Peer, Route
-from gunicorn_autotune.nginx.scope import Value
-from gunicorn_autotune.nginx.site import Site, addresses_of, is_gunicorn
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared import headers
+from gunicorn_autotune.nginx.site import trust
+from gunicorn_autotune.nginx.site.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.site.routes import Peer, Route
+from gunicorn_autotune.nginx.site.scope import Value
+from gunicorn_autotune.nginx.site.site import Site, addresses_of, is_gunicorn
 
 RULE = Rule("NGX303", Severity.ERROR, "Gunicorn believes nginx's headers", frozenset({Need.GUNICORN}))
 

@@ -15,10 +15,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import trust
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import Bind, binds
-from gunicorn_autotune.nginx.site import LOOPBACK, Site
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.site import trust
+from gunicorn_autotune.nginx.site.gunicorn import Bind, binds
+from gunicorn_autotune.nginx.site.site import LOOPBACK, Site
 
 RULE = Rule("NGX304", Severity.ERROR, "Only nginx's headers are believed", frozenset({Need.GUNICORN}))
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import headers, trust
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.routes import Route
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared import headers
+from gunicorn_autotune.nginx.site import trust
+from gunicorn_autotune.nginx.site.routes import Route
+from gunicorn_autotune.nginx.site.site import Site
 
 RULE = Rule("NGX307", Severity.INFO, "No client can contradict nginx about https")
 

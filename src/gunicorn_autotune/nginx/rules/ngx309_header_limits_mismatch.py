@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import Gunicorn
-from gunicorn_autotune.nginx.scope import Scope, Value
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.site.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.site.scope import Scope, Value
+from gunicorn_autotune.nginx.site.site import Site
 
 RULE = Rule("NGX309", Severity.WARNING, "Gunicorn accepts what nginx lets through", frozenset({Need.GUNICORN}))
 LONGEST_LINE = 8190

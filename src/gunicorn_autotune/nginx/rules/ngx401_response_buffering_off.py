@@ -18,9 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx.buffering import Unbuffered, held, unbuffered
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared.buffering import Unbuffered, held, unbuffered
+from gunicorn_autotune.nginx.site.site import Site
 
 RULE = Rule("NGX401", Severity.WARNING, "Answers are buffered by nginx, except where they are streamed")
 

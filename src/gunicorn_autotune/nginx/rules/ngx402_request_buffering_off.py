@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx.buffering import held, unbuffered
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared.buffering import held, unbuffered
+from gunicorn_autotune.nginx.site.site import Site
 
 RULE = Rule("NGX402", Severity.ERROR, "Uploads are received by nginx before a worker sees them")
 

@@ -19,8 +19,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.locations import (
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.site.locations import (
     for_static,
     for_uploads,
     locations_of,
@@ -28,9 +28,9 @@ from gunicorn_autotune.nginx.locations import (
     serves_files,
     takes_everything,
 )
-from gunicorn_autotune.nginx.routes import Route
-from gunicorn_autotune.nginx.scope import Scope
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.site.routes import Route
+from gunicorn_autotune.nginx.site.scope import Scope
+from gunicorn_autotune.nginx.site.site import Site
 
 RULE = Rule("NGX501", Severity.WARNING, "Static files are served by nginx")
 

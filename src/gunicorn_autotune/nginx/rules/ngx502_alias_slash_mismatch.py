@@ -21,12 +21,12 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gunicorn_autotune.nginx.edits import printed, quoted, replaced
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.locations import EXACT, FINAL_PREFIX, PREFIX, for_static, for_uploads, pattern_of
-from gunicorn_autotune.nginx.scope import Scope
-from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.tree import Directive
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.site.locations import EXACT, FINAL_PREFIX, PREFIX, for_static, for_uploads, pattern_of
+from gunicorn_autotune.nginx.site.scope import Scope
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write.edits import printed, quoted, replaced
 
 RULE = Rule("NGX502", Severity.ERROR, "location and alias both end in a slash")
 

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import edits
-from gunicorn_autotune.nginx.edits import not_yet
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.locations import file_locations, for_static
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.site.locations import file_locations, for_static
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write import edits
+from gunicorn_autotune.nginx.write.edits import not_yet
 
 RULE = Rule("NGX504", Severity.INFO, "Open static files are remembered")
 LINES = ("open_file_cache max=10000 inactive=30s;", "open_file_cache_valid 30s;", "open_file_cache_errors off;")

@@ -18,12 +18,12 @@ import dataclasses
 import re
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import edits
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.locations import locations_of, pattern_of
-from gunicorn_autotune.nginx.scope import Scope, Value
-from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.tree import Directive
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.site.locations import locations_of, pattern_of
+from gunicorn_autotune.nginx.site.scope import Scope, Value
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write import edits
 
 RULE = Rule("NGX507", Severity.INFO, "How long files are kept is said once, and immutable only of hashed names")
 _MAX_SECONDS = 315360000

@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import edits
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.scope import Scope
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.site.scope import Scope
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write import edits
 
 RULE = Rule("NGX508", Severity.WARNING, "No block drops the headers of the blocks around it")
 MERGES = (1, 29, 3)

@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import capacity
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import CONCURRENT, Gunicorn
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared import capacity
+from gunicorn_autotune.nginx.site.gunicorn import CONCURRENT, Gunicorn
+from gunicorn_autotune.nginx.site.site import Site
 
 RULE = Rule("NGX602", Severity.WARNING, "nginx has connections enough to fill Gunicorn", frozenset({Need.GUNICORN}))
 AMPLE = 4096

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import capacity, edits
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import CONCURRENT, Gunicorn
-from gunicorn_autotune.nginx.routes import Peer, Upstream
-from gunicorn_autotune.nginx.site import Site, is_gunicorn
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.tree import Directive
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared import capacity
+from gunicorn_autotune.nginx.site.gunicorn import CONCURRENT, Gunicorn
+from gunicorn_autotune.nginx.site.routes import Peer, Upstream
+from gunicorn_autotune.nginx.site.site import Site, is_gunicorn
+from gunicorn_autotune.nginx.write import edits
 
 RULE = Rule("NGX605", Severity.WARNING, "No limit is below what Gunicorn can take", frozenset({Need.GUNICORN}))
 _SAME_FOR_ALL = frozenset({"$server_name", "$server_addr", "$server_port", "$proxy_host", "$hostname"})

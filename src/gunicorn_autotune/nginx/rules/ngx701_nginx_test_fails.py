@@ -18,8 +18,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity
+from gunicorn_autotune.nginx.site.site import Site
 
 RULE = Rule("NGX701", Severity.ERROR, "nginx -t accepts the configuration", frozenset({Need.NGINX}))
 _LINE = re.compile(r"(?:\d+/\S+ \S+ |nginx: )?\[(?P<level>emerg|alert|crit|error|warn)\]\s(?:\d+#\d+: )?(?P<what>.*)")

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity
+from gunicorn_autotune.nginx.site.site import Site
 
 RULE = Rule("NGX702", Severity.INFO, "The files are what nginx runs with", frozenset({Need.NGINX}))
 UNSURE_SECONDS = 2

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.locations import chosen
-from gunicorn_autotune.nginx.routes import Route
-from gunicorn_autotune.nginx.scope import Scope
-from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.tree import Directive
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.site.locations import chosen
+from gunicorn_autotune.nginx.site.routes import Route
+from gunicorn_autotune.nginx.site.scope import Scope
+from gunicorn_autotune.nginx.site.site import Site
 
 RULE = Rule("NGX703", Severity.WARNING, "Visitors see a page of yours when Gunicorn is away")
 GATEWAY = ("502", "504")

@@ -19,12 +19,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import edits
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.listening import listeners
-from gunicorn_autotune.nginx.locations import pattern_of
-from gunicorn_autotune.nginx.scope import Scope
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.site.listening import listeners
+from gunicorn_autotune.nginx.site.locations import pattern_of
+from gunicorn_autotune.nginx.site.scope import Scope
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write import edits
 
 RULE = Rule("NGX704", Severity.ERROR, "Status pages and metrics are not open to everybody")
 _STATUS = ("stub_status", "vhost_traffic_status_display")

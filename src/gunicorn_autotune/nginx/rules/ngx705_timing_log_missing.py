@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import edits
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.rendered.http import FORMAT
-from gunicorn_autotune.nginx.scope import Scope, Value
-from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.tree import Directive
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.site.scope import Scope, Value
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write import edits
+from gunicorn_autotune.nginx.write.rendered.http import FORMAT
 
 RULE = Rule("NGX705", Severity.INFO, "The access log tells how long Gunicorn took")
 TIME = "$upstream_response_time"

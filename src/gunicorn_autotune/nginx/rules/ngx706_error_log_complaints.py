@@ -20,9 +20,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.routes import Route
-from gunicorn_autotune.nginx.site import Site
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.site.routes import Route
+from gunicorn_autotune.nginx.site.site import Site
 
 RULE = Rule("NGX706", Severity.WARNING, "The error log has no complaint about Gunicorn", frozenset({Need.LOG}))
 _LONGEST = 140

@@ -18,14 +18,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import edits
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.listening import listeners
-from gunicorn_autotune.nginx.locations import takes_everything
-from gunicorn_autotune.nginx.routes import Route
-from gunicorn_autotune.nginx.scope import Scope
-from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.tree import Directive
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.site.listening import listeners
+from gunicorn_autotune.nginx.site.locations import takes_everything
+from gunicorn_autotune.nginx.site.routes import Route
+from gunicorn_autotune.nginx.site.scope import Scope
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write import edits
 
 RULE = Rule("NGX707", Severity.WARNING, "Visitors come over TLS 1.2 or 1.3")
 GOOD = "ssl_protocols TLSv1.2 TLSv1.3;"

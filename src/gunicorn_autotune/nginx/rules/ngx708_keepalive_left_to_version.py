@@ -15,12 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx import contract, defaults, edits, fitting, keepalive
-from gunicorn_autotune.nginx.edits import not_yet
-from gunicorn_autotune.nginx.finding import Finding, Rule, Severity, at
-from gunicorn_autotune.nginx.options import Options
-from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.tree import Directive
+from gunicorn_autotune.nginx.read.tree import Directive
+from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
+from gunicorn_autotune.nginx.rules.shared import contract
+from gunicorn_autotune.nginx.site import defaults, keepalive
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write import edits, fitting
+from gunicorn_autotune.nginx.write.edits import not_yet
+from gunicorn_autotune.nginx.write.options import Options
 
 RULE = Rule("NGX708", Severity.WARNING, "Whether connections are kept is written down")
 

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity
-from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.stamp import Stamp, stale, stamp_of
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity
+from gunicorn_autotune.nginx.site.site import Site
+from gunicorn_autotune.nginx.write.stamp import Stamp, stale, stamp_of
 
 RULE = Rule("NGX709", Severity.WARNING, "Rendered files fit the Gunicorn that runs", frozenset({Need.GUNICORN}))
 

@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gunicorn_autotune.nginx.finding import Finding, Need, Rule, Severity, at
-from gunicorn_autotune.nginx.gunicorn import Gunicorn
-from gunicorn_autotune.nginx.site import Site
-from gunicorn_autotune.nginx.timing import Timing
+from gunicorn_autotune.nginx.read.timing import Timing
+from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity, at
+from gunicorn_autotune.nginx.site.gunicorn import Gunicorn
+from gunicorn_autotune.nginx.site.site import Site
 
 RULE = Rule("NGX801", Severity.INFO, "Requests are quick, and nothing limits them", frozenset({Need.LIVE, Need.TIMING}))
 SLOW_SECONDS = 0.5
