@@ -19,14 +19,23 @@ from tests.nginx_samples import MAIN, RULES, files_of, site_from
 
 DOCS = Path(__file__).parents[1] / "docs"
 NEEDS = {
-    Need.GUNICORN: "Gunicorn's settings", Need.LIVE: "a running Gunicorn", Need.NGINX: "nginx on this host",
-    Need.LOG: "nginx's error log", Need.TIMING: "a timing log",
-}  # fmt: skip
+    Need.GUNICORN: "Gunicorn's settings",
+    Need.LIVE: "a running Gunicorn",
+    Need.NGINX: "nginx on this host",
+    Need.LOG: "nginx's error log",
+    Need.TIMING: "a timing log",
+}
 GROUPS = {
-    "0": "Kept connections", "1": "Timeouts", "2": "Address and listener", "3": "Headers and trust",
-    "4": "Buffering and limits", "5": "Static files and compression", "6": "Capacity", "7": "Operation",
+    "0": "Kept connections",
+    "1": "Timeouts",
+    "2": "Address and listener",
+    "3": "Headers and trust",
+    "4": "Buffering and limits",
+    "5": "Static files and compression",
+    "6": "Capacity",
+    "7": "Operation",
     "8": "Where the time goes",
-}  # fmt: skip
+}
 
 
 def table() -> str:

@@ -12,8 +12,16 @@ GTHREAD = '#: gunicorn.worker_class = "gthread"\n#: gunicorn.threads = 4\n'
 KEPT = 'proxy_http_version 1.1; proxy_set_header Connection "";'
 
 
-def written(*, said: str = GTHREAD, main: str = "", http: str = "", upstream: str = "", server: str = "",
-            location: str = "", more: str = "") -> str:  # fmt: skip
+def written(
+    *,
+    said: str = GTHREAD,
+    main: str = "",
+    http: str = "",
+    upstream: str = "",
+    server: str = "",
+    location: str = "",
+    more: str = "",
+) -> str:
     """A configuration whose `location /` leads to `upstream shop`, Gunicorn's; an argument is what stands there too."""
     return f"""{said}{main}
 events {{}}

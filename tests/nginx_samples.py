@@ -35,13 +35,29 @@ else:
 RULES = Path(__file__).parent / "fixtures" / "nginx" / "rules"
 KINDS = {"sync": SYNC, "gthread": THREADED, "gevent": CONCURRENT, "eventlet": CONCURRENT, "asgi": CONCURRENT}
 DEFAULTS: dict[str, Any] = {
-    "backlog": 2048, "bind": ["127.0.0.1:8000"], "forwarded_allow_ips": ["127.0.0.1", "::1"],
-    "forwarder_headers": ["SCRIPT_NAME", "PATH_INFO"], "graceful_timeout": 30, "group": "www-data",
-    "http2_cleartext": "off", "http_protocols": "h1", "keepalive": 2, "limit_request_field_size": 8190,
-    "limit_request_fields": 100, "limit_request_line": 4094, "max_requests": 0, "reuse_port": False, "threads": 1,
-    "timeout": 30, "tls": False, "umask": 0, "user": "www-data", "worker_class": "sync", "worker_connections": 1000,
+    "backlog": 2048,
+    "bind": ["127.0.0.1:8000"],
+    "forwarded_allow_ips": ["127.0.0.1", "::1"],
+    "forwarder_headers": ["SCRIPT_NAME", "PATH_INFO"],
+    "graceful_timeout": 30,
+    "group": "www-data",
+    "http2_cleartext": "off",
+    "http_protocols": "h1",
+    "keepalive": 2,
+    "limit_request_field_size": 8190,
+    "limit_request_fields": 100,
+    "limit_request_line": 4094,
+    "max_requests": 0,
+    "reuse_port": False,
+    "threads": 1,
+    "timeout": 30,
+    "tls": False,
+    "umask": 0,
+    "user": "www-data",
+    "worker_class": "sync",
+    "worker_connections": 1000,
     "workers": 1,
-}  # fmt: skip
+}
 """Gunicorn's own, as Gunicorn.values holds them."""
 
 

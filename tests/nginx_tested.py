@@ -46,10 +46,13 @@ def self_made_keys(folder: Path) -> Path:
 def at_home(text: str, keys: Path) -> str:
     """A configuration as this host can test it."""
     places = {
-        "ssl_certificate": f"{keys}/certificate.pem", "ssl_trusted_certificate": f"{keys}/certificate.pem",
-        "ssl_certificate_key": f"{keys}/key.pem", "ssl_dhparam": f"{keys}/dhparam.pem", "user": getpass.getuser(),
+        "ssl_certificate": f"{keys}/certificate.pem",
+        "ssl_trusted_certificate": f"{keys}/certificate.pem",
+        "ssl_certificate_key": f"{keys}/key.pem",
+        "ssl_dhparam": f"{keys}/dhparam.pem",
+        "user": getpass.getuser(),
         "pid": "nginx.pid",
-    }  # fmt: skip
+    }
     for name, place in places.items():
         text = re.sub(rf"^(\s*{name}\s+)[^;]+;", rf"\g<1>{place};", text, flags=re.MULTILINE)
     text = re.sub(r"^(\s*(?:access_log|error_log)\s+)/[^\s;]+", r"\g<1>log", text, flags=re.MULTILINE)

@@ -49,9 +49,7 @@ def test_an_exception_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert list(tmp_path.rglob("nginx.conf"))
 
 
-def test_a_hang_is_a_fault(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:  # fmt: skip
+def test_a_hang_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """After the time of one input."""
     monkeypatch.setattr(fuzz, "OUT", tmp_path)
     monkeypatch.setattr(fuzz, "SECONDS", 0.05)

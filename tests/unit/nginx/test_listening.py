@@ -40,9 +40,15 @@ def test_listeners_that_strangers_reach(line: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["listen 127.0.0.1:80;", "listen [::1]:80;", "listen unix:/run/nginx.sock;", "listen 10.1.2.3:80;",
-     "listen localhost:80;", "listen internal.example:80;"],
-)  # fmt: skip
+    [
+        "listen 127.0.0.1:80;",
+        "listen [::1]:80;",
+        "listen unix:/run/nginx.sock;",
+        "listen 10.1.2.3:80;",
+        "listen localhost:80;",
+        "listen internal.example:80;",
+    ],
+)
 def test_listeners_that_they_do_not(line: str) -> None:
     """Loopback, private networks, sockets; a name may be anything."""
     assert [False] == [one.public for one in heard(line)]

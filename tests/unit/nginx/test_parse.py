@@ -72,9 +72,13 @@ def test_included_directives_follow_their_include() -> None:
     root = parsed("a;\nb { include x.conf; c; }", x_conf="\nd;\ne {}")
 
     assert [
-        ("a", "nginx.conf:1"), ("b", "nginx.conf:2"), ("include", "nginx.conf:2"), ("d", "x.conf:2"), ("e", "x.conf:3"),
+        ("a", "nginx.conf:1"),
+        ("b", "nginx.conf:2"),
+        ("include", "nginx.conf:2"),
+        ("d", "x.conf:2"),
+        ("e", "x.conf:3"),
         ("c", "nginx.conf:2"),
-    ] == [(one.name, one.place) for one in root.walk()]  # fmt: skip
+    ] == [(one.name, one.place) for one in root.walk()]
 
 
 def test_relative_includes_start_at_the_main_file() -> None:

@@ -19,9 +19,22 @@ from tests.nginx_corpus import FIXTURES, NAMES, laid_out
 from tests.nginx_words import Texts, escaped, parsed, printed, shape
 
 PIECES = (
-    *"\"'\\#;{}$ ()\n\r\t\0\ufeff\u00a0\u00e9*?[]", "${", "a", "server", "include", "include *;", "include nginx.conf;",
-    "map", "a_by_lua_block", "--", "[[", "]]", "# autotune: ignore NGX001", "# configuration file /n:\n", "x" * 4090,
-)  # fmt: skip
+    *"\"'\\#;{}$ ()\n\r\t\0\ufeff\u00a0\u00e9*?[]",
+    "${",
+    "a",
+    "server",
+    "include",
+    "include *;",
+    "include nginx.conf;",
+    "map",
+    "a_by_lua_block",
+    "--",
+    "[[",
+    "]]",
+    "# autotune: ignore NGX001",
+    "# configuration file /n:\n",
+    "x" * 4090,
+)
 TEXTS = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
 WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 NAMES_OF_DIRECTIVES = st.text("abcz_\"'\\;{}# \n$()*", min_size=1, max_size=8)

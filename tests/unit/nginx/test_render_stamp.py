@@ -77,7 +77,7 @@ def test_a_setting_that_the_worker_class_ignores_does_not() -> None:
 )
 def test_another_gunicorn_counts_where_it_keeps_its_connections_otherwise(
     before: str, after: str, changed: bool
-) -> None:  # fmt: skip
+) -> None:
     """gthread: up to 25.2, up to 27.0.0, and since."""
     found = stamp_of(render(a_gunicorn(version=before), FULL)[FILE])
 

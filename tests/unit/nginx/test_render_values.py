@@ -71,9 +71,7 @@ def test_connections_end_so_that_new_workers_are_found(nginx: str, lines: list[l
     ("kind", "version"), [(SYNC, "27.0.1"), (THREADED, "25.3.0"), (THREADED, "26.2.0"), (THREADED, "23.0.0")]
 )
 @pytest.mark.parametrize(("nginx", "lines"), [("1.28.0", []), ("1.29.7", ["0"])])
-def test_where_keeping_gains_or_saves_nothing_it_is_off(
-    kind: str, version: str, nginx: str, lines: list[str]
-) -> None:  # fmt: skip
+def test_where_keeping_gains_or_saves_nothing_it_is_off(kind: str, version: str, nginx: str, lines: list[str]) -> None:
     """Sync closes anyway; gthread before 27.0.1 loses kept requests. From 1.29.7 nginx must be told not to."""
     assert upstream(a_gunicorn(kind, version), "keepalive", nginx_version=nginx) == lines
 
@@ -128,10 +126,16 @@ def test_the_server_is_where_gunicorn_listens(bind: list[str], server: str) -> N
 @pytest.mark.parametrize(
     "bind",
     [
-        [], ["fd://3"], ["unix:@hidden"], ["unix:/run/a$b"], ["unix:/run/a\nb"], ["127.0.0.1:0"], ["a:80; evil"],
+        [],
+        ["fd://3"],
+        ["unix:@hidden"],
+        ["unix:/run/a$b"],
+        ["unix:/run/a\nb"],
+        ["127.0.0.1:0"],
+        ["a:80; evil"],
         [f"unix:/run/{'a' * 200}"],
     ],
-)  # fmt: skip
+)
 def test_an_address_that_nginx_cannot_be_given_is_refused(bind: list[str]) -> None:
     """Nothing is guessed, and nothing of it becomes a directive of its own."""
     with pytest.raises(FittingError):
@@ -143,9 +147,11 @@ def test_several_hosts_share_state_and_survive_one_failure() -> None:
     text = render(a_gunicorn(), replace(FULL, servers=("10.0.0.4:8000", "10.0.0.5:8000")))["conf.d/shop-http.conf"]
 
     assert re.findall(r"^    (zone|least_conn|server 10.*);?", text, re.MULTILINE) == [
-        "zone", "least_conn", "server 10.0.0.4:8000 max_fails=3 fail_timeout=5s;",
+        "zone",
+        "least_conn",
+        "server 10.0.0.4:8000 max_fails=3 fail_timeout=5s;",
         "server 10.0.0.5:8000 max_fails=3 fail_timeout=5s;",
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(("servers", "words"), [((), ["off"]), (("10.0.0.4:80", "10.0.0.5:80"), ["error timeout"])])
@@ -167,8 +173,10 @@ def test_all_clients_together_may_fill_gunicorn_and_its_queue() -> None:
 def test_no_count_is_larger_than_nginx_takes(values: dict[str, int]) -> None:
     """`connection limit must be less 65536`, `nginx -t` says; memory of a worker is bounded too."""
     gunicorn = a_gunicorn(CONCURRENT, **values)
-    counts = [*said("shop/limits.conf", gunicorn, directive="limit_conn"),
-              *said("main.conf.txt", gunicorn, directive="worker_connections")]  # fmt: skip
+    counts = [
+        *said("shop/limits.conf", gunicorn, directive="limit_conn"),
+        *said("main.conf.txt", gunicorn, directive="worker_connections"),
+    ]
 
     assert counts == ["shop_client 50", "shop_all 65535", "131072"]
 
@@ -176,8 +184,9 @@ def test_no_count_is_larger_than_nginx_takes(values: dict[str, int]) -> None:
 def test_a_backlog_of_none_is_left_to_nginx() -> None:
     """`backlog=0` is invalid there."""
     assert said("conf.d/shop-unknown.conf", a_gunicorn(backlog=0), directive="listen") == [
-        "80 default_server", "[::]:80 default_server",
-    ]  # fmt: skip
+        "80 default_server",
+        "[::]:80 default_server",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -246,10 +255,22 @@ def test_gunicorns_own_tls_is_spoken_to() -> None:
 
 
 CHANGES: dict[str, Any] = {
-    "backlog": 100, "bind": ["127.0.0.1:9000"], "graceful_timeout": 11, "keepalive": 1,
-    "limit_request_field_size": 9000, "limit_request_line": 9000, "max_workers": 30, "threads": 40, "timeout": 17,
-    "tls": True, "umask": 0o077, "worker_connections": 77, "chdir": "/elsewhere", "workers": 3, "reuse_port": True,
-}  # fmt: skip
+    "backlog": 100,
+    "bind": ["127.0.0.1:9000"],
+    "graceful_timeout": 11,
+    "keepalive": 1,
+    "limit_request_field_size": 9000,
+    "limit_request_line": 9000,
+    "max_workers": 30,
+    "threads": 40,
+    "timeout": 17,
+    "tls": True,
+    "umask": 0o077,
+    "worker_connections": 77,
+    "chdir": "/elsewhere",
+    "workers": 3,
+    "reuse_port": True,
+}
 
 
 @pytest.mark.parametrize("kind", [SYNC, THREADED, CONCURRENT, UNKNOWN])

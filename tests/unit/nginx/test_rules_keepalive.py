@@ -25,8 +25,13 @@ SYNC = '#: gunicorn.worker_class = "sync"\n'
             id="Gunicorn keeps none",
         ),
         pytest.param(
-            written(upstream="keepalive 8; keepalive_timeout 1m14s;", location=KEPT,
-                    said=GTHREAD + "#: gunicorn.keepalive = 75\n"), id="74 s in two units"),
+            written(
+                upstream="keepalive 8; keepalive_timeout 1m14s;",
+                location=KEPT,
+                said=GTHREAD + "#: gunicorn.keepalive = 75\n",
+            ),
+            id="74 s in two units",
+        ),
         pytest.param(written(said='#: nginx = "1.30.0"\n' + GTHREAD, upstream="keepalive 0;"), id="switched off"),
         pytest.param(
             written(said='#: nginx = "1.30.0"\n' + GTHREAD, location="proxy_set_header Connection close;"),
@@ -37,7 +42,7 @@ SYNC = '#: gunicorn.worker_class = "sync"\n'
             id="another server's upstream",
         ),
     ],
-)  # fmt: skip
+)
 def test_no_race_no_finding(text: str) -> None:
     """NGX001 is silent where none is kept, where nginx lets go first, and about servers that are no Gunicorn."""
     assert () == found("NGX001", text)
@@ -88,15 +93,30 @@ def test_gunicorn_that_leaves_no_room_is_changed_too() -> None:
         pytest.param(written(said=SYNC, upstream=FITS), id="sync"),
         pytest.param(written(said='#: nginx = "1.30.0"\n' + TEN, upstream=FITS), id="by default in new nginx"),
         pytest.param(written(said=TEN, upstream=FITS, server=KEPT), id="inherited"),
-        pytest.param(written(said=TEN, upstream=FITS, http="map $http_upgrade $up { default upgrade; '' ''; }",
-                             location="proxy_http_version 1.1; proxy_set_header Connection $up;"), id="map"),
-        pytest.param(written(said=TEN, upstream=FITS, location=KEPT, http=MAP,
-                             more="location /ws/ { proxy_pass http://shop; proxy_http_version 1.1; "
-                                  "proxy_set_header Upgrade $http_upgrade; "
-                                  "proxy_set_header Connection $connection_upgrade; }"), id="websocket beside"),
+        pytest.param(
+            written(
+                said=TEN,
+                upstream=FITS,
+                http="map $http_upgrade $up { default upgrade; '' ''; }",
+                location="proxy_http_version 1.1; proxy_set_header Connection $up;",
+            ),
+            id="map",
+        ),
+        pytest.param(
+            written(
+                said=TEN,
+                upstream=FITS,
+                location=KEPT,
+                http=MAP,
+                more="location /ws/ { proxy_pass http://shop; proxy_http_version 1.1; "
+                "proxy_set_header Upgrade $http_upgrade; "
+                "proxy_set_header Connection $connection_upgrade; }",
+            ),
+            id="websocket beside",
+        ),
         pytest.param(written(said=TEN, upstream="keepalive 8; least_conn;", location=KEPT), id="NGX010"),
     ],
-)  # fmt: skip
+)
 def test_a_keepalive_that_works_or_is_not_wanted_is_no_finding(text: str) -> None:
     """NGX002 is silent where the keepalive has effect, could have none, or another rule names the cause."""
     assert () == found("NGX002", text)
@@ -130,14 +150,20 @@ def test_the_map_of_the_websocket_guides_is_mended_in_its_row() -> None:
         pytest.param(written(said=TEN + '#: nginx = "1.30.0"\n', upstream="keepalive 0;"), id="meant"),
         pytest.param(written(said=TEN + '#: nginx = "1.30.0"\n'), id="by default"),
         pytest.param(
-            written(said=TEN, upstream=FITS, location=KEPT,
-                    more="location /ws/ { proxy_pass http://127.0.0.1:8000; " + WEBSOCKET + " }"), id="websocket"),
+            written(
+                said=TEN,
+                upstream=FITS,
+                location=KEPT,
+                more="location /ws/ { proxy_pass http://127.0.0.1:8000; " + WEBSOCKET + " }",
+            ),
+            id="websocket",
+        ),
         pytest.param(
             written(said=TEN, upstream=FITS, location=KEPT, more="location /n/ { proxy_pass http://127.0.0.1:3000; }"),
             id="another server",
         ),
     ],
-)  # fmt: skip
+)
 def test_new_connections_are_no_finding_where_kept_ones_gain_nothing(text: str) -> None:
     """NGX003 is silent where keeping them is no gain, a loss, or somebody else's."""
     assert () == found("NGX003", text)
@@ -183,9 +209,12 @@ def test_the_app_does_not_see_the_name_of_the_new_upstream() -> None:
 
 @pytest.mark.parametrize(
     ("said", "named"),
-    [(SYNC, "worker_class"), (GTHREAD + "#: gunicorn.keepalive = 0\n", "keepalive"),
-     (GTHREAD + "#: gunicorn.worker_connections = 4\n", "worker_connections")],
-)  # fmt: skip
+    [
+        (SYNC, "worker_class"),
+        (GTHREAD + "#: gunicorn.keepalive = 0\n", "keepalive"),
+        (GTHREAD + "#: gunicorn.worker_connections = 4\n", "worker_connections"),
+    ],
+)
 def test_the_setting_that_closes_connections_is_named(said: str, named: str) -> None:
     """NGX004 tells why nothing is kept."""
     (one,) = found("NGX004", written(said=said, upstream="keepalive 8;", location=KEPT))
@@ -231,14 +260,22 @@ def test_old_nginx_is_told_in_requests() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param(written(said=TEN + "#: gunicorn.workers = 64\n", main="worker_processes auto;", upstream=FITS,
-                             location=KEPT), id="CPUs not known"),
+        pytest.param(
+            written(
+                said=TEN + "#: gunicorn.workers = 64\n", main="worker_processes auto;", upstream=FITS, location=KEPT
+            ),
+            id="CPUs not known",
+        ),
         pytest.param(written(said='#: gunicorn.worker_class = "gevent"\n', upstream=FITS, location=KEPT), id="gevent"),
         pytest.param(written(said=TEN + '#: gunicorn.workers = 64\n#: nginx = "1.30.0"\n'), id="nothing written"),
-        pytest.param(written(said=TEN + "#: gunicorn.workers = 900\n", upstream="keepalive 128;keepalive_timeout 4s;",
-                             location=KEPT), id="what render gives at most"),
+        pytest.param(
+            written(
+                said=TEN + "#: gunicorn.workers = 900\n", upstream="keepalive 128;keepalive_timeout 4s;", location=KEPT
+            ),
+            id="what render gives at most",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_number_that_cannot_be_judged_is_no_finding(text: str) -> None:
     """NGX006 does not guess."""
     assert () == found("NGX006", text)
@@ -319,11 +356,14 @@ def test_a_worker_that_leaves_without_loss_is_no_finding(text: str) -> None:
         pytest.param(recycling("23.0.0", more=OWN), Severity.ERROR, id="23, its own"),
         pytest.param(recycling("26.2.0", more=OWN), Severity.ERROR, id="26.2, its own"),
         pytest.param(recycling("26.2.0", more=OWN + TUNED), Severity.WARNING, id="26.2, owned by autotune"),
-        pytest.param(recycling("26.2.0", more=OWN + TUNED + '#: policy.max_requests_owner = "gunicorn"\n'),
-                     Severity.ERROR, id="26.2, left to Gunicorn"),
+        pytest.param(
+            recycling("26.2.0", more=OWN + TUNED + '#: policy.max_requests_owner = "gunicorn"\n'),
+            Severity.ERROR,
+            id="26.2, left to Gunicorn",
+        ),
         pytest.param(written(said=f'#: gunicorn.version = "23.0.0"\n{TEN}{OWN}'), Severity.WARNING, id="23, none kept"),
     ],
-)  # fmt: skip
+)
 def test_losses_are_as_bad_as_they_were_measured(text: str, level: Severity) -> None:
     """NGX007 is an error only where Gunicorn drops kept connections by itself."""
     assert [level] == [one.level for one in found("NGX007", text)]
@@ -353,12 +393,14 @@ def test_slow_drains_are_told_where_they_happen(idle: str, told: bool) -> None:
     "text",
     [
         pytest.param(written(location="proxy_next_upstream error non_idempotent;"), id="nothing to try next"),
-        pytest.param(written(said=SYNC, upstream="keepalive 8;", location=KEPT + "proxy_next_upstream non_idempotent;"),
-                     id="sync keeps none"),
+        pytest.param(
+            written(said=SYNC, upstream="keepalive 8;", location=KEPT + "proxy_next_upstream non_idempotent;"),
+            id="sync keeps none",
+        ),
         pytest.param(written(said=TEN, upstream=FITS, location=KEPT + "proxy_next_upstream off;"), id="no race"),
         pytest.param(written(said="", upstream=FITS, location=KEPT + "proxy_next_upstream off;"), id="no Gunicorn"),
     ],
-)  # fmt: skip
+)
 def test_retries_that_cannot_happen_or_are_not_needed_are_no_finding(text: str) -> None:
     """NGX008 is silent without a second try, and where `off` hides nothing."""
     assert () == found("NGX008", text)
@@ -387,11 +429,18 @@ def test_off_beside_the_race_is_told() -> None:
         pytest.param(written(said=TEN, upstream=FITS + "server 127.0.0.1:8001;", location=KEPT), id="two servers"),
         pytest.param(written(said=TEN, upstream=FITS, location=KEPT, server="proxy_next_upstream off;"), id="off"),
         pytest.param(
-            written(said=TEN, upstream=FITS, location=KEPT, server="proxy_next_upstream error timeout;",
-                    http="upstream two { server 127.0.0.1:1; server 127.0.0.1:2; }",
-                    more="location /two/ { proxy_pass http://two; }"), id="line of two upstreams"),
+            written(
+                said=TEN,
+                upstream=FITS,
+                location=KEPT,
+                server="proxy_next_upstream error timeout;",
+                http="upstream two { server 127.0.0.1:1; server 127.0.0.1:2; }",
+                more="location /two/ { proxy_pass http://two; }",
+            ),
+            id="line of two upstreams",
+        ),
     ],
-)  # fmt: skip
+)
 def test_retries_that_have_a_use_are_no_finding(text: str) -> None:
     """NGX009 speaks when nothing is left for a retry to cure."""
     assert () == found("NGX009", text)

@@ -111,7 +111,7 @@ def test_a_change_that_waits_tells_for_how_long() -> None:
             written(server="error_page 502 504 /e/50x.html;", more="location /e/ { root /srv; internal; }"), id="folder"
         ),
     ],
-)  # fmt: skip
+)
 def test_pages_that_can_be_shown(text: str) -> None:
     """NGX703 follows the page to the location that nginx would choose."""
     assert () == found("NGX703", text)
@@ -155,7 +155,7 @@ def test_the_page_s_location_is_not_written_twice() -> None:
             written(more="location /metrics-of-success { proxy_pass http://shop; }"), id="a page by that name"
         ),
     ],
-)  # fmt: skip
+)
 def test_status_pages_that_strangers_do_not_see(text: str) -> None:
     """NGX704 takes every kind of door for one."""
     assert () == found("NGX704", text)
@@ -252,9 +252,9 @@ SENT = 'client: 10.0.0.9, server: , request: "GET / HTTP/1.1", upstream: "http:/
         ("connect() to unix:/run/a.sock failed (11: Resource temporarily unavailable) while connecting", "NGX205"),
         ("no live upstreams while connecting to upstream", "NGX203"),
         ("client intended to send too large body: 2097152 bytes", "NGX403"),
-        ("limiting requests, excess: 20.500 by zone \"one\"", "NGX404"),
+        ('limiting requests, excess: 20.500 by zone "one"', "NGX404"),
     ],
-)  # fmt: skip
+)
 def test_a_complaint_leads_to_the_rule_that_explains_it(line: str, rule: str) -> None:
     """The sentences are nginx's own."""
     report = found("NGX706", logged(f"2026/11/20 10:11:12 [error] 7#7: *1 {line}, {SENT}"))
@@ -267,10 +267,10 @@ def test_a_complaint_leads_to_the_rule_that_explains_it(line: str, rule: str) ->
     [
         f"writev() failed (32: Broken pipe) while sending to client, {SENT}",
         f"recv() failed (104: Connection reset by peer) while proxying upgraded connection, {SENT}",
-        "open() \"/srv/x\" failed (2: No such file or directory), client: 10.0.0.9, server: , request: \"GET /x\"",
+        'open() "/srv/x" failed (2: No such file or directory), client: 10.0.0.9, server: , request: "GET /x"',
         "signal process started",
     ],
-)  # fmt: skip
+)
 def test_clients_that_leave_are_no_complaint(line: str) -> None:
     """They do, and scanners ask for what is not there."""
     assert () == found("NGX706", logged(f"2026/11/20 10:11:12 [error] 7#7: *1 {line}"))

@@ -86,15 +86,23 @@ TUNED = GTHREAD + "#: policy.max_workers = 8\n"
     "text",
     [
         pytest.param(written(said=TUNED, location="proxy_read_timeout 100s;" + UPGRADE), id="websockets"),
-        pytest.param(written(said=TUNED, server="proxy_read_timeout 30s;",
-                             more=beside("/events/", "proxy_buffering off; proxy_read_timeout 1h;")), id="stream"),
+        pytest.param(
+            written(
+                said=TUNED,
+                server="proxy_read_timeout 30s;",
+                more=beside("/events/", "proxy_buffering off; proxy_read_timeout 1h;"),
+            ),
+            id="stream",
+        ),
         pytest.param(written(said=SYNC, location="proxy_read_timeout 100s;"), id="sync"),
         pytest.param(written(said=TUNED), id="NGX103"),
         pytest.param(written(said=TUNED, location="proxy_read_timeout 1h;"), id="NGX104"),
-        pytest.param(written(said=TUNED + "#: gunicorn.graceful_timeout = 90\n", location="proxy_read_timeout 1m30s;"),
-                     id="as long"),
+        pytest.param(
+            written(said=TUNED + "#: gunicorn.graceful_timeout = 90\n", location="proxy_read_timeout 1m30s;"),
+            id="as long",
+        ),
     ],
-)  # fmt: skip
+)
 def test_requests_that_a_leaving_worker_finishes_are_no_finding(text: str) -> None:
     """NGX102 is silent where a drain is long enough, or long answers are known to be cut off."""
     assert () == found("NGX102", text)
@@ -140,17 +148,21 @@ def test_two_rules_that_want_one_line_ask_for_one_edit() -> None:
     [
         pytest.param(written(location="proxy_read_timeout 2m;"), id="120 s"),
         pytest.param(written(location="proxy_read_timeout 1d;" + UPGRADE), id="websockets"),
-        pytest.param(written(more=beside("/sse", "proxy_buffering off; proxy_read_timeout 1d;")),
-                     id="stream"),
-        pytest.param(written(said=SYNC + "#: gunicorn.timeout = 300\n", location="proxy_read_timeout 305s;"),
-                     id="NGX101's fix"),
-        pytest.param(written(said=GTHREAD + "#: gunicorn.graceful_timeout = 300\n", location="proxy_read_timeout 5m;"),
-                     id="NGX102's fix"),
-        pytest.param(written(said=TIMING + "#: host.timing.p99_seconds = 10.0\n", location="proxy_read_timeout 200s;"),
-                     id="slow app"),
+        pytest.param(written(more=beside("/sse", "proxy_buffering off; proxy_read_timeout 1d;")), id="stream"),
+        pytest.param(
+            written(said=SYNC + "#: gunicorn.timeout = 300\n", location="proxy_read_timeout 305s;"), id="NGX101's fix"
+        ),
+        pytest.param(
+            written(said=GTHREAD + "#: gunicorn.graceful_timeout = 300\n", location="proxy_read_timeout 5m;"),
+            id="NGX102's fix",
+        ),
+        pytest.param(
+            written(said=TIMING + "#: host.timing.p99_seconds = 10.0\n", location="proxy_read_timeout 200s;"),
+            id="slow app",
+        ),
         pytest.param(written(more=beside("/n/", "proxy_read_timeout 1d;", "127.0.0.1:3000")), id="other"),
     ],
-)  # fmt: skip
+)
 def test_a_long_time_with_a_reason_is_no_finding(text: str) -> None:
     """NGX104 is silent where Gunicorn's limits, the app or the kind of answer ask for it."""
     assert () == found("NGX104", text)
@@ -167,16 +179,24 @@ def test_a_general_location_without_buffering_is_no_stream() -> None:
         pytest.param(written(location="proxy_read_timeout 5s;"), id="5 s"),
         pytest.param(written(said=SYNC, location="proxy_read_timeout 2s;"), id="NGX101"),
         pytest.param(written(more=beside("= /health", "proxy_read_timeout 2s;")), id="health"),
-        pytest.param(written(said=TIMING + "#: host.timing.p99_seconds = 7.0\n", location="proxy_read_timeout 8s;"),
-                     id="slow"),
         pytest.param(
-            written(said=GTHREAD + '#: status.workers = [{oldest_request_seconds = {missing = "unreported"}}]\n',
-                    location="proxy_read_timeout 8s;"), id="missing figure"),
+            written(said=TIMING + "#: host.timing.p99_seconds = 7.0\n", location="proxy_read_timeout 8s;"), id="slow"
+        ),
         pytest.param(
-            written(said=GTHREAD + "#: status.workers = [{oldest_request_seconds = 900.0}]\n",
-                    more=beside("/ws", UPGRADE)), id="may be a websocket"),
+            written(
+                said=GTHREAD + '#: status.workers = [{oldest_request_seconds = {missing = "unreported"}}]\n',
+                location="proxy_read_timeout 8s;",
+            ),
+            id="missing figure",
+        ),
+        pytest.param(
+            written(
+                said=GTHREAD + "#: status.workers = [{oldest_request_seconds = 900.0}]\n", more=beside("/ws", UPGRADE)
+            ),
+            id="may be a websocket",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_time_that_requests_meet_is_no_finding(text: str) -> None:
     """NGX105 is silent above 5 s as long as nothing seen takes longer."""
     assert () == found("NGX105", text)
@@ -202,7 +222,7 @@ def test_requests_seen_to_take_longer_are_told(said: str, fix: str) -> None:
         pytest.param(written(said="").replace("127.0.0.1:8000", "10.0.0.7:8000"), id="another host"),
         pytest.param(written(said="").replace("127.0.0.1:8000", "web:8000"), id="a name not known here"),
     ],
-)  # fmt: skip
+)
 def test_a_connect_that_cannot_wait_on_this_host_is_no_finding(text: str) -> None:
     """NGX106 is about TCP on one host."""
     assert () == found("NGX106", text)

@@ -73,7 +73,16 @@ class Finding:
         return self.severity or self.rule.severity
 
 
-def at(rule: Rule, place: Directive, message: str, *, severity: Severity | None = None, nginx: object = "",
-       gunicorn: str = "", fix: str = "", edits: Edits = ()) -> Finding:  # fmt: skip
+def at(
+    rule: Rule,
+    place: Directive,
+    message: str,
+    *,
+    severity: Severity | None = None,
+    nginx: object = "",
+    gunicorn: str = "",
+    fix: str = "",
+    edits: Edits = (),
+) -> Finding:
     """A finding at a directive; `nginx` may be a scope.Value, which shows its origin."""
     return Finding(rule, place.file, place.line, message, str(nginx), gunicorn, fix, edits, severity)

@@ -32,9 +32,11 @@ from gunicorn_autotune.nginx.site.site import Site
 from gunicorn_autotune.nginx.write import fitting
 
 RULE = Rule(
-    "NGX007", Severity.ERROR, "No request is lost when a worker behind kept connections leaves",
+    "NGX007",
+    Severity.ERROR,
+    "No request is lost when a worker behind kept connections leaves",
     frozenset({Need.GUNICORN}),
-)  # fmt: skip
+)
 SLOW_DRAINS = (24, 0, 0), (27, 0, 0)
 """From, and before: versions whose leaving worker waits for idle connections."""
 

@@ -37,9 +37,15 @@ def check(site: Site) -> Iterator[Finding]:
     for peer in peers.values():
         hidden = _hidden(site, peer.path)
         if hidden:
-            yield at(RULE, peer.directive, hidden, severity=Severity.WARNING,
-                     nginx=peer.directive.shown, gunicorn=_bind(site, peer),
-                     fix=_moved(peer))  # fmt: skip
+            yield at(
+                RULE,
+                peer.directive,
+                hidden,
+                severity=Severity.WARNING,
+                nginx=peer.directive.shown,
+                gunicorn=_bind(site, peer),
+                fix=_moved(peer),
+            )
         yield from _refused(site, peer)
 
 

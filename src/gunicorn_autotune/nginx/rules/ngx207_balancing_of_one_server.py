@@ -44,15 +44,25 @@ def _single(site: Site, peer: Peer) -> bool:
 def _idle(upstream: Upstream, peer: Peer) -> Iterator[Finding]:
     for line in upstream.block.block or () if upstream.block else ():
         if line.name in BALANCERS:
-            yield at(RULE, line, f"{line.name} chooses among servers, and upstream {upstream.name} has one",
-                     nginx=line.shown, fix=f"# remove: {line.text};",
-                     edits=edits.removed(line))  # fmt: skip
+            yield at(
+                RULE,
+                line,
+                f"{line.name} chooses among servers, and upstream {upstream.name} has one",
+                nginx=line.shown,
+                fix=f"# remove: {line.text};",
+                edits=edits.removed(line),
+            )
     if "weight" in peer.parameters:
         words = [word for word in peer.directive.args if not word.startswith("weight=")]
         text = f"server {' '.join(words)};"
-        yield at(RULE, peer.directive, f"weight counts among servers, and upstream {upstream.name} has one",
-                 nginx=peer.directive.shown, fix=text,
-                 edits=edits.replaced(peer.directive, text))  # fmt: skip
+        yield at(
+            RULE,
+            peer.directive,
+            f"weight counts among servers, and upstream {upstream.name} has one",
+            nginx=peer.directive.shown,
+            fix=text,
+            edits=edits.replaced(peer.directive, text),
+        )
 
 
 def _uncounted(upstream: Upstream, workers: int | None) -> Iterator[Finding]:

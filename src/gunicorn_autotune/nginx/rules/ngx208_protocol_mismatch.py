@@ -69,10 +69,21 @@ def _version(site: Site, route: Route, gunicorn: Gunicorn) -> Iterator[Finding]:
     if spoken.text == "2":
         heard = ready and cleartext in ("prior-knowledge", "both")
         if not heard or trust.believed(route, gunicorn, site.host) is False:
-            yield at(RULE, place, f"{route.location} speaks HTTP/2 to a Gunicorn that takes none: every request fails",
-                     nginx=spoken, gunicorn=gunicorn.shown("http2_cleartext"), fix="proxy_http_version 1.1;",
-                     edits=edits.replaced(place, "proxy_http_version 1.1;"))  # fmt: skip
+            yield at(
+                RULE,
+                place,
+                f"{route.location} speaks HTTP/2 to a Gunicorn that takes none: every request fails",
+                nginx=spoken,
+                gunicorn=gunicorn.shown("http2_cleartext"),
+                fix="proxy_http_version 1.1;",
+                edits=edits.replaced(place, "proxy_http_version 1.1;"),
+            )
     elif ready and cleartext == "prior-knowledge" and trust.believed(route, gunicorn, site.host):
-        yield at(RULE, place, f"{route.location} speaks HTTP/{spoken.text}, Gunicorn takes only HTTP/2 from nginx: 400",
-                 nginx=spoken, gunicorn=gunicorn.shown("http2_cleartext"),
-                 fix='http2_cleartext = "both"    # in Gunicorn\'s configuration file')  # fmt: skip
+        yield at(
+            RULE,
+            place,
+            f"{route.location} speaks HTTP/{spoken.text}, Gunicorn takes only HTTP/2 from nginx: 400",
+            nginx=spoken,
+            gunicorn=gunicorn.shown("http2_cleartext"),
+            fix='http2_cleartext = "both"    # in Gunicorn\'s configuration file',
+        )

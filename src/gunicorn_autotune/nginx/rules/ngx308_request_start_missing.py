@@ -33,9 +33,14 @@ def check(site: Site) -> Iterator[Finding]:
     if site.gunicorn is None or site.gunicorn.policy is None:
         return
     for gap in headers.gaps(site, lambda route: (LINE,) if headers.unset(route, NAME) else ()):
-        yield at(RULE, gap.place, f"{gap.who}: no X-Request-Start is sent, autotune cannot tell how long requests wait",
-                 nginx=f"no such proxy_set_header for {gap.routes[0].proxy_pass.shown}", fix=gap.text,
-                 edits=gap.edits)  # fmt: skip
+        yield at(
+            RULE,
+            gap.place,
+            f"{gap.who}: no X-Request-Start is sent, autotune cannot tell how long requests wait",
+            nginx=f"no such proxy_set_header for {gap.routes[0].proxy_pass.shown}",
+            fix=gap.text,
+            edits=gap.edits,
+        )
     stamps = (route.scope.header(NAME) for route in site.routes)
     for stamp in {one.origin: one for one in stamps if one is not None}.values():
         yield from _judged(stamp)
@@ -43,5 +48,11 @@ def check(site: Site) -> Iterator[Finding]:
 
 def _judged(stamp: Value) -> Iterator[Finding]:
     if any(word in stamp.args[1] for word in _UNREADABLE) and stamp.directive is not None:
-        yield at(RULE, stamp.directive, f"autotune cannot read {stamp.args[1]} as a time", nginx=stamp, fix=LINE,
-                 edits=edits.replaced(stamp.directive, LINE))  # fmt: skip
+        yield at(
+            RULE,
+            stamp.directive,
+            f"autotune cannot read {stamp.args[1]} as a time",
+            nginx=stamp,
+            fix=LINE,
+            edits=edits.replaced(stamp.directive, LINE),
+        )

@@ -39,15 +39,21 @@ def check(site: Site) -> Iterator[Finding]:
     for value in lifted.values():
         if value.directive is not None:
             yield at(
-                RULE, value.directive, "uploads of any size are taken: a few clients can fill nginx's disk",
-                nginx=value, fix=f"{NAME} 20m;    # a little above the largest upload of the application",
+                RULE,
+                value.directive,
+                "uploads of any size are taken: a few clients can fill nginx's disk",
+                nginx=value,
+                fix=f"{NAME} 20m;    # a little above the largest upload of the application",
                 edits=edits.replaced(value.directive, f"{NAME} 20m;"),
-            )  # fmt: skip
+            )
 
 
 def _by_default(server: Scope) -> Finding:
     return at(
-        RULE, server.here, "uploads above 1 MB stop at nginx with 413, and the application never hears of them",
-        nginx=server.value(NAME), fix=f"{NAME} 20m;    # in this server: the largest upload of the application",
+        RULE,
+        server.here,
+        "uploads above 1 MB stop at nginx with 413, and the application never hears of them",
+        nginx=server.value(NAME),
+        fix=f"{NAME} 20m;    # in this server: the largest upload of the application",
         edits=edits.added_in(server.here, f"{NAME} 20m;"),
-    )  # fmt: skip
+    )

@@ -52,11 +52,13 @@ def _status(scope: Scope, name: str, lines: list[Directive]) -> Iterator[Finding
         return
     text = f"{name}_status 429;"
     yield at(
-        RULE, status.directive or lines[-1],
+        RULE,
+        status.directive or lines[-1],
         f"a client that {name} stops is answered {status.text}: it looks like an outage of the server",
-        nginx=status, fix=text,
+        nginx=status,
+        fix=text,
         edits=edits.replaced(status.directive, text) if status.directive else edits.added_after(lines[-1], text),
-    )  # fmt: skip
+    )
 
 
 def _per_client(keys: dict[str, str], lines: list[Directive]) -> bool:
@@ -81,9 +83,12 @@ def _keys(site: Site) -> dict[str, str]:
 
 def _none(site: Site, server: Scope) -> Finding:
     return at(
-        RULE, server.here, "no limit_req or limit_conn before Gunicorn: one client can take every worker",
-        severity=Severity.INFO, nginx="no limit_req, no limit_conn",
+        RULE,
+        server.here,
+        "no limit_req or limit_conn before Gunicorn: one client can take every worker",
+        severity=Severity.INFO,
+        nginx="no limit_req, no limit_conn",
         gunicorn=site.gunicorn.shown("backlog") if site.gunicorn else "",
         fix="limit_req_zone $binary_remote_addr zone=per_client:10m rate=10r/s;    # in http\n"
         "limit_req zone=per_client burst=20 nodelay;    # in this server\nlimit_req_status 429;",
-    )  # fmt: skip
+    )

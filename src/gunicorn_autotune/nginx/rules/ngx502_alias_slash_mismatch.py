@@ -42,9 +42,14 @@ def check(site: Site) -> Iterator[Finding]:
             message, severity = said
             cured = _cured(scope, alias)
             yield at(
-                RULE, alias, message, severity=severity, nginx=f"{alias.text} in {scope.here.text} ({alias.place})",
-                fix=cured, edits=replaced(scope.here, cured),
-            )  # fmt: skip
+                RULE,
+                alias,
+                message,
+                severity=severity,
+                nginx=f"{alias.text} in {scope.here.text} ({alias.place})",
+                fix=cured,
+                edits=replaced(scope.here, cured),
+            )
 
 
 def _judged(path: str, target: str, *, tried: bool) -> tuple[str, Severity | None] | None:

@@ -26,9 +26,15 @@ RULE = Rule("NGX508", Severity.WARNING, "No block drops the headers of the block
 MERGES = (1, 29, 3)
 """First with `add_header_inherit` (change log of 1.29.3)."""
 _SECURITY = (
-    "strict-transport-security", "content-security-policy", "x-frame-options", "x-content-type-options",
-    "referrer-policy", "permissions-policy", "cross-origin-", "x-xss-protection",
-)  # fmt: skip
+    "strict-transport-security",
+    "content-security-policy",
+    "x-frame-options",
+    "x-content-type-options",
+    "referrer-policy",
+    "permissions-policy",
+    "cross-origin-",
+    "x-xss-protection",
+)
 
 
 def check(site: Site) -> Iterator[Finding]:

@@ -43,10 +43,13 @@ def check(site: Site) -> Iterator[Finding]:
         if old and id(place) not in told:
             told.add(id(place))
             yield at(
-                RULE, place, f"{' and '.join(old)} may be spoken: withdrawn in 2021 by RFC 8996",
-                nginx=value, fix=GOOD,
+                RULE,
+                place,
+                f"{' and '.join(old)} may be spoken: withdrawn in 2021 by RFC 8996",
+                nginx=value,
+                fix=GOOD,
                 edits=edits.replaced(place, GOOD) if value.directive else edits.added_in(place, GOOD),
-            )  # fmt: skip
+            )
     names = {name for server in secured for name in _names(server)}
     for server, routes in site.by_server:
         if names & _names(server) and _in_the_clear(server, routes):

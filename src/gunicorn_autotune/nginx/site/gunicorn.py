@@ -10,11 +10,30 @@ from typing import Any
 from gunicorn_autotune.nginx.read.quantity import version_of
 
 SETTINGS = (
-    "backlog", "bind", "chdir", "forwarded_allow_ips", "forwarder_headers", "graceful_timeout", "group",
-    "http2_cleartext", "http_protocols", "keepalive", "limit_request_field_size", "limit_request_fields",
-    "limit_request_line", "max_requests", "reuse_port", "threads", "timeout", "tls", "umask", "user",
-    "worker_class", "worker_connections", "workers",
-)  # fmt: skip
+    "backlog",
+    "bind",
+    "chdir",
+    "forwarded_allow_ips",
+    "forwarder_headers",
+    "graceful_timeout",
+    "group",
+    "http2_cleartext",
+    "http_protocols",
+    "keepalive",
+    "limit_request_field_size",
+    "limit_request_fields",
+    "limit_request_line",
+    "max_requests",
+    "reuse_port",
+    "threads",
+    "timeout",
+    "tls",
+    "umask",
+    "user",
+    "worker_class",
+    "worker_connections",
+    "workers",
+)
 """Gunicorn's names and units; `bind` is a list as Gunicorn prints it, `tls` is whether certfile is set, `worker_class`
 the word as written. One that a version does not have is absent."""
 

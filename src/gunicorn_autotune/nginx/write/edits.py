@@ -13,8 +13,22 @@ from gunicorn_autotune.nginx.read.lexer import MARK, lex
 from gunicorn_autotune.nginx.read.reader import NginxSyntaxError
 from gunicorn_autotune.nginx.read.tree import Directive
 
-_REPEATED = frozenset({"access_log", "add_header", "allow", "deny", "error_page", "limit_conn", "limit_req", "listen",
-                       "location", "proxy_set_header", "server", "upstream"})  # fmt: skip
+_REPEATED = frozenset(
+    [
+        "access_log",
+        "add_header",
+        "allow",
+        "deny",
+        "error_page",
+        "limit_conn",
+        "limit_req",
+        "listen",
+        "location",
+        "proxy_set_header",
+        "server",
+        "upstream",
+    ]
+)
 """Directives that may stand in one block more than once."""
 _NAMED = ("log_format", "upstream")
 """Directives that define a name for the whole configuration: nginx refuses it a second time."""

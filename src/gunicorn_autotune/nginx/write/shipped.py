@@ -32,10 +32,18 @@ class Case:
 
 def _gunicorn(kind: str, bind: str) -> Gunicorn:
     values = {
-        "backlog": 2048, "bind": [bind], "graceful_timeout": 30, "keepalive": 10, "limit_request_field_size": 8190,
-        "limit_request_line": 4094, "threads": 1 if kind == SYNC else THREADS, "timeout": 30, "tls": False, "umask": 0,
+        "backlog": 2048,
+        "bind": [bind],
+        "graceful_timeout": 30,
+        "keepalive": 10,
+        "limit_request_field_size": 8190,
+        "limit_request_line": 4094,
+        "threads": 1 if kind == SYNC else THREADS,
+        "timeout": 30,
+        "tls": False,
+        "umask": 0,
         "worker_class": "sync" if kind == SYNC else "gthread",
-    }  # fmt: skip
+    }
     return Gunicorn("27.0.1", kind, values, policy={"mode": "active", "max_workers": MAX_WORKERS})
 
 

@@ -41,11 +41,17 @@ def proxy(gunicorn: Gunicorn, options: Options) -> str:
             "# A client's own must not arrive: two schemes that differ are a 400, the others may fool the app.",
             *(("proxy_set_header", f'{name} ""') for name in BLANKED),
         ]
-    )  # fmt: skip
+    )
 
 
-BLANKED = ("X-Forwarded-Ssl", "X-Forwarded-Protocol", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix",
-           "Forwarded")  # fmt: skip
+BLANKED = (
+    "X-Forwarded-Ssl",
+    "X-Forwarded-Protocol",
+    "X-Forwarded-Host",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "Forwarded",
+)
 
 
 def _host(options: Options) -> str:
@@ -74,7 +80,7 @@ def stream(gunicorn: Gunicorn) -> str:
             ("proxy_read_timeout", f"{STREAM_SECONDS}s", "the longest silence between two bits"),
             ("gzip", "off", "it would hold bits back"),
         ]
-    )  # fmt: skip
+    )
 
 
 BURST_SECONDS = 2

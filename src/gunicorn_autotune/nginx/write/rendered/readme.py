@@ -35,10 +35,13 @@ def readme(options: Options, files: Collection[str]) -> str:
     lines = [(template.format(name=options.name), *row) for template, row in WHAT.items()]
     table = "\n".join(f"| `{file}` | {context} | {what} |" for file, context, what in lines if file in files)
     return TEXT.format(
-        name=options.name, dir=options.nginx_dir, table=table, steps=_steps(options, _url(options)),
+        name=options.name,
+        dir=options.nginx_dir,
+        table=table,
+        steps=_steps(options, _url(options)),
         unknown=UNKNOWN.format(name=options.name) if options.domains else KNOWN,
         again=AGAIN.format(command=options.command) if options.command else SAME,
-    )  # fmt: skip
+    )
 
 
 def _url(options: Options) -> str:

@@ -81,11 +81,15 @@ def _redirect(gunicorn: Gunicorn, options: Options) -> str:
     return block(
         "server",
         [
-            *lines, ("server_name", _names(options)), "",
-            ("server_tokens", "off"), ("large_client_header_buffers", header_buffers(gunicorn)), "",
+            *lines,
+            ("server_name", _names(options)),
+            "",
+            ("server_tokens", "off"),
+            ("large_client_header_buffers", header_buffers(gunicorn)),
+            "",
             f"return 301 {target}$request_uri;",
         ],
-    )  # fmt: skip
+    )
 
 
 def _site(gunicorn: Gunicorn, options: Options) -> list[Row]:
