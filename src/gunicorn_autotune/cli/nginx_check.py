@@ -56,7 +56,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="findings, sides and what was not checked, for programs")
     shape.add_argument("--diff", action="store_true", help="the fixes as a patch, and how to apply it safely")
-    shape.add_argument("--explain", metavar="RULE", help="why a rule is one, as `--explain NGX001`")
+    shape.add_argument("--explain", metavar="RULE", help="why a rule exists, as `--explain NGX001`")
 
 
 def run(options: argparse.Namespace, style: Style) -> tuple[int, str]:

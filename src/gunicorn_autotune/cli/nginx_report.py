@@ -48,7 +48,7 @@ def as_text(given: Input, site: Site, report: Report, no_gunicorn: str, least: S
     if any(one.edits for one in full):
         closing.append("`--diff` prints fixes as a patch with the steps to apply it; nothing is ever changed for you.")
     if full or notes:
-        closing.append(f"`--explain {(full or notes)[0].rule.id}` says why a rule is one.")
+        closing.append(f"`--explain {(full or notes)[0].rule.id}` says why the rule exists.")
     return "\n\n".join([*parts, "\n".join(closing)])
 
 

@@ -34,7 +34,7 @@ REFUSED = {
     "\ninclude a b;": 'nginx.conf:2: invalid number of arguments in "include" directive',
     "include a {}": 'nginx.conf:1: directive "include" is not terminated by ";"',
     "a {\ninclude no.conf;\n}": 'nginx.conf:2: open() "no.conf" failed (2: No such file or directory)',
-    "a;\nb \0;": "nginx.conf:2: a NUL byte: this is no text",
+    "a;\nb \0;": "nginx.conf:2: a NUL byte: this is not text",
     "\ufeffa;": 'nginx.conf:1: unknown directive "\\ufeffa": nginx takes a byte order mark for a letter',
     "a;\n\u00a0 b;": 'nginx.conf:2: unknown directive "\\xa0": nginx takes a no-break space for a letter',
 }
@@ -134,7 +134,7 @@ def test_a_file_that_includes_itself_is_named() -> None:
     """nginx 1.22.1 dies of it with SIGSEGV."""
     source = Texts({"nginx.conf": "include ./a*;", "./a": "\ninclude b;", "b": "include ././a;"})
 
-    assert "b:1: a file includes itself, of which nginx dies: a -> b -> a" == refusal(source)
+    assert "b:1: a file includes itself, which crashes nginx: a -> b -> a" == refusal(source)
 
 
 def test_includes_may_not_go_too_deep() -> None:

@@ -121,14 +121,14 @@ def test_an_error_page_of_the_location_hides_those_above() -> None:
     """One for 404 drops the one for 502."""
     text = written(server="error_page 502 504 /50x.html;", more=DOWN, location="error_page 404 /404.html;")
 
-    assert ["while Gunicorn is away visitors get nginx's bare page for 502 and 504"] == [
+    assert ["while Gunicorn is down visitors get nginx's bare page for 502 and 504"] == [
         one.message for one in found("NGX703", text)
     ]
 
 
 def test_a_page_that_gunicorn_would_have_to_serve() -> None:
     """Measured on nginx 1.22.1: the visitor gets the bare 502."""
-    assert ["/50x.html is asked of Gunicorn, which is away just then: visitors get the bare page"] == [
+    assert ["/50x.html comes from Gunicorn, which is down at that moment: visitors get the bare page"] == [
         one.message for one in found("NGX703", written(server="error_page 502 504 /50x.html;"))
     ]
 

@@ -118,7 +118,7 @@ def _check_block(words: list[str], place: Place) -> None:
     if words[0] == "include":
         raise place.refuse('directive "include" is not terminated by ";"')
     if place.depth >= MAX_BLOCKS_DEEP:
-        raise place.refuse(f"more than {MAX_BLOCKS_DEEP} blocks in each other")
+        raise place.refuse(f"more than {MAX_BLOCKS_DEEP} nested blocks")
 
 
 def _check_name(name: str, place: Place) -> None:

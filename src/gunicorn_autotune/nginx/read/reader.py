@@ -63,7 +63,7 @@ class Place:
         name = posixpath.normpath(path)
         if name in self.chain:
             circle = " -> ".join((*self.chain[self.chain.index(name) :], name))
-            raise self.refuse(f"a file includes itself, of which nginx dies: {printable(circle)}")
+            raise self.refuse(f"a file includes itself, which crashes nginx: {printable(circle)}")
         if len(self.chain) > MAX_INCLUDES_DEEP:
             raise self.refuse(f"includes within includes, more than {MAX_INCLUDES_DEEP} deep")
         return (*self.chain, name)
@@ -109,7 +109,7 @@ class Files:
         if self.characters > MAX_CHARACTERS:
             raise place.refuse(f'with "{printable(path)}" longer than {MAX_CHARACTERS >> 20} MB in all')
         if "\0" in text:
-            raise NginxSyntaxError(path, text.count("\n", 0, text.index("\0")) + 1, "a NUL byte: this is no text")
+            raise NginxSyntaxError(path, text.count("\n", 0, text.index("\0")) + 1, "a NUL byte: this is not text")
         return text
 
 

@@ -29,7 +29,7 @@ from gunicorn_autotune.nginx.site.scope import Value
 from gunicorn_autotune.nginx.site.site import Site
 from gunicorn_autotune.nginx.write import edits
 
-RULE = Rule("NGX002", Severity.WARNING, "A keepalive that is declared is in effect")
+RULE = Rule("NGX002", Severity.WARNING, "A declared keepalive has an effect")
 _HEADER, _ROW = 'proxy_set_header Connection "";', "'' '';"
 
 

@@ -21,7 +21,7 @@ from gunicorn_autotune.nginx.site.routes import Upstream
 from gunicorn_autotune.nginx.site.site import Site
 from gunicorn_autotune.nginx.write import edits
 
-RULE = Rule("NGX004", Severity.INFO, "A keepalive has a Gunicorn that keeps connections", frozenset({Need.GUNICORN}))
+RULE = Rule("NGX004", Severity.INFO, "Gunicorn keeps connections if nginx is to", frozenset({Need.GUNICORN}))
 FAMILY = ("keepalive", "keepalive_timeout", "keepalive_time", "keepalive_requests")
 
 

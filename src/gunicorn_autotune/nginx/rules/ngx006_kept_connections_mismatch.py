@@ -27,7 +27,7 @@ from gunicorn_autotune.nginx.site.gunicorn import CONCURRENT, THREADED, Gunicorn
 from gunicorn_autotune.nginx.site.site import Site
 from gunicorn_autotune.nginx.write import edits, fitting
 
-RULE = Rule("NGX006", Severity.WARNING, "As many connections are kept as are in use", frozenset({Need.GUNICORN}))
+RULE = Rule("NGX006", Severity.WARNING, "nginx keeps as many connections as Gunicorn uses", frozenset({Need.GUNICORN}))
 
 
 def check(site: Site) -> Iterator[Finding]:

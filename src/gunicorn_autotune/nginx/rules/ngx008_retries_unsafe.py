@@ -23,7 +23,7 @@ from gunicorn_autotune.nginx.site.routes import Route
 from gunicorn_autotune.nginx.site.site import Site, several_peers
 from gunicorn_autotune.nginx.write import edits
 
-RULE = Rule("NGX008", Severity.WARNING, "Retries neither repeat a POST nor show failures that need not be seen")
+RULE = Rule("NGX008", Severity.WARNING, "Retries repeat no POST, and hide failures that nginx can hide safely")
 
 
 def check(site: Site) -> Iterator[Finding]:

@@ -34,7 +34,7 @@ def check(site: Site) -> Iterator[Finding]:
             yield at(
                 RULE,
                 line,
-                f"{line.text} has no effect: {method.name} in line {method.directive.line} takes its place",
+                f"{line.text} has no effect: {method.name} in line {method.directive.line} replaces it",
                 nginx=f"{line.text} ({line.place}), {method}",
                 severity=Severity.INFO if contract.loses(site.gunicorn) else None,
                 fix="\n".join([f"{method.directive.text};", f"{line.text};", *late]),

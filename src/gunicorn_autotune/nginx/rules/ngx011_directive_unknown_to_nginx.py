@@ -37,7 +37,7 @@ def check(site: Site) -> Iterator[Finding]:
                 yield at(
                     RULE,
                     line,
-                    f"nginx {site.version} refuses `{line.text};`, which came with {'.'.join(map(str, since))}",
+                    f"nginx {site.version} refuses `{line.text};`: it needs {'.'.join(map(str, since))} or later",
                     nginx=f"nginx {site.version}",
                     fix=fix,
                     edits=change,

@@ -46,7 +46,7 @@ def check(site: Site) -> Iterator[Finding]:
         yield at(
             RULE,
             place.directive,
-            f"nginx gives up after {waits:g} s and answers 504, the sync worker works on for nobody until {timeout} s",
+            f"nginx gives up after {waits:g} s and answers 504, but the sync worker goes on for up to {timeout} s",
             severity=None if certain else Severity.WARNING,
             nginx=place.value,
             gunicorn=gunicorn.shown("timeout"),

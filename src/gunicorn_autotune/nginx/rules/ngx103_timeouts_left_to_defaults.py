@@ -53,7 +53,7 @@ def _finding(site: Site, server: Scope, left: list[Left]) -> Finding:
     return at(
         RULE,
         server.here,
-        f"nobody chose {', '.join(f'{value.name} ({value.text})' for value, _, _ in left)}",
+        f"left to nginx's defaults: {', '.join(f'{value.name} ({value.text})' for value, _, _ in left)}",
         nginx=f"default{'s' * (len(left) > 1)} of nginx {site.version}",
         gunicorn=limit_shown(site.gunicorn),
         fix="\n".join(f"{value.name} {time};" for value, time, _ in left),

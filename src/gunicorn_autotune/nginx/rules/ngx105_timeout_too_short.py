@@ -54,7 +54,7 @@ def _why(waits: float, slowest: tuple[float, str] | None) -> str | None:
     if slowest is not None and slowest[0] >= waits:
         return f"nginx answers 504 after {waits:g} s, and {slowest[1]} {slowest[0]:g} s"
     if waits < LEAST_SECONDS:
-        return f"nginx answers 504 after {waits:g} s, time that a request may well spend waiting for a worker"
+        return f"nginx answers 504 after {waits:g} s, and a request may wait that long for a free worker"
     return None
 
 

@@ -18,7 +18,7 @@ from gunicorn_autotune.nginx.rules.finding import Finding, Rule, Severity, at
 from gunicorn_autotune.nginx.rules.shared.places import places
 from gunicorn_autotune.nginx.site.site import Site, on_this_host
 
-RULE = Rule("NGX106", Severity.INFO, "A full queue on the same host shows soon")
+RULE = Rule("NGX106", Severity.INFO, "A full queue on the same host is noticed soon")
 LONGEST_SECONDS, TEXT = 10, "proxy_connect_timeout 5s;"
 
 
@@ -30,7 +30,7 @@ def check(site: Site) -> Iterator[Finding]:
             yield at(
                 RULE,
                 place.directive,
-                f"when Gunicorn's listen queue is full, clients wait up to {waits:g} s before anybody hears of it",
+                f"when Gunicorn's listen queue is full, clients wait up to {waits:g} s before they get an error",
                 nginx=place.value,
                 gunicorn=site.gunicorn.shown("backlog") if site.gunicorn is not None else "",
                 fix=TEXT,

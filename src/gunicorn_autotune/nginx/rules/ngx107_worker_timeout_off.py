@@ -29,7 +29,7 @@ def check(site: Site) -> Iterator[Finding]:
     yield at(
         RULE,
         route.proxy_pass,
-        "with timeout = 0 a worker that hangs is never replaced, and nginx answers 504 for what reaches it",
+        "with timeout = 0 a hung worker is never replaced, and nginx answers 504 to every request it gets",
         nginx=route.scope.value("proxy_read_timeout"),
         gunicorn=gunicorn.shown("timeout"),
         fix="timeout = 30    # in Gunicorn's configuration file",

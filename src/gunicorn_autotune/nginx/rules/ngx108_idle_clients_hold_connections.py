@@ -21,7 +21,7 @@ from gunicorn_autotune.nginx.rules.shared import capacity
 from gunicorn_autotune.nginx.site.scope import Scope, Value
 from gunicorn_autotune.nginx.site.site import Site
 
-RULE = Rule("NGX108", Severity.INFO, "Idle clients leave connections to the busy ones")
+RULE = Rule("NGX108", Severity.INFO, "Idle clients leave enough connections for busy ones")
 LONGEST_SECONDS, LEAST_CONNECTIONS, ENOUGH_CONNECTIONS = 30, 1024, 4096
 
 

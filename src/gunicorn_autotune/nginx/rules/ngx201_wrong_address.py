@@ -52,7 +52,7 @@ def _missed(site: Site, gunicorn: Gunicorn, own: Sequence[Bind]) -> Iterator[Fin
         yield at(
             RULE,
             peers[0].directive,
-            f"nginx passes requests to {', '.join(written)}, Gunicorn listens at {listens}: every request gets 502",
+            f"nginx passes requests to {', '.join(written)}, but Gunicorn listens at {listens}: every request gets 502",
             severity=severity,
             nginx=peers[0].directive.shown,
             gunicorn=gunicorn.shown("bind"),
@@ -100,7 +100,7 @@ def _nothing(site: Site, gunicorn: Gunicorn, own: Sequence[Bind]) -> Iterator[Fi
         yield at(
             RULE,
             http,
-            f"no location here passes requests anywhere, Gunicorn listens at {listens}: is the site's file included?",
+            f"no location here has a proxy_pass, and Gunicorn listens at {listens}: is the site's file included?",
             severity=Severity.WARNING,
             gunicorn=gunicorn.shown("bind"),
             fix=f"location / {{\n    proxy_pass http://{own[0].reachable_text};\n}}",

@@ -53,11 +53,11 @@ def _hidden(site: Site, path: str) -> str:
     user = _user(site)
     # Without a daemon it is no service of a distribution, but a container's or a supervisor's: no PrivateTmp.
     if path.startswith(("/tmp/", "/var/tmp/")) and site.main.value("daemon").text != "off":
-        return f"{path} lies in a folder that systemd's PrivateTmp replaces by an empty one: nginx may not see it"
+        return f"{path} is in a folder that systemd's PrivateTmp replaces with an empty one: nginx may not see it"
     folders = path.split("/")
     home = folders[2] if path.startswith("/home/") else "root" if folders[1:2] == ["root"] else ""
     if home and user not in (home, "root"):
-        return f"{path} lies in the home folder of {home}, which is closed to others as a rule: nginx may get 13"
+        return f"{path} is in the home folder of {home}, which is usually closed to other users: nginx may get 13"
     return ""
 
 
@@ -74,8 +74,8 @@ def _refused(site: Site, peer: Peer) -> Iterator[Finding]:
     yield at(
         RULE,
         peer.directive,
-        f"{peer.path} {'has' if file else 'will have'} mode {made.mode:04o} of {made.owner}:{made.group}: nginx, "
-        f"{_user(site) or 'another user'}, may not open it{doubt} (13: Permission denied, 502)",
+        f"{peer.path} {'has' if file else 'will have'} mode {made.mode:04o} and belongs to {made.owner}:{made.group}: "
+        f"nginx ({_user(site) or 'another user'}) may not open it{doubt} (13: Permission denied, 502)",
         severity=None if certain else Severity.WARNING,
         nginx=site.main.value("user"),
         gunicorn=site.gunicorn.shown("umask") if site.gunicorn else "",

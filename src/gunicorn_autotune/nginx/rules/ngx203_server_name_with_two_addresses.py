@@ -22,7 +22,7 @@ from gunicorn_autotune.nginx.site.routes import Peer
 from gunicorn_autotune.nginx.site.site import LOOPBACK, Site, addresses_of, same
 from gunicorn_autotune.nginx.write import edits
 
-RULE = Rule("NGX203", Severity.WARNING, "Each server of nginx's is a single address")
+RULE = Rule("NGX203", Severity.WARNING, "Each server line stands for a single address")
 
 
 def check(site: Site) -> Iterator[Finding]:
@@ -33,8 +33,8 @@ def check(site: Site) -> Iterator[Finding]:
             yield at(
                 RULE,
                 peer.directive,
-                f"{peer.host} stands for {' and '.join(reached)}, to nginx {len(reached)} servers: after a restart of "
-                "Gunicorn `no live upstreams` for 10 s more",
+                f"{peer.host} is {' and '.join(reached)}, for nginx {len(reached)} servers: after a restart of "
+                "Gunicorn nginx answers `no live upstreams` for 10 s more",
                 nginx=peer.directive.shown,
                 gunicorn=site.gunicorn.shown("bind") if site.gunicorn else "",
                 fix=_line(site, peer, reached),

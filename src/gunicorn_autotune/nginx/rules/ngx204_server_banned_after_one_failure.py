@@ -22,7 +22,7 @@ from gunicorn_autotune.nginx.site.routes import Peer
 from gunicorn_autotune.nginx.site.site import Site
 from gunicorn_autotune.nginx.write import edits
 
-RULE = Rule("NGX204", Severity.WARNING, "With several servers, one failed request takes none of them away")
+RULE = Rule("NGX204", Severity.WARNING, "With several servers, one failed request bans none of them")
 
 
 def check(site: Site) -> Iterator[Finding]:
@@ -34,8 +34,8 @@ def check(site: Site) -> Iterator[Finding]:
             yield at(
                 RULE,
                 upstream.block,
-                f"one failed request takes a server of upstream {upstream.name} away for {pause}: "
-                f"{len(touchy)} of its {len(upstream.peers)} servers allow one failure only",
+                f"one failed request bans a server of upstream {upstream.name} for {pause}: "
+                f"{len(touchy)} of its {len(upstream.peers)} servers allow only one failure",
                 nginx=f"{touchy[0].directive.shown}, max_fails=1 fail_timeout=10s unless set",
                 fix="\n".join(_line(peer) for peer in touchy),
                 edits=tuple(edit for peer in touchy for edit in edits.replaced(peer.directive, _line(peer))),

@@ -39,7 +39,7 @@ def check(site: Site) -> Iterator[Finding]:
             yield at(
                 RULE,
                 peer.directive,
-                f"only {places} connections may wait at {peer.path}, by {limit}: the next ones get 502 at once",
+                f"only {places} connections may wait at {peer.path} ({limit}): any more get 502 at once",
                 nginx=peer.directive.shown,
                 gunicorn=gunicorn.shown("backlog"),
                 fix=_fix(asked, allowed),

@@ -35,8 +35,8 @@ def check(site: Site) -> Iterator[Finding]:
         yield at(
             RULE,
             peers[0].directive,
-            f"Gunicorn listens at {', '.join(bind.text for bind in wide)}, for every network of this host, and can be "
-            "reached past nginx",
+            f"Gunicorn listens at {', '.join(bind.text for bind in wide)}, on every network of this host: "
+            "clients can bypass nginx",
             nginx=peers[0].directive.shown,
             gunicorn=gunicorn.shown("bind"),
             fix=f"bind = {_narrow(site, own, peers)}    # in Gunicorn's configuration file",

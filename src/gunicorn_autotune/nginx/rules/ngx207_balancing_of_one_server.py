@@ -21,7 +21,7 @@ from gunicorn_autotune.nginx.site.routes import Peer, Upstream
 from gunicorn_autotune.nginx.site.site import Site, addresses_of
 from gunicorn_autotune.nginx.write import edits
 
-RULE = Rule("NGX207", Severity.INFO, "Nothing chooses among servers where there is only one")
+RULE = Rule("NGX207", Severity.INFO, "A single server has no balancing")
 
 
 def check(site: Site) -> Iterator[Finding]:
@@ -47,7 +47,7 @@ def _idle(upstream: Upstream, peer: Peer) -> Iterator[Finding]:
             yield at(
                 RULE,
                 line,
-                f"{line.name} chooses among servers, and upstream {upstream.name} has one",
+                f"{line.name} chooses among servers, but upstream {upstream.name} has only one",
                 nginx=line.shown,
                 fix=f"# remove: {line.text};",
                 edits=edits.removed(line),
@@ -58,7 +58,7 @@ def _idle(upstream: Upstream, peer: Peer) -> Iterator[Finding]:
         yield at(
             RULE,
             peer.directive,
-            f"weight counts among servers, and upstream {upstream.name} has one",
+            f"weight compares servers, but upstream {upstream.name} has only one",
             nginx=peer.directive.shown,
             fix=text,
             edits=edits.replaced(peer.directive, text),
@@ -74,7 +74,7 @@ def _uncounted(upstream: Upstream, workers: int | None) -> Iterator[Finding]:
         yield at(
             RULE,
             limited[0].directive,
-            f"max_conns={each} without zone counts in each nginx worker by itself: {total} connections in all",
+            f"without zone each nginx worker counts max_conns={each} by itself: {total} connections in all",
             nginx=limited[0].directive.shown,
             fix=f"{text}    # in upstream {upstream.name}",
             edits=edits.added_in(upstream.block, text),

@@ -72,7 +72,7 @@ def _version(site: Site, route: Route, gunicorn: Gunicorn) -> Iterator[Finding]:
             yield at(
                 RULE,
                 place,
-                f"{route.location} speaks HTTP/2 to a Gunicorn that takes none: every request fails",
+                f"{route.location} speaks HTTP/2 to a Gunicorn that does not accept it: every request fails",
                 nginx=spoken,
                 gunicorn=gunicorn.shown("http2_cleartext"),
                 fix="proxy_http_version 1.1;",
@@ -82,7 +82,7 @@ def _version(site: Site, route: Route, gunicorn: Gunicorn) -> Iterator[Finding]:
         yield at(
             RULE,
             place,
-            f"{route.location} speaks HTTP/{spoken.text}, Gunicorn takes only HTTP/2 from nginx: 400",
+            f"{route.location} speaks HTTP/{spoken.text}, but Gunicorn accepts only HTTP/2 from nginx: 400",
             nginx=spoken,
             gunicorn=gunicorn.shown("http2_cleartext"),
             fix='http2_cleartext = "both"    # in Gunicorn\'s configuration file',

@@ -36,7 +36,7 @@ def check(site: Site) -> Iterator[Finding]:
         yield at(
             RULE,
             gap.place,
-            f"{gap.who}: the client's Host is not sent, the app takes {_sent(route)} for its own name",
+            f"{gap.who}: the client's Host is not sent, so the app sees {_sent(route)} as its own name",
             severity=headers.host_severity(site, route),
             nginx=f"proxy_set_header Host $proxy_host (default of nginx {site.version})",
             fix=gap.text,

@@ -23,7 +23,7 @@ from gunicorn_autotune.nginx.site.routes import Route
 from gunicorn_autotune.nginx.site.site import Site
 from gunicorn_autotune.nginx.write import edits
 
-RULE = Rule("NGX305", Severity.WARNING, "No proxy_set_header is lost on the way inwards")
+RULE = Rule("NGX305", Severity.WARNING, "No inner block drops the proxy_set_header lines around it")
 
 
 def check(site: Site) -> Iterator[Finding]:
@@ -35,8 +35,8 @@ def check(site: Site) -> Iterator[Finding]:
         yield at(
             RULE,
             gap.place,
-            f"{gap.who}: {_names(gone)} {'is' if len(gone) == 1 else 'are'} not sent, a proxy_set_header further in "
-            "switches off those around it",
+            f"{gap.who}: {_names(gone)} {'is' if len(gone) == 1 else 'are'} not sent: a proxy_set_header in an inner "
+            "block drops those of the blocks around it",
             severity=_severity(site, route, gone),
             nginx=gone[0].shown,
             fix=gap.text,

@@ -47,7 +47,7 @@ def check(site: Site) -> Iterator[Finding]:
         yield at(
             RULE,
             line,
-            f"clients of {route.location} can send {names}, which Gunicorn takes for nginx's: it bypasses path checks",
+            f"clients of {route.location} can send {names}, which Gunicorn takes for nginx's: path checks are bypassed",
             severity=None if certain else Severity.WARNING,
             nginx=line.shown,
             gunicorn=site.gunicorn.shown("forwarder_headers") if site.gunicorn else "",

@@ -38,7 +38,7 @@ def check(site: Site) -> Iterator[Finding]:
         yield at(
             RULE,
             gap.place,
-            f"{gap.who} sends on {names} as the client wrote it, one that contradicts nginx gets 400",
+            f"{gap.who} passes on {names} as the client wrote it: one that contradicts nginx gets 400",
             nginx=told[0],
             fix=gap.text,
             edits=gap.edits,

@@ -36,7 +36,7 @@ def check(site: Site) -> Iterator[Finding]:
         yield at(
             RULE,
             gap.place,
-            f"{gap.who}: no X-Request-Start is sent, autotune cannot tell how long requests wait",
+            f"{gap.who}: no X-Request-Start is sent, so autotune cannot tell how long requests wait",
             nginx=f"no such proxy_set_header for {gap.routes[0].proxy_pass.shown}",
             fix=gap.text,
             edits=gap.edits,

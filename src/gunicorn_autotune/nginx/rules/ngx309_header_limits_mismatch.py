@@ -53,7 +53,7 @@ def _finding(gunicorn: Gunicorn, server: Scope, value: Value, short: dict[str, i
     return at(
         RULE,
         value.directive or server.here,
-        f"nginx lets {max(short.values()):,} bytes through, Gunicorn refuses {over}",
+        f"nginx lets {max(short.values()):,} bytes through, but Gunicorn refuses {over}",
         nginx=value,
         gunicorn=", ".join(gunicorn.shown(name) for name in short),
         fix="\n".join(f"{name} = {size}    # in Gunicorn's configuration file" for name, size in short.items()),

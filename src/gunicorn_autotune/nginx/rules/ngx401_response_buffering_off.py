@@ -33,7 +33,7 @@ def check(site: Site) -> Iterator[Finding]:
         yield at(
             RULE,
             one.value.directive or one.locations[0],
-            f"answers are not buffered ({where}): a client that reads slowly holds {what} to the last byte{count}",
+            f"answers are not buffered ({where}): a client that reads slowly holds {what} until the last byte{count}",
             severity=None if one.whole else Severity.INFO,
             nginx=one.value,
             gunicorn=site.gunicorn.shown("worker_class") if site.gunicorn else "",

@@ -32,7 +32,7 @@ def check(site: Site) -> Iterator[Finding]:
         yield at(
             RULE,
             one.value.directive or one.locations[0],
-            f"uploads are passed on as they come in ({where}): a slow one holds {what} until it is over{count}",
+            f"uploads are passed on as they come in ({where}): a slow one holds {what} until it is complete{count}",
             severity=None if one.whole and site.gunicorn is not None else Severity.WARNING,
             nginx=one.value,
             gunicorn=site.gunicorn.shown("worker_class") if site.gunicorn else "",

@@ -41,7 +41,7 @@ def check(site: Site) -> Iterator[Finding]:
             yield at(
                 RULE,
                 value.directive,
-                "uploads of any size are taken: a few clients can fill nginx's disk",
+                "uploads of any size are accepted: a few clients can fill nginx's disk",
                 nginx=value,
                 fix=f"{NAME} 20m;    # a little above the largest upload of the application",
                 edits=edits.replaced(value.directive, f"{NAME} 20m;"),
@@ -52,7 +52,7 @@ def _by_default(server: Scope) -> Finding:
     return at(
         RULE,
         server.here,
-        "uploads above 1 MB stop at nginx with 413, and the application never hears of them",
+        "nginx refuses uploads above 1 MB with 413, and the application never sees them",
         nginx=server.value(NAME),
         fix=f"{NAME} 20m;    # in this server: the largest upload of the application",
         edits=edits.added_in(server.here, f"{NAME} 20m;"),

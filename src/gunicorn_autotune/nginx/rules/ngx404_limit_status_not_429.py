@@ -24,7 +24,7 @@ from gunicorn_autotune.nginx.site.scope import Scope
 from gunicorn_autotune.nginx.site.site import Site
 from gunicorn_autotune.nginx.write import edits
 
-RULE = Rule("NGX404", Severity.WARNING, "Clients that ask too much get 429")
+RULE = Rule("NGX404", Severity.WARNING, "Clients over a limit get 429")
 LIMITS = ("limit_req", "limit_conn")
 _COMMON = frozenset({"server_name", "host", "http_host", "server_port", "server_addr", "scheme"})
 """Variables that are the same for every client of a server."""
@@ -54,7 +54,7 @@ def _status(scope: Scope, name: str, lines: list[Directive]) -> Iterator[Finding
     yield at(
         RULE,
         status.directive or lines[-1],
-        f"a client that {name} stops is answered {status.text}: it looks like an outage of the server",
+        f"{name} answers {status.text} to a client over its limit, which looks like an outage",
         nginx=status,
         fix=text,
         edits=edits.replaced(status.directive, text) if status.directive else edits.added_after(lines[-1], text),

@@ -46,7 +46,7 @@ def check(site: Site) -> Iterator[Finding]:
             yield at(
                 RULE,
                 route.scope.here,
-                f"{route.location} asks Gunicorn for files: each takes a worker's time that nginx would save",
+                f"{route.location} gets files from Gunicorn: each one takes a worker's time, and nginx could serve it",
                 nginx=route.proxy_pass.text,
                 fix=_fix(site, pattern_of(route.scope.here)[1]),
             )
@@ -54,7 +54,7 @@ def check(site: Site) -> Iterator[Finding]:
             yield at(
                 RULE,
                 server.here,
-                "every request of this server goes to Gunicorn, files too: nginx serves no folder of its own here",
+                "every request of this server goes to Gunicorn, files included: nginx itself serves no folder here",
                 severity=Severity.INFO,
                 fix=_fix(site, "/static/"),
             )

@@ -60,11 +60,11 @@ def _judged(path: str, target: str, *, tried: bool) -> tuple[str, Severity | Non
     if "$" in target.rpartition("/")[2]:
         return None
     if path.endswith("/"):
-        lost = f"{path}app.css is looked for as {target}app.css: nothing is found, but what lies beside the folder is"
+        lost = f"{path}app.css is looked for as {target}app.css: it is not found, but files beside the folder are"
         return lost, Severity.WARNING if tried else None
     if _is_file(path, target):
-        return f"{path}.bak is answered with {target}.bak, as all whose name goes on like that", Severity.INFO
-    return f"{path}_old/x is answered with {target}_old/x, as all that lies beside it", Severity.WARNING
+        return f"{path}.bak is answered with {target}.bak: names that begin alike are public too", Severity.INFO
+    return f"{path}_old/x is answered with {target}_old/x: folders that begin alike are public too", Severity.WARNING
 
 
 def _is_file(path: str, target: str) -> bool:

@@ -31,7 +31,7 @@ def check(site: Site) -> Iterator[Finding]:
             yield at(
                 RULE,
                 scope.here,
-                f"every file of {scope.here.text} is a line in the access log",
+                f"every file of {scope.here.text} writes a line to the access log",
                 nginx=scope.value("access_log"),
                 fix="access_log off;",
                 edits=edits.added_in(scope.here, "access_log off;"),

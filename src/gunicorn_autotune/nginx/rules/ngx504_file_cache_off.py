@@ -22,7 +22,7 @@ from gunicorn_autotune.nginx.site.site import Site
 from gunicorn_autotune.nginx.write import edits
 from gunicorn_autotune.nginx.write.edits import not_yet
 
-RULE = Rule("NGX504", Severity.INFO, "Open static files are remembered")
+RULE = Rule("NGX504", Severity.INFO, "nginx caches which static files are open")
 LINES = ("open_file_cache max=10000 inactive=30s;", "open_file_cache_valid 30s;", "open_file_cache_errors off;")
 
 
@@ -34,7 +34,7 @@ def check(site: Site) -> Iterator[Finding]:
             yield at(
                 RULE,
                 scope.here,
-                f"each file of {scope.here.text} is looked up, opened and closed at every request",
+                f"each file of {scope.here.text} is looked up, opened and closed on every request",
                 nginx=value,
                 fix=not_yet(scope.here, LINES),
                 edits=edits.added_in(scope.here, not_yet(scope.here, LINES)),

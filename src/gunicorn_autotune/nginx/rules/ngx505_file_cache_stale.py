@@ -63,7 +63,7 @@ def _flag(line: Directive, scope: Scope, inside: list[Directive]) -> Finding:
         RULE,
         line,
         f"{scope.here.text} ({scope.here.place}) is answered from this cache: "
-        f"that the flag is gone is not seen for up to {scope.value('open_file_cache_valid').text}",
+        f"after the flag is removed nginx may see it for up to {scope.value('open_file_cache_valid').text}",
         nginx=scope.value("open_file_cache"),
         fix=f"{line.text};    # not here, but in the locations that serve files",
         edits=edits.removed(line) + moved,
@@ -74,7 +74,8 @@ def _missing(line: Directive, scope: Scope) -> Finding:
     return at(
         RULE,
         line,
-        f"a file deployed after somebody asked for it stays 404 for up to {scope.value('open_file_cache_valid').text}",
+        "a file that was requested before it was deployed stays 404 for up to "
+        f"{scope.value('open_file_cache_valid').text}",
         nginx=scope.value("open_file_cache_errors"),
         fix="open_file_cache_errors off;",
         edits=edits.replaced(line, "open_file_cache_errors off;"),

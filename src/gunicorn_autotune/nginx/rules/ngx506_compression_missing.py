@@ -62,7 +62,7 @@ def _judged(site: Site, scope: Scope) -> Iterator[Finding]:
         yield at(
             RULE,
             level.directive,
-            f"gzip level {level.text} takes several times the CPU of level 5 for about a tenth less bytes",
+            f"gzip level {level.text} takes several times the CPU of level 5 for about 10 % fewer bytes",
             nginx=level,
             fix="gzip_comp_level 5;",
             edits=edits.replaced(level.directive, "gzip_comp_level 5;"),
@@ -74,7 +74,7 @@ def _off(http: Directive, gzip: Value) -> Finding:
     return at(
         RULE,
         gzip.directive or http,
-        "text leaves at its full size; JSON would shrink to about a sixth",
+        "text is sent uncompressed; JSON would shrink to about a sixth",
         nginx=gzip,
         fix=lines or "gzip on;",
         edits=edits.replaced(gzip.directive, "gzip on;") if gzip.directive else edits.added_in(http, lines),
@@ -98,5 +98,5 @@ def _types(scope: Scope, gzip: Value) -> Iterator[Finding]:
         message = f"gzip leaves out {', '.join(missing)}: {why}"
         yield at(RULE, place, message, severity=severity, nginx=types, fix=text, edits=change)
     if "text/html" in written:
-        message = "text/html is always compressed, and named here nginx warns of a duplicate at each start"
+        message = "text/html is always compressed; naming it makes nginx warn of a duplicate at each start"
         yield at(RULE, place, message, severity=Severity.INFO, nginx=types, fix=text, edits=change)

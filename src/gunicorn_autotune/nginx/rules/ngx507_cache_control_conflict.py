@@ -25,7 +25,7 @@ from gunicorn_autotune.nginx.site.scope import Scope, Value
 from gunicorn_autotune.nginx.site.site import Site
 from gunicorn_autotune.nginx.write import edits
 
-RULE = Rule("NGX507", Severity.INFO, "How long files are kept is said once, and immutable only of hashed names")
+RULE = Rule("NGX507", Severity.INFO, "Cache lifetimes are stated once, and immutable only for hashed names")
 _MAX_SECONDS = 315360000
 """`expires max`: ten years (ngx_http_headers_filter_module.c)."""
 _HASHED = re.compile(r"(?i)hash|_next|_nuxt|immutable|webpack|vite|\[[0-9a-fx-]*\]|\\[wdh]|\{\d")

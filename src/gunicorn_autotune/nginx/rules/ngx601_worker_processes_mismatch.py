@@ -33,7 +33,7 @@ def check(site: Site) -> Iterator[Finding]:
     yield at(
         RULE,
         value.directive or block or site.root,
-        f"nginx has one worker on a host of {cpus} CPUs",
+        f"nginx has one worker on a host with {cpus} CPUs",
         nginx=value,
         fix=f"{LINE}    # in the main file, outside of http",
         edits=_edits(value.directive, block),

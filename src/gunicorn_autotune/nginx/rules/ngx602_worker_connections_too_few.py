@@ -23,7 +23,7 @@ from gunicorn_autotune.nginx.rules.shared import capacity
 from gunicorn_autotune.nginx.site.gunicorn import CONCURRENT, Gunicorn
 from gunicorn_autotune.nginx.site.site import Site
 
-RULE = Rule("NGX602", Severity.WARNING, "nginx has connections enough to fill Gunicorn", frozenset({Need.GUNICORN}))
+RULE = Rule("NGX602", Severity.WARNING, "nginx has enough connections to fill Gunicorn", frozenset({Need.GUNICORN}))
 AMPLE = 4096
 
 
@@ -40,7 +40,7 @@ def check(site: Site) -> Iterator[Finding]:
             RULE,
             value.directive or block,
             f"nginx carries {carried:,} requests at once ({value.text} connections x {workers} "
-            f"worker{'s' * (workers != 1)} / 2), Gunicorn takes {taken:,} ({capacity.words(gunicorn)})",
+            f"worker{'s' * (workers != 1)} / 2), but Gunicorn takes {taken:,} ({capacity.words(gunicorn)})",
             severity=Severity.INFO if gunicorn.kind == CONCURRENT else None,
             nginx=value,
             gunicorn=gunicorn.shown(_setting(gunicorn)),

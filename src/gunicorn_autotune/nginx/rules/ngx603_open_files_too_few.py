@@ -41,8 +41,8 @@ def check(site: Site) -> Iterator[Finding]:
     yield at(
         RULE,
         written or connections.directive or block,
-        f"a worker of nginx may open {files:,} files ({origin}), "
-        + (f"and is to have {most:,} connections" if short else f"fewer than two for each of {most:,} connections"),
+        f"an nginx worker may open {files:,} files ({origin}), "
+        + (f"but may have {most:,} connections" if short else f"fewer than two for each of {most:,} connections"),
         severity=None if short else Severity.INFO,
         nginx=connections,
         fix=f"{line}    # in the main file, outside of http",

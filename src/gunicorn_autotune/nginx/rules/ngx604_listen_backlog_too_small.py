@@ -55,7 +55,7 @@ def _finding(gunicorn: Gunicorn, line: Directive, places: int, taken: int) -> Fi
     return at(
         RULE,
         line,
-        f"{places} clients may wait to be accepted at listen {line.args[0]}, and Gunicorn could take {taken:,} at once",
+        f"{places} clients may wait to be accepted at listen {line.args[0]}, but Gunicorn could take {taken:,} at once",
         nginx=f"{line.shown}, backlog={DEFAULT_PLACES} unless set",
         gunicorn=capacity.words(gunicorn),
         fix=f"{text}    # at one server only",

@@ -58,8 +58,8 @@ def _max_conns(site: Site, gunicorn: Gunicorn, upstream: Upstream, peer: Peer) -
     yield at(
         RULE,
         peer.directive,
-        f"nginx passes on {int(written) * counters:,} requests at once (max_conns={written}{times}), Gunicorn takes "
-        f"{taken:,} ({capacity.words(gunicorn)}): the rest gets 502",
+        f"nginx passes on {int(written) * counters:,} requests at once (max_conns={written}{times}), but Gunicorn "
+        f"takes {taken:,} ({capacity.words(gunicorn)}): the rest gets 502",
         nginx=peer.directive.shown,
         gunicorn=capacity.words(gunicorn),
         fix=text,
@@ -74,8 +74,8 @@ def _limit_conn(gunicorn: Gunicorn, line: Directive) -> Iterator[Finding]:
         yield at(
             RULE,
             line,
-            f"nginx lets in {int(line.args[1]):,} requests at once for all clients together, Gunicorn takes {taken:,} "
-            f"({capacity.words(gunicorn)})",
+            f"nginx lets in {int(line.args[1]):,} requests at once for all clients together, but Gunicorn "
+            f"takes {taken:,} ({capacity.words(gunicorn)})",
             nginx=line.shown,
             gunicorn=capacity.words(gunicorn),
             fix=text,

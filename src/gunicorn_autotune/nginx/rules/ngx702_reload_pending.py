@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from gunicorn_autotune.nginx.rules.finding import Finding, Need, Rule, Severity
 from gunicorn_autotune.nginx.site.site import Site
 
-RULE = Rule("NGX702", Severity.INFO, "The files are what nginx runs with", frozenset({Need.NGINX}))
+RULE = Rule("NGX702", Severity.INFO, "nginx runs with the files as they are now", frozenset({Need.NGINX}))
 UNSURE_SECONDS = 2
 """A process's start is known to about a second."""
 

@@ -25,7 +25,7 @@ from gunicorn_autotune.nginx.site.routes import Route
 from gunicorn_autotune.nginx.site.scope import Scope
 from gunicorn_autotune.nginx.site.site import Site
 
-RULE = Rule("NGX703", Severity.WARNING, "Visitors see a page of yours when Gunicorn is away")
+RULE = Rule("NGX703", Severity.WARNING, "Visitors see a page of yours when Gunicorn is down")
 GATEWAY = ("502", "504")
 PAGE = "/50x.html"
 
@@ -72,7 +72,7 @@ def _none(server: Scope, routes: tuple[Route, ...], missing: list[str]) -> Findi
     return at(
         RULE,
         hidden[0] if hidden else server.here,
-        f"while Gunicorn is away visitors get nginx's bare page for {' and '.join(missing)}",
+        f"while Gunicorn is down visitors get nginx's bare page for {' and '.join(missing)}",
         nginx=hidden[0].text if hidden else "no error_page",
         fix=text,
     )
@@ -82,7 +82,7 @@ def _from_gunicorn(server: Scope, line: Directive, page: str) -> Finding:
     return at(
         RULE,
         line,
-        f"{page} is asked of Gunicorn, which is away just then: visitors get the bare page",
+        f"{page} comes from Gunicorn, which is down at that moment: visitors get the bare page",
         nginx=f"{line.text} ({line.place})",
         fix=_location(page),
     )

@@ -88,7 +88,7 @@ class Complaint:
 COMPLAINTS = (
     Complaint(
         r"no live upstreams",
-        "nginx has put every server of the upstream aside (NGX203, NGX204)",
+        "nginx has banned every server of the upstream (NGX203, NGX204)",
         "server 127.0.0.1:8000 fail_timeout=0;    # in the upstream, by address",
     ),
     Complaint(
@@ -145,7 +145,7 @@ COMPLAINTS = (
     ),
     Complaint(
         r"upstream sent too big header",
-        "an answer's headers did not fit: 502, mostly because of cookies",
+        "the headers of an answer did not fit nginx's buffer: 502, usually because of cookies",
         "proxy_buffer_size 16k;\nproxy_buffers 8 16k;",
     ),
     Complaint(
@@ -155,7 +155,7 @@ COMPLAINTS = (
     ),
     Complaint(
         r"is buffered to a temporary file",
-        "answers or uploads were larger than nginx's buffers and went over the disk",
+        "answers or uploads were larger than nginx's buffers and were written to disk",
         "proxy_buffers 16 16k;    # for answers; client_body_buffer_size 128k; for uploads",
         Severity.INFO,
     ),

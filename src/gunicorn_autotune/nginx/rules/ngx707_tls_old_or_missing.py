@@ -45,7 +45,7 @@ def check(site: Site) -> Iterator[Finding]:
             yield at(
                 RULE,
                 place,
-                f"{' and '.join(old)} may be spoken: withdrawn in 2021 by RFC 8996",
+                f"{' and '.join(old)} may be used, and RFC 8996 withdrew it in 2021",
                 nginx=value,
                 fix=GOOD,
                 edits=edits.replaced(place, GOOD) if value.directive else edits.added_in(place, GOOD),

@@ -24,7 +24,7 @@ from gunicorn_autotune.nginx.write import edits, fitting
 from gunicorn_autotune.nginx.write.edits import not_yet
 from gunicorn_autotune.nginx.write.options import Options
 
-RULE = Rule("NGX708", Severity.WARNING, "Whether connections are kept is written down")
+RULE = Rule("NGX708", Severity.WARNING, "Whether connections are kept is written in the configuration")
 
 
 def check(site: Site) -> Iterator[Finding]:

@@ -30,7 +30,7 @@ FEWEST_REQUESTS = 100
 """Below, the 99th percentile is one request."""
 _LIMITS = {
     "downstream": (
-        "database: more workers did not answer more requests, so what is behind them is full",
+        "database: more workers did not answer more requests, so something behind them is full",
         "# a larger connection pool, a quicker query; no more workers until then",
     ),
     "workers": (
@@ -76,11 +76,14 @@ def _verdict(timing: Timing, limit: str) -> tuple[str, str] | None:
     if timing.connect_p99_seconds >= SLOW_SECONDS:
         return _LIMITS["listener"]
     if timing.p99_seconds >= SLOW_SECONDS and timing.p99_seconds >= outside:
-        return "application: workers are free, and requests take long all the same", (
+        return "application: workers are free, yet requests take long", (
             f"# half of them take {timing.p50_seconds:.3g} s: look for the others in the timing log, by their urt"
         )
     if timing.request_p99_seconds >= SLOW_SECONDS:
-        return "at the client: Gunicorn had answered long before", "gzip on;    # and smaller answers: NGX506"
+        return (
+            "at the client: Gunicorn answers early, the client gets it late",
+            "gzip on;    # and smaller answers: NGX506",
+        )
     return None
 
 

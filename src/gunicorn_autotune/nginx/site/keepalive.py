@@ -94,7 +94,7 @@ def _why_not(route: Route, declared: Value) -> str:
         return f"the Connection header sent is close, by {connection.origin}"
     balancer = late_balancer(route.upstream)
     if balancer is not None and declared.directive is not None and version < defaults.KEPT_BY_DEFAULT:
-        return f"{balancer} stands after it and takes its place"
+        return f"{balancer} stands after it and replaces it"
     return ""
 
 

@@ -119,7 +119,7 @@ def addresses(gunicorn: Gunicorn, options: Options) -> tuple[str, ...]:
         return options.servers
     binds = [bind for bind in gunicorn.get("bind", ()) if not bind.startswith("fd://")]
     if not binds:
-        raise FittingError(f"bind = {gunicorn.get('bind')!r}: nginx must be told an address, as --server-address")
+        raise FittingError(f"bind = {gunicorn.get('bind')!r}: nginx needs an address; use --server-address")
     # Two addresses of one Gunicorn would be two peers, and one failure would take out one of them.
     local = [bind for bind in binds if bind.startswith("unix:")]
     return (_address((local or binds)[0], str(gunicorn.get("chdir", ""))),)
@@ -128,11 +128,11 @@ def addresses(gunicorn: Gunicorn, options: Options) -> tuple[str, ...]:
 def _address(bind: str, folder: str) -> str:
     found = bind_of(bind, folder)
     if found is None or (not found.path and not 0 < found.port < 65536):
-        raise FittingError(f"bind = {bind!r}: tells no address that nginx could connect to; use --server-address")
+        raise FittingError(f"bind = {bind!r}: gives no address that nginx could connect to; use --server-address")
     if found.host == "localhost":
         return f"127.0.0.1:{found.port}"
     if found.path.startswith(("@", "\0")):
-        raise FittingError(f"bind = {bind!r}: nginx knows no abstract sockets, only files")
+        raise FittingError(f"bind = {bind!r}: nginx cannot connect to an abstract socket, only to a file")
     if found.path and not found.path.startswith("/"):
         raise FittingError(f"bind = {bind!r}: relative to a folder that is not known here; use --server-address")
     if len(found.path.encode()) > SOCKET_PATH_BYTES:
@@ -145,5 +145,5 @@ def quoted(word: str) -> str:
     if _WORD.fullmatch(word) and word.isprintable():
         return word
     if "$" in word or not word or not word.isprintable():
-        raise FittingError(f"{word!r}: must hold no $ and no control characters, nginx cannot be given it")
+        raise FittingError(f"{word!r}: must not contain $ or control characters")
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -38,14 +38,14 @@ def _keepalive(gunicorn: Gunicorn, options: Options) -> str:
     kept = f"connections are kept for {idle_seconds(gunicorn)} s only"
     if why_not_kept(gunicorn, options):
         kept = "no connection can be kept"
-    return f"{gunicorn.shown('keepalive')}: {kept}; keepalive = {GOOD_KEEPALIVE} in Gunicorn's file, then render anew"
+    return f"{gunicorn.shown('keepalive')}: {kept}; keepalive = {GOOD_KEEPALIVE} in Gunicorn's file, then render again"
 
 
 def _public(gunicorn: Gunicorn, options: Options) -> str:
     opened = [bind for bind in gunicorn.get("bind", ()) if bind.startswith(("0.0.0.0:", "[::]:", ":"))]
     if not opened or options.servers:
         return ""
-    return f"bind = {opened[0]}: Gunicorn can be reached past nginx; 127.0.0.1 or a socket cannot"
+    return f"bind = {opened[0]}: clients can bypass nginx; with 127.0.0.1 or a socket they cannot"
 
 
 def _endless(gunicorn: Gunicorn) -> str:

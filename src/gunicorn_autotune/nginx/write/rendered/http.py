@@ -57,7 +57,7 @@ def _kept(gunicorn: Gunicorn, options: Options) -> list[Row]:
         return lines
     count, idle = kept_connections(gunicorn, options), idle_seconds(gunicorn)
     return [
-        "# Gunicorn must be the last to let go of an idle connection: else POSTs get 502 (docs/nginx.md).",
+        "# Gunicorn must be the last to let go of an idle connection: else POSTs get 502 (`--explain NGX001`).",
         (
             "keepalive",
             f"{count}",
