@@ -8,11 +8,12 @@ bursty traffic with pauses (gthread of 23.0.0, 25.3.0 and 27.0.1). Equal values 
 race is between two clocks. With 1 s against 2 s, and with 60 s against 75 s, 0 of 1,440 failed.
 
 Set nginx's time strictly below Gunicorn's; either side will do. 4 s against 10 s is a good pair. nginx before 1.15.3
-has no such time and never lets go: there the cure is `proxy_set_header Connection close;`, or a newer nginx. Since
-nginx 1.29.7 an `upstream` without any keepalive line keeps connections too, so an upgrade of nginx can start it.
+has no such setting and keeps connections for ever: there the cure is `proxy_set_header Connection close;`, or a newer
+nginx. Since nginx 1.29.7 an `upstream` without any keepalive line keeps connections too, so an upgrade of nginx can
+start it.
 
-sync workers close every connection themselves, as all do with `keepalive = 0`: no race. gevent closes on the second (0
-of 2,400 failed, which does not prove that none can), other classes were not measured: a warning for those.
+There is no race with sync workers, which close every connection themselves, nor with `keepalive = 0`. With gevent 0 of
+2,400 failed, which does not prove that none can; other classes were not measured. For these it is only a warning.
 """
 
 from __future__ import annotations

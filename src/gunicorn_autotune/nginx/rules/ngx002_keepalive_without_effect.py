@@ -2,14 +2,14 @@
 
 Before 1.29.7 `keepalive 32;` in an upstream does nothing by itself: each location must also say `proxy_http_version
 1.1;` and send no `Connection: close`, which is what nginx sends unless the header is set to nothing. With 1.1 alone 61
-of 61 connections were closed. The classic way to lose it: `proxy_set_header Connection "";` at the level of `http`,
-and any one `proxy_set_header` in the location, which drops all inherited ones (55 closed connections against 0).
-Another: the websocket `map` of many guides, whose `'' close;` is for exactly the ordinary requests.
+of 61 connections were closed. The usual mistake is `proxy_set_header Connection "";` at the level of `http`, and any
+one `proxy_set_header` in the location, which drops all inherited ones (55 closed connections against 0). Another is the
+websocket `map` of many guides, whose `'' close;` is for exactly the ordinary requests.
 
-Add what is missing where the other headers stand; in a `map`, turn `'' close;` into `'' '';`. Or delete the
-`keepalive` lines if you do not want them: gthread before Gunicorn 27.0.1 is better off without (NGX007), and is only
-told so. Where Gunicorn would close first (NGX001), a shorter `keepalive_timeout` is part of the fix: without it the
-cure would bring the 502s.
+Add what is missing where the other headers stand; in a `map`, turn `'' close;` into `'' '';`. Or delete the `keepalive`
+lines if you do not want them: gthread before Gunicorn 27.0.1 is better off without them (NGX007), so that is what the
+fix says there. Where Gunicorn would close first (NGX001), a shorter `keepalive_timeout` is part of the fix: without it
+the cure would bring the 502s.
 
 Silent where Gunicorn closes every connection anyway (NGX004), and for a websocket location beside others that keep
 their connections.

@@ -6,7 +6,7 @@ the advice "with a UNIX socket, skip upstream keepalive" is wrong. It saves abou
 app gains less. Over TCP it also leaves about 14,000 sockets in TIME_WAIT.
 
 An address written into `proxy_pass` never keeps connections, whatever the nginx version and whatever headers are set
-(61 of 61 closed): it takes an `upstream` block. Before nginx 1.29.7 that needs a `keepalive` line, HTTP/1.1 and an
+(61 of 61 closed): that takes an `upstream` block. Before nginx 1.29.7 that needs a `keepalive` line, HTTP/1.1 and an
 empty Connection header as well. Keep Host set: without it the app would see the name of the upstream.
 
 Silent for sync workers (they close every connection), for gthread before Gunicorn 27.0.1 (it loses kept requests when

@@ -10,7 +10,8 @@ Set `keepalive_time 2s;` in the upstream. nginx before 1.19.10 does not know it:
 its default) does the same at high rates (4 s at 12 requests/s a connection, 80 s at one). A linter that wants at least
 1,000 requests a connection means clients, not upstreams.
 
-Speaks only where autotune may change the number of workers. Silent at 10 s and below, and at 100 requests and below.
+The rule fires only where autotune may change the number of workers. Silent at 10 s and below, and at 100 requests and
+below.
 """
 
 from __future__ import annotations

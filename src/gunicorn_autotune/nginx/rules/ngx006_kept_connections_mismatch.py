@@ -9,9 +9,9 @@ Too many, and Gunicorn keeps fewer than nginx hopes: a gthread worker keeps `wor
 the rest with `Connection: close`; an event loop counts idle connections against `worker_connections` and accepts no
 new one when they are used up, which is the one case that hurts.
 
-Only information where today's fewest workers are covered and just the most are not. Not judged: event loops' low side
-(nobody knows how many of their 1,000 requests at once really come), and a number of nginx workers that depends on a
-number of CPUs not known here.
+Only a note where `min_workers` are covered and `max_workers` are not. The rule does not judge whether an event loop has
+too few (nobody knows how many of its 1,000 requests at once really come), nor anything that depends on an unknown
+number of CPUs.
 """
 
 from __future__ import annotations

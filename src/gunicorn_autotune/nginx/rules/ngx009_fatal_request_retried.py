@@ -9,7 +9,7 @@ recycles.
 
 Write `proxy_next_upstream off;`. With several servers keep `error timeout`: then a retry has somewhere to go.
 
-Speaks about gthread only, which is what was measured, and not before NGX001 and NGX007 are silent.
+The rule covers only gthread, which is what was measured, and only once NGX001 and NGX007 are silent.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ a restart, nothing runs at all. What is new among the lines that recipes for Gun
 `keepalive_min_timeout` since 1.27.4, `proxy_http_version 2` since 1.29.4, `keepalive 0;` and `keepalive 32 local;`
 since 1.29.7 (each refused by the version before; Debian 12 has 1.22.1, Ubuntu 24.04 has 1.24.0).
 
-Do what the fix says, or upgrade nginx. Ignore it if the version shown is not the one that will read this file, which
-`--nginx-version` tells; where `nginx -t` passed here, nothing is said.
+Do what the fix says, or upgrade nginx. If another version will read this file, name it with `--nginx-version`. The rule
+is silent where `nginx -t` passed here.
 """
 
 from __future__ import annotations

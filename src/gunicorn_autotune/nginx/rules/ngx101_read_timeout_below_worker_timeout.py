@@ -2,16 +2,17 @@
 
 A sync worker is killed when one request takes longer than `timeout`, 30 s unless it is set; until then it works on,
 whether anybody still waits or not. If nginx gives up first (`proxy_read_timeout`), the client gets 504 and usually
-tries again, while the worker goes on with the dead request. Measured with one worker, `timeout 30`, a read timeout of
-2 s and an app that takes 6 s: 504 at 2 s, and the **next** request 504 too. Under load every worker is soon busy for
-nobody. With nginx the longer one, Gunicorn ends the request, logs where it hung, and replaces the worker.
+tries again, while the worker goes on with the dead request. Measured with one worker, `timeout 30`, a read timeout of 2
+s and an app that takes 6 s: 504 at 2 s, and the **next** request 504 too. Under load every worker is soon busy with
+requests that nobody waits for. If nginx waits longer, Gunicorn ends the request, logs where it hung, and replaces the
+worker.
 
-Set `proxy_read_timeout` to `timeout` and 5 s, or lower `timeout`. Raised `timeout` to 120 for one slow page? nginx
-still gives up after its default of 60 s: give that page a location with a longer read timeout, or better, move the
-work out of the request.
+Set `proxy_read_timeout` to `timeout` plus 5 s, or lower `timeout`. Raised `timeout` to 120 for one slow page? nginx
+still gives up after its default of 60 s: give that page a location with a longer read timeout, or better, move the work
+out of the request.
 
-Only a warning where the location is not the one for everything: somebody may want it short. Silent where an exact
-location has a time of its own, as `location = /health`. Other worker classes: see NGX102.
+Only a warning for a location that takes some of the requests: its short time may be meant. Silent where an exact
+location such as `location = /health` sets its own time. Other worker classes: see NGX102.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ recycle, scale-down and reload. The client gets 502, now and then, and only on t
 Raise `graceful_timeout` to what the slowest request may take (a drain may then take that long too), or lower
 `proxy_read_timeout` to it, so that nobody is promised more than Gunicorn keeps.
 
-Only information where nothing but a reload makes workers leave. Silent about nginx's default of 60 s (NGX103 writes a
-time that fits), about times that are too long by themselves (NGX104), and for websockets and streams in a location of
-their own: those are cut off, and their clients connect again.
+Only a note where nothing but a reload makes workers leave. Silent about nginx's default of 60 s (NGX103 writes a time
+that fits), about times that are too long by themselves (NGX104), and for websockets and streams in a location of their
+own: those are cut off, and their clients connect again.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ night can tell whether 60 s was meant, and a `timeout` raised on Gunicorn's side
 Write the four lines once, at the level of `server`: connect 5 s (Gunicorn is near: longer means its queue is full),
 read and send as Gunicorn's side allows, idle clients 15 s. They are times of silence, not of a whole answer.
 
-Information only; connecting to this very host is NGX106's. Ignore it if the defaults are what you want.
+This is only a note; connecting to this very host is NGX106's. Ignore it if the defaults are what you want.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ calls to a database take the site down for ten minutes at a time.
 Choose what the slowest good request needs: 20 times the p99 is plenty. Work that takes minutes belongs in a queue of
 jobs. A single slow page (an export) can have a location of its own with a longer time.
 
-Speaks above 120 s, unless Gunicorn's own limits (`timeout` of sync workers, else `graceful_timeout`) or 20 times the
-p99 of the timing log ask for more. No patch proposes it: somebody chose the time, and knows which request needs it.
-Silent for websockets and for streams in a location of their own, which are silent for long with good reason.
+The rule fires above 120 s, unless Gunicorn's own limits (`timeout` of sync workers, else `graceful_timeout`) or 20
+times the p99 of the timing log ask for more. No patch changes it: somebody chose the time, and knows which request
+needs it. Silent for websockets and for streams in a location of their own, which are silent for long with good reason.
 """
 
 from __future__ import annotations

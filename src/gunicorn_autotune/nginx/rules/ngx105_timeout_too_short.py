@@ -7,8 +7,8 @@ the clients' retries come on top.
 Give it at least what the slowest good request needs, in doubt what Gunicorn's side allows. To shed load on purpose use
 `limit_conn` (NGX404): it refuses before the work is done.
 
-Speaks below 5 s, and at any time that is shorter than what is seen: the p99 of the timing log, or a request that has
-been running for longer at this moment. Silent where NGX101 says the same and more, and for an exact location
+The rule fires below 5 s, and for any time that is shorter than what is seen: the p99 of the timing log, or a request
+that has been running for longer at this moment. Silent where NGX101 says the same and more, and for an exact location
 (`location = /health`), where a short time is usually meant.
 """
 

@@ -8,7 +8,7 @@ new connection and a new TLS handshake, so the long time buys nothing.
 
 Let idle clients go after 15 s and allow 4,096 connections; `worker_rlimit_nofile` must allow twice that (NGX603).
 
-Information only; ignore it on a site with few visitors.
+This is only a note; ignore it on a site with few visitors.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@
 Where they differ every request gets **502**, and nginx's error log says `connect() failed (111: Connection refused)`,
 for a UNIX socket `(2: No such file or directory)`.
 
-What to do: write the address of `bind` into nginx's file. Names and spellings do not count, `localhost:8000` and
-`127.0.0.1:8000` are one address, and so are `/var/run` and `/run`. Remember where Gunicorn's value comes from: `-b` on
-the command line beats the configuration file, and a systemd `gunicorn.socket` beats both.
+Write the address of `bind` into nginx's file. Spelling does not matter: `localhost:8000` and `127.0.0.1:8000` are one
+address, and so are `/var/run` and `/run`. Remember where Gunicorn's value comes from: `-b` on the command line beats
+the configuration file, and a systemd `gunicorn.socket` beats both.
 
 It is only a warning where something that no file tells may join the two: a `bind` that nobody wrote, a port that a
 container publishes under another number, a socket in a shared volume, something else that listens where nginx points (a

@@ -8,8 +8,8 @@ Two places hide a socket whatever its mode. A systemd unit with `PrivateTmp` has
 Gunicorn see different files under one name. And home folders are closed to others: /root always, /home/NAME with mode
 0750 since Ubuntu 21.04.
 
-What to do: keep the socket in a folder of its own in /run (`RuntimeDirectory=shop` in the unit of Gunicorn), let
-Gunicorn's `umask` leave the group's rights, and give it a group that nginx's worker is in.
+Keep the socket in a folder of its own in /run (`RuntimeDirectory=shop` in the unit of Gunicorn), let Gunicorn's `umask`
+leave the group's rights, and give it a group that nginx's worker is in.
 
 Nothing is said about /tmp where `daemon off;` tells of a container. Ignore the warnings about folders where you opened
 the folder yourself (`chmod o+x`), or where neither unit has PrivateTmp.

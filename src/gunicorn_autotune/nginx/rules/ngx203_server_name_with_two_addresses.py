@@ -6,10 +6,10 @@ things follow. If Gunicorn listens at 127.0.0.1 only, every other first try goes
 restart of Gunicorn nginx answers `no live upstreams` **10.4 s longer** than Gunicorn is away; with a single address it
 is 0.1 s (both measured).
 
-What to do: write the address instead of the name. Where the name must stay, `fail_timeout=0` on the `server` line
-switches the counting off (0.1 s measured).
+Write the address instead of the name. Where the name must stay, `fail_timeout=0` on the `server` line switches the
+counting off (0.1 s measured).
 
-A name that stands for several hosts is none of this rule's business.
+The rule does not concern names that stand for several hosts.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ gets no requests for `fail_timeout`, 10 s unless it is set. A failure is one con
 is recycled at the wrong moment is enough. Measured with two servers and the defaults: one recycled worker gave one
 502, and the next 160 of 160 requests went to the other server, which had to carry everything.
 
-What to do: let it take several failures, and keep the pause short. With `max_fails=3 fail_timeout=5s` a dead host is
-still left alone after three tries, and a stumbling one is not.
+Allow several failures, and keep the pause short. With `max_fails=3 fail_timeout=5s` a dead host is still left alone
+after three tries, and a stumbling one is not.
 
 Ignore it where a server must go at its first failure, as with a standby that is always ready. With one server
 nginx does not count at all.

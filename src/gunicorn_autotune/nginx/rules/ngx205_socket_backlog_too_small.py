@@ -5,8 +5,8 @@ but never more than `net.core.somaxconn`: 4096 since Linux 5.4, 128 before. A fu
 after 1 s; a full UNIX queue is refused **at once**: with 32 places, 200 requests at the same moment gave 166 times 502
 (`11: Resource temporarily unavailable`), over TCP none (measured).
 
-What to do: leave `backlog` at 2048, and raise `net.core.somaxconn` where it is smaller. 512 places are the least that
-this rule accepts: nginx's own queue for clients has 511, and a burst that got through the one should fit the other.
+Leave `backlog` at 2048, and raise `net.core.somaxconn` where it is smaller. 512 places are the least that this rule
+accepts: nginx's own queue for clients has 511, and a burst that got through the one should fit the other.
 
 Ignore it where a short queue is meant to turn requests away early, and where systemd opens the socket: then its
 `Backlog=` counts.

@@ -1,11 +1,11 @@
 """Gunicorn should listen only where nginx can reach it.
 
-`bind = "0.0.0.0:8000"` opens Gunicorn to every network of the host. Whoever comes that way passes nginx by: its TLS,
-its limits, its buffering against slow clients, its access log, and whatever it denies. A slow client alone then holds a
+`bind = "0.0.0.0:8000"` opens Gunicorn to every network of the host. Whoever comes that way bypasses nginx: its TLS, its
+limits, its buffering against slow clients, its access log, and whatever it denies. A slow client alone then holds a
 worker for as long as it likes.
 
-What to do: bind to 127.0.0.1 (or to a UNIX socket) where nginx runs on the same host, which is what this nginx's own
-`server` line says.
+Bind to 127.0.0.1 (or to a UNIX socket) where nginx runs on the same host, which is what this nginx's own `server` line
+says.
 
 Ignore it in a container whose port is published to 127.0.0.1 only: inside of it 0.0.0.0 is right. The rule is silent
 where nginx reaches Gunicorn by a name or an address that is not this host's.

@@ -2,13 +2,13 @@
 
 `least_conn`, `ip_hash`, `hash`, `random` and `weight=` choose a **server**. One Gunicorn is one server, however many
 workers it has: which of them takes a connection is decided by the kernel when it is accepted. With a single server
-nginx never asks the method (`peers->single` in ngx_http_upstream_round_robin.c). The lines do no harm, but promise what
-they do not do, and one of them in the wrong order switches `keepalive` off (NGX010).
+nginx never asks the method (`peers->single` in ngx_http_upstream_round_robin.c). The lines do no harm, but they suggest
+something that does not happen, and one of them in the wrong order switches `keepalive` off (NGX010).
 
 `max_conns=` has a meaning, but without `zone` in the `upstream` every nginx worker counts by itself, so that the limit
 is as many times higher as there are workers.
 
-What to do: remove the line, or add `zone NAME 64k;`. Ignore it where more servers are about to follow.
+Remove the line, or add `zone NAME 64k;`. Ignore it where more servers are about to follow.
 """
 
 from __future__ import annotations

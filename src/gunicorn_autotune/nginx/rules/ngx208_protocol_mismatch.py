@@ -9,8 +9,8 @@ HTTP/1 from every peer in `forwarded_allow_ips` with 400, and HTTP/1 is what ngi
 `proxy_http_version 2` (nginx 1.29.4 and later) needs a Gunicorn that has `h2` in `http_protocols` and `http2_cleartext`
 switched on.
 
-What to do: change the scheme in `proxy_pass`; on one host TLS between the two gains nothing, so dropping `certfile` is
-the other way. It is a warning where only the port says that a name is Gunicorn. Never ignore it otherwise.
+Change the scheme in `proxy_pass`; on one host TLS between the two gains nothing, so dropping `certfile` is the other
+way. It is a warning where only the port says that a name is Gunicorn. Never ignore it otherwise.
 """
 
 from __future__ import annotations

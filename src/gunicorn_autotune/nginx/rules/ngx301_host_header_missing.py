@@ -5,7 +5,7 @@ name of an upstream, or `127.0.0.1:8000` (measured with nginx 1.22.1). Django an
 ALLOWED_HOSTS, its CSRF check of the origin fails, redirects and links in mails point to a host that nobody can reach,
 and sites told apart by their names become one.
 
-What to do: `proxy_set_header Host $host;`. `$host` is what nginx itself matched against `server_name`; `$http_host` is
+Write `proxy_set_header Host $host;`. `$host` is what nginx itself matched against `server_name`; `$http_host` is
 whatever the client wrote, even where the two differ.
 
 It is a warning where other locations of the same server do send Host: this one may be special, as a health check is.

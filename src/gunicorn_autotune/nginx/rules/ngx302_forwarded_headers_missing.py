@@ -6,8 +6,8 @@ without it logs, rate limits and bans all see 127.0.0.1. Where nginx ends TLS, h
 redirects for ever. And a header that nginx does not set passes through as the client wrote it, so that anybody may
 claim any address.
 
-What to do: set them. `$proxy_add_x_forwarded_for` appends the client's address to what came, so the last entry is
-the one to believe.
+Set both. `$proxy_add_x_forwarded_for` appends the client's address to what came, so the last entry is the one to
+believe.
 
 Ignore it behind another proxy that sets these headers and is the only one that can reach nginx: passing them through
 is right then. A server without TLS is not asked for `X-Forwarded-Proto` for the same reason.

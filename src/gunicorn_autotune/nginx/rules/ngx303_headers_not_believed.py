@@ -8,8 +8,8 @@ Three ways to get there: nginx runs on another host or in another container; the
 of nginx instead of nginx; or Gunicorn binds to `[::]`, where a request over IPv4 comes from `::ffff:127.0.0.1`, which
 the default list does not hold (measured with 27.0.1: `http` in spite of the header).
 
-What to do: put the address into the list that Gunicorn sees nginx coming from. Use `*` only where nobody else can
-reach Gunicorn (NGX304).
+Add the address that Gunicorn sees nginx coming from to the list. Use `*` only where nobody else can reach Gunicorn
+(NGX304).
 
 Ignore it where the app reads the header itself and needs no `wsgi.url_scheme` (Django's SECURE_PROXY_SSL_HEADER,
 Werkzeug's ProxyFix). It is an error only where somebody wrote a list and nginx is not in it.

@@ -4,7 +4,7 @@ With `*` Gunicorn believes everybody. Whoever reaches it past nginx may claim ht
 with the header `SCRIPT_NAME: /secret` turns the path /secret/x into /x, which walks past every check of the path's
 beginning (measured with 27.0.1: PATH_INFO /x).
 
-What to do: bind to 127.0.0.1 or to a UNIX socket; where nginx runs elsewhere, write its address instead of `*`.
+Bind to 127.0.0.1 or to a UNIX socket; where nginx runs elsewhere, write its address instead of `*`.
 
 It is an error at an address of the public internet. At 0.0.0.0 or in a private network it is a warning: ignore it in a
 container whose port nobody but nginx can reach.

@@ -5,8 +5,7 @@ off **every** one that the server or http block sets (ngx_conf_merge_ptr_value).
 client's address, https; with `Connection ""` lost the connections are no longer kept (55 TIME_WAIT against 0,
 measured).
 
-What to do: put all the lines into one file and include that in each location, before its own lines. The fix below
-repeats what is lost.
+Put all the lines into one file and include that in each location, before its own lines. The fix repeats what is lost.
 
 Ignore it where the location really is to be without them. Where the lost one is Host, and no location of the server
 sends it, it is an error, as in NGX301.

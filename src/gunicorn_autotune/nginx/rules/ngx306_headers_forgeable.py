@@ -6,7 +6,7 @@ or by `ignore_invalid_headers off`, which lets them through as well. Then the he
 the path /secret/x into PATH_INFO /x, and **every check of the path's beginning is bypassed** (measured for both
 directives, nginx 1.22.1 and Gunicorn 27.0.1).
 
-What to do: leave both at their defaults. Where the app needs headers with underscores, blank the dangerous ones,
+Leave both at their defaults. Where the app needs headers with underscores, blank the dangerous ones with
 `proxy_set_header SCRIPT_NAME "";`, or set `forwarder_headers = ""` in Gunicorn's configuration file.
 
 It is a warning where Gunicorn's settings are not known. Never ignore it otherwise.

@@ -6,8 +6,7 @@ disagree Gunicorn answers **400**, "Contradictory scheme headers" (measured: ngi
 `X-Forwarded-Ssl: off`). The client hurts only itself, but such answers show up in logs and alarms, and behind a cache
 one of them may be kept for everybody.
 
-What to do: blank the two that nginx does not use; an empty value is not sent at all. Ignore it if nothing of yours
-counts 400s.
+Blank the two that nginx does not use; an empty value is not sent at all. Ignore it if nothing of yours counts 400s.
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ nginx takes a request line or a header as long as one buffer of `large_client_he
 Gunicorn refuses a header over `limit_request_field_size`, 8190 unless it is set, with **431**, and a request line over
 `limit_request_line`, 4094 unless it is set, with **414** (measured, the borders to the byte: 8190 is what 8k lets
 through). Whoever enlarges nginx's buffers for long cookies, tokens or signed links and leaves Gunicorn as it is still
-gets the error, from the other one.
+gets the error, now from Gunicorn.
 
-What to do: a `limit_request_field_size` as large as nginx's buffers, and `limit_request_line = 8190`, which is the
-most that Gunicorn accepts, if it is long URLs that you want.
+Set `limit_request_field_size` as large as nginx's buffers, and `limit_request_line = 8190`, the most that Gunicorn
+accepts, if you want long URLs.
 
 The rule is silent where only the request line differs, as it does with the defaults of both: URLs of 4.1 to 8.1 kB then
 get 414 from Gunicorn instead of nginx, which is the same to a client. Gunicorn also refuses more headers than

@@ -1,4 +1,4 @@
-"""nginx takes answers off Gunicorn's hands at once, except where they are streamed.
+"""nginx should take answers from Gunicorn at once, except where they are streamed.
 
 With `proxy_buffering on`, the default, nginx reads an answer as fast as Gunicorn writes it and lets the client take its
 time. With `off` the worker writes only as fast as the client reads: a telephone on a bad line holds a sync worker, or a

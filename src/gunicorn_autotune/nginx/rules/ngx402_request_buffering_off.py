@@ -1,9 +1,9 @@
-"""nginx receives a whole upload before it bothers Gunicorn with it.
+"""nginx should receive a whole upload before it passes it to Gunicorn.
 
 With `proxy_request_buffering on`, the default, a worker gets a request when its last byte is there, and reads it in one
 go. With `off` it gets the first byte and waits for the others at the client's pace. With 2 sync workers and 4 slow
-uploads, plain GETs took **5.4 s**; with buffering on, 1 to 2 ms. Nobody has to mean harm for that, and for somebody who
-does it is the cheapest way to stop a site: as many slow uploads as there are workers (sync) or threads (gthread).
+uploads, plain GETs took **5.4 s**; with buffering on, 1 to 2 ms. It happens without anybody meaning harm, and for an
+attacker it is the cheapest way to stop a site: as many slow uploads as there are workers (sync) or threads (gthread).
 
 Take the line out, or write `on`. nginx keeps uploads above `client_body_buffer_size` in a file meanwhile, so its disk
 needs room for those under way.

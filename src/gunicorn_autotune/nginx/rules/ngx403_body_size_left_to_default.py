@@ -1,4 +1,4 @@
-"""Somebody has decided how large an upload may be.
+"""The largest upload should be a decision, not a default.
 
 nginx refuses bodies above `client_max_body_size` with 413, and the default is **1 MB**: less than one photograph of a
 telephone. The application never sees such a request and logs nothing, so the usual story is "uploads work on my

@@ -1,4 +1,4 @@
-"""Limits exist, and a refused client is told that it is the one who asks too much.
+"""There should be limits, and a client over its limit should get 429.
 
 `limit_req` and `limit_conn` answer 503 unless told otherwise. That is what a broken server says: dashboards count an
 outage, a load balancer in front takes the host out, and an error page apologises to the very client that was to be

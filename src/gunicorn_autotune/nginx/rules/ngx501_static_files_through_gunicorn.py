@@ -1,4 +1,4 @@
-"""Style sheets, scripts and pictures are served by nginx, not by workers.
+"""nginx should serve style sheets, scripts and pictures, not the workers.
 
 A page needs one answer of the application and a dozen files. Where those go through Gunicorn, each of them takes a
 place that a request of the application then waits for, and Python opens and copies what nginx hands to the kernel with

@@ -1,4 +1,4 @@
-"""`location` and `alias` both end in a slash.
+"""`location` and `alias` should both end in a slash.
 
 nginx cuts the location's text off the path and puts the alias in its place, letter by letter. So a slash too few opens
 doors. With `alias /srv/app/static/` in `location /static`, the request `/static../settings.py` becomes

@@ -1,4 +1,4 @@
-"""Files that nginx serves are not written into the access log one by one.
+"""nginx should not log static files one by one.
 
 A page that loads thirty files writes thirty lines, each a `write` to the log, and the lines of the application drown in
 them. Without the log one nginx worker served **11 to 33 %** more files of 4 kB (118,000 to 127,000 a second against

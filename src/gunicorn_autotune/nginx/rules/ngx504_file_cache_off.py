@@ -1,4 +1,4 @@
-"""nginx remembers where static files are instead of looking for them at every request.
+"""nginx should remember where static files are instead of looking for them on every request.
 
 Without `open_file_cache` each file costs three system calls more (`openat`, `newfstatat`, `close`; counted with strace
 on nginx 1.22.1: 14 a request against 11), which is **6 to 17 %** of the files a second from a local disk, and a round

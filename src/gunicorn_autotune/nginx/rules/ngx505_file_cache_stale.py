@@ -1,4 +1,4 @@
-"""The cache of open files does not hide a change.
+"""The cache of open files should not hide a change.
 
 `open_file_cache` is a cache of what is on the disk, and it is believed for `open_file_cache_valid`, 60 s by default.
 Two lines turn that into trouble:

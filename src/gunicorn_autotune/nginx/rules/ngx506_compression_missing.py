@@ -1,12 +1,12 @@
-"""Text leaves compressed: HTML, JSON, style sheets, scripts.
+"""Text should be sent compressed: HTML, JSON, style sheets, scripts.
 
 nginx's `gzip` is off by default, and where it is on it compresses `text/html` alone until `gzip_types` names the rest:
 Debian's stock file has exactly that gap. A JSON answer of 67 kB left as **11 kB at level 5 for 0.65 ms of CPU**; at
-level 6 it took 1.4 ms and at level 9 4.3 ms for 7 and 10 % less (zlib on this project's test host): above 6 the CPU is
-burnt. Level 1, the default, gave 15 kB.
+level 6 it took 1.4 ms and at level 9 4.3 ms for 7 and 10 % less (zlib on this project's test host): above 6 the CPU
+time is wasted. Level 1, the default, gave 15 kB.
 
-The lines below go into `http` or a server. `text/html` is always compressed; naming it makes nginx warn "duplicate MIME
-type" at each start. Behind another proxy that adds a `Via` header (CloudFront) nothing is compressed without
+The lines of the fix go into `http` or a server. `text/html` is always compressed; naming it makes nginx warn "duplicate
+MIME type" at each start. Behind another proxy that adds a `Via` header (CloudFront) nothing is compressed without
 `gzip_proxied any;`. Pages that show a secret (a CSRF token) next to text from the request are better left uncompressed
 over TLS, or the secret masked as Django does (BREACH).
 

@@ -1,4 +1,4 @@
-"""Browsers are told once how long to keep a file, and `immutable` only for names that change with the content.
+"""Cache lifetimes should be stated once, and `immutable` only for names that change with the content.
 
 `immutable` tells a browser never to ask again, not even on reload, until the time is over: right for `app.3f2a91.js`,
 wrong for `app.css`, which a visitor then keeps for a month after your release. `expires 30d;` alone lets a reload

@@ -1,4 +1,4 @@
-"""A header added in one place does not take away those of the place around it.
+"""A block with an `add_header` of its own should repeat those of the blocks around it.
 
 `add_header` is inherited only as a whole: one `add_header` in a location drops all those of the server and of http, and
 nginx says nothing. So the `Cache-Control` of the static files costs them `X-Content-Type-Options`, and one line in

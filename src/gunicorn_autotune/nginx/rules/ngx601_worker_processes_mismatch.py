@@ -4,9 +4,9 @@ Without `worker_processes` nginx runs **one** worker, which is one CPU at most. 
 answers a second, but TLS handshakes, gzip and large files all happen there, and a worker that waits for a slow disk
 serves nobody else meanwhile.
 
-What to do: `worker_processes auto;`, in the main file, outside of `http`. In a file under conf.d nginx refuses it
-("directive is not allowed here"). Every limit that counts per worker (`worker_connections`, `keepalive`, `max_conns`
-without `zone`) is then there as many times.
+Write `worker_processes auto;` in the main file, outside of `http`. In a file under conf.d nginx refuses it ("directive
+is not allowed here"). Every limit that counts per worker (`worker_connections`, `keepalive`, `max_conns` without
+`zone`) then applies to each of them.
 
 Ignore it where the other CPUs are wanted for Gunicorn and nginx's worker is nowhere near 100 % of its own.
 """

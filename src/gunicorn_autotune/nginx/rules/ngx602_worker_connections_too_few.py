@@ -8,8 +8,8 @@ their connection open without a request take one each, on top.
 This rule compares the requests that nginx can carry (connections x workers / 2) with those that Gunicorn can work on
 at once with all its workers. Below that Gunicorn can never be full, whatever autotune does.
 
-What to do: `worker_connections 4096;`, and a limit of open files that fits (NGX603). A connection costs nginx about
-250 bytes until it is used.
+Write `worker_connections 4096;`, and a limit of open files that fits (NGX603). A connection costs nginx about 250 bytes
+until it is used.
 
 With an event loop (gevent, asgi) it is a note: its own `worker_connections` are a limit that few apps ever reach.
 """

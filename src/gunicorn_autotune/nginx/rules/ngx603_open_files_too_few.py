@@ -5,8 +5,8 @@ A connection is an open file, and an answer read from disk or buffered on disk i
 fails with `Too many open files` in nginx's error log, and clients see connections refused or a 500.
 `nginx -t` says nothing about `worker_connections 4096` with a limit of 100 (measured).
 
-What to do: `worker_rlimit_nofile 65535;`, in the main file, outside of `http`. Read the limit of a running worker, not
-of the master: measured, the master's said 20000 where the worker had 5000.
+Write `worker_rlimit_nofile 65535;` in the main file, outside of `http`. Read the limit of a running worker, not of the
+master: measured, the master's said 20000 where the worker had 5000.
 
 It is a note where the limit holds every connection but not a file for each, which only many large downloads at once
 can use up.

@@ -8,8 +8,8 @@ they try again after 1 s.
 This rule speaks where sync or gthread workers can work on more requests at once than nginx's queue holds: then a burst
 that Gunicorn would carry waits in front of nginx. A queue as long as Gunicorn's own `backlog` is always enough.
 
-What to do: `listen 80 backlog=4096;`. nginx allows it once for each address and port: a second one is "duplicate
-listen options". Ignore it where clients come evenly.
+Write `listen 80 backlog=4096;`. nginx allows it once for each address and port: a second one is "duplicate listen
+options". Ignore it where clients come evenly.
 """
 
 from __future__ import annotations

@@ -5,11 +5,11 @@ nginx without a subscription has no queue for them. Measured: `max_conns=1`, thr
 of them 502 with `no live upstreams` in the error log, although Gunicorn was up. A limit below the requests that
 Gunicorn can work on at once keeps workers idle while clients get errors, and autotune sees no reason to grow.
 
-What to do: at least workers x requests of each, with the most workers that autotune may start. More leaves room for
-requests that wait a moment, which is what autotune grows by.
+Allow at least workers x requests of each, with the most workers that autotune may start. More leaves room for requests
+that wait a moment, which is what autotune grows by.
 
-A limit for each client (`$binary_remote_addr`) is none of this rule's business. Ignore it where the database behind
-the app is what the limit protects. Event loops (gevent, asgi) are left out: what they take at once is not known.
+The rule does not concern limits for each client (`$binary_remote_addr`). Ignore it where the database behind the app is
+what the limit protects. Event loops (gevent, asgi) are left out: what they take at once is not known.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""`nginx -t` accepts the configuration, without a warning.
+"""`nginx -t` should accept the configuration without a warning.
 
 A configuration that `nginx -t` refuses is one that the running nginx never gets: a reload keeps the old one and says so
 only in the error log, and the next restart, perhaps after a power cut at night, does not come up at all.
 
 Two refusals account for most. *"worker_processes" directive is not allowed here*: a line of the outermost level in
-`conf.d/` or `sites-enabled/`, which are read inside `http {}`; it belongs into nginx.conf itself. *"sendfile" directive
+`conf.d/` or `sites-enabled/`, which are read inside `http {}`; it belongs in nginx.conf itself. *"sendfile" directive
 is duplicate*: the stock nginx.conf sets it at the same level already; put yours into the server block, where it wins.
 
 A failure of `nginx -t` is an error. Its warnings (`[warn]`) are shown as warnings: nginx starts, but does not do what

@@ -1,7 +1,7 @@
-"""The nginx that runs has read the files as they are now.
+"""The running nginx should have read the files as they are now.
 
 nginx reads its configuration at start and at each reload. A change that was saved and never loaded waits for the next
-restart, months later, when nobody remembers it; and every finding here speaks of the files, not of what runs.
+restart, months later, when nobody remembers it; and every finding here is about the files, not about what runs.
 
 `nginx -t && nginx -s reload` (or `systemctl reload nginx`) loads it without losing a request: the old workers finish
 what they have begun. When `nginx -t` refuses, nothing has happened yet.

@@ -1,4 +1,4 @@
-"""When Gunicorn does not answer, visitors see a page of yours, and nginx can really show it.
+"""When Gunicorn does not answer, visitors should see a page of yours, and nginx must be able to show it.
 
 While Gunicorn restarts, or is overloaded, nginx answers 502 or 504 with two bare lines. `error_page` shows a page
 instead that says when to come back, and it is the only one a visitor can get at that moment.

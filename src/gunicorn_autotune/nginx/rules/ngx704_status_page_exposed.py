@@ -1,7 +1,7 @@
-"""Status pages and metrics are only for those who watch the server.
+"""Status pages and metrics should be open only to those who watch the server.
 
 `stub_status`, Prometheus metrics and autotune's `/status.json` tell a stranger how many clients you have, when you are
-weakest, which versions run, and often the paths and names inside the application. They need no address on the internet.
+busiest, which versions run, and often the paths and names inside the application. They need no address on the internet.
 
 Say who may see them: `allow` lines for the loopback and for your monitoring, and **`deny all;` behind them**. An
 `allow` alone forbids nothing, which is the one case that a patch puts right: without one nobody here knows who watches.

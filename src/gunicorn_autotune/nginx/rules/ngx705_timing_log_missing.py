@@ -1,4 +1,4 @@
-"""The access log tells how long Gunicorn took.
+"""The access log should say how long Gunicorn took.
 
 The standard format, `combined`, has no time in it at all. When requests are slow, nobody can then say whether the
 client was slow, nginx waited for a free worker, or the application took its time, and NGX801 cannot either.

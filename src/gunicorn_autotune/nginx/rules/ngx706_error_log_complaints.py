@@ -1,4 +1,4 @@
-"""nginx's error log has no complaint about Gunicorn.
+"""nginx's error log should have no complaint about Gunicorn.
 
 Each line of the error log that names an upstream is a request that got no proper answer, or got it late. The same few
 sentences return, and each has its cause:

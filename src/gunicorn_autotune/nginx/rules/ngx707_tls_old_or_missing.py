@@ -1,9 +1,10 @@
-"""Visitors come over TLS 1.2 or 1.3, also those who typed no https.
+"""Visitors should use TLS 1.2 or 1.3, even if they typed no https.
 
 TLS 1.0 and 1.1 have been withdrawn since 2021 (RFC 8996) and no browser offers them any more; a scan for a card payment
 fails because of them. nginx before 1.27.3 offers them unless told otherwise, and Debian 12's stock nginx.conf writes
-them out. With OpenSSL 3 in Debian's settings the handshake then fails all the same: the line promises what is not kept.
-Write `ssl_protocols TLSv1.2 TLSv1.3;` in http: the server that answers first on an address decides for all of them.
+them out. With OpenSSL 3 in Debian's settings the handshake then fails all the same, so the line offers protocols that
+do not work. Write `ssl_protocols TLSv1.2 TLSv1.3;` in http: the server that answers first on an address decides for all
+of them.
 
 A site with https that also serves the application on port 80 sends passwords and session cookies in the clear to
 everybody who typed no `https://`. Let port 80 do nothing but `return 301 https://$host$request_uri;`, with a location

@@ -1,4 +1,4 @@
-"""Whether connections to Gunicorn are kept is written down, not left to nginx's version.
+"""The configuration should say whether connections to Gunicorn are kept, and not leave it to nginx's version.
 
 Until 1.29.6 an `upstream` without a `keepalive` line closed each connection after its answer. Since **1.29.7** (March
 2026; stable 1.30) the same file keeps 32 of them for 60 s each, and speaks HTTP/1.1. Nobody changed a line, and yet:

@@ -1,12 +1,11 @@
-"""Files that `nginx render` wrote still fit the Gunicorn that runs.
+"""Files that `nginx render` wrote should fit the Gunicorn that runs.
 
-Each rendered file tells in its first lines for which settings of Gunicorn it was made, those alone that some line of it
-follows. When such a setting changes and the file does not, the two sides drift apart without a sound: `keepalive`
-lowered in Gunicorn's file and not rendered anew is the 502 of NGX001; `max_workers` raised, and nginx keeps too few
-connections; `bind` moved, and everything is 502.
+The first lines of each rendered file name the settings of Gunicorn that it was made for, and only those that it uses.
+When such a setting changes and the file does not, the two sides drift apart unnoticed. A lower `keepalive` brings the
+502s of NGX001; with a higher `max_workers` nginx keeps too few connections; with another `bind` every request gets 502.
 
 Run the command again that wrote the files (`gunicorn-autotune nginx render`, with `--diff` first), copy, `nginx -t`,
-reload. Files edited by hand are said to be so: render keeps your version beside the new one as NAME.old.
+reload. The finding says if a file was edited by hand: render keeps your version beside the new one as NAME.old.
 
 Also told when Gunicorn was updated across a version that matters to the file (25.3.0 and 27.0.1 for kept connections
 with gthread). Ignore it while the new setting is not live yet: render the files together with the release.

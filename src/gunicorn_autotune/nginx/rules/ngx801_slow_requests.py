@@ -1,6 +1,6 @@
-"""Where the time of slow requests goes: to the client's line, to a queue, to the application, or behind it.
+"""Requests should be quick; if they are not, this rule says where their time goes.
 
-Two figures tell it. The timing log (NGX705) has what nginx saw: the whole request, the connection to Gunicorn, the
+Two sources tell it. The timing log (NGX705) has what nginx saw: the whole request, the connection to Gunicorn, the
 answer. The running server has what the controller sees: how busy the workers are, and whether more of them helped.
 
 **At the client:** the answer was there long before the client had it; Gunicorn can do nothing, compression and smaller
@@ -9,8 +9,9 @@ hosts. **CPU or memory:** the host is full. **Database:** more workers did not r
 them is full: a connection pool, a lock, an API. Look there first, and do not add workers. **Application:** workers are
 free and requests still take long: the code or the queries of those requests.
 
-Told where one request in a hundred takes half a second or longer, or the controller sees a limit. Figures of a log are
-of its last lines, those of the server of now: ignore it if the two are of different hours. See how-it-decides.md.
+The rule fires where one request in a hundred takes half a second or longer, or the controller sees a limit. The log's
+figures are of its last lines, the server's of this moment: ignore the finding if these are different hours. See
+docs/how-it-decides.md.
 """
 
 from __future__ import annotations
