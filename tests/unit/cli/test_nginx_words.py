@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gunicorn_autotune.cli import nginx_words as words
 from gunicorn_autotune.cli.style import CommandError
-from gunicorn_autotune.nginx.write.fitting import quoted
+from gunicorn_autotune.nginx.write.fitting import as_word
 from gunicorn_autotune.nginx.write.options import Folder
 
 INJECTIONS = ["a; return 200", "a\nb", "a{", "a}", "$host", 'a"', "a'", "a b", "", "#a", "a\\", "a\x00", "é", "`id`"]
@@ -49,7 +49,7 @@ def test_a_path_that_nginx_cannot_be_given_is_refused(value: str) -> None:
 def test_whatever_passes_is_one_word(text: str) -> None:
     """Quoted, a path is one word to nginx: no bare quote, no end of line, no variable."""
     try:
-        word = quoted(words.check_path("--tls", f"/{text}"))
+        word = as_word(words.check_path("--tls", f"/{text}"))
     except CommandError:
         return
 

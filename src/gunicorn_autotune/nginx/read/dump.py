@@ -29,8 +29,7 @@ class Dump:
 
     A file may itself hold a line like `# configuration file /etc/nginx/nginx.conf:`. Such a line is believed only when
     an `include` in a file before names its path, as nginx prints files in the order it opens them; else it is the
-    comment it looks like. Two for the same path leave open where a file ends: NginxSyntaxError, for nothing must be
-    judged by a guess.
+    comment it looks like. With two for the same path nobody can tell where a file ends: NginxSyntaxError.
     """
 
     def __init__(self, text: str) -> None:

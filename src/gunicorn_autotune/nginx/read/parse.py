@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gunicorn_autotune.nginx.read.lexer import COMMENT, WORD, Token, lex
-from gunicorn_autotune.nginx.read.reader import Files, NginxSyntaxError, Place, Source, printable
+from gunicorn_autotune.nginx.read.reader import Files, NginxSyntaxError, Position, Source, printable
 from gunicorn_autotune.nginx.read.tree import MAIN, Directive
 
 MAX_BLOCKS_DEEP = 100
@@ -41,7 +41,7 @@ def parse(source: Source, path: str) -> Directive:
     Raises NginxSyntaxError, and nothing else, for any text.
     """
     files = Files(source, path[: path.rfind("/") + 1])
-    children, lines = _read(files, path, Place(path, 1, MAIN, 0, ()))
+    children, lines = _read(files, path, Position(path, 1, MAIN, 0, ()))
     return Directive(MAIN, (), path, 1, lines, tuple(children))
 
 
@@ -55,14 +55,14 @@ class _Block:
     children: list[Directive] = field(default_factory=list)
 
 
-def _read(files: Files, path: str, asked: Place) -> tuple[list[Directive], int]:
+def _read(files: Files, path: str, asked: Position) -> tuple[list[Directive], int]:
     """The directives of a file, and how many lines it has."""
     chain = asked.enter(path)
     text = files.text(path, asked)
     ignores = _ignores_of(text, path)
     blocks = [_Block([asked.block], 1, 1)]
     for words, line, mark in _statements(text, path):
-        place = Place(path, line, blocks[-1].words[0], asked.depth + len(blocks) - 1, chain)
+        place = Position(path, line, blocks[-1].words[0], asked.depth + len(blocks) - 1, chain)
         files.directive(place)
         if mark.text == "{":
             _check_block(words, place)
@@ -96,7 +96,9 @@ def _statements(text: str, file: str) -> Iterator[tuple[list[str], int, Token]]:
             words = []
 
 
-def _simple(words: list[str], place: Place, last_line: int, ids: frozenset[str], files: Files) -> Iterator[Directive]:
+def _simple(
+    words: list[str], place: Position, last_line: int, ids: frozenset[str], files: Files
+) -> Iterator[Directive]:
     """A directive that ends with `;`, and what it includes."""
     _check_name(words[0], place)
     yield _directive(words, place.file, place.line, last_line, ids, None)
@@ -113,7 +115,7 @@ def _directive(
     return Directive(words[0], tuple(words[1:]), file, line, last_line, None if block is None else tuple(block), ids)
 
 
-def _check_block(words: list[str], place: Place) -> None:
+def _check_block(words: list[str], place: Position) -> None:
     _check_name(words[0], place)
     if words[0] == "include":
         raise place.refuse('directive "include" is not terminated by ";"')
@@ -121,7 +123,7 @@ def _check_block(words: list[str], place: Place) -> None:
         raise place.refuse(f"more than {MAX_BLOCKS_DEEP} nested blocks")
 
 
-def _check_name(name: str, place: Place) -> None:
+def _check_name(name: str, place: Position) -> None:
     if name.isascii() or place.block in _FREE:
         return
     for unseen, words in _UNSEEN.items():

@@ -10,7 +10,7 @@ _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 def seconds(text: str) -> float | None:
-    """`4s`, `1m 30s`, `500ms`, `60` as seconds (ngx_parse_time); None when it is none, as with a variable."""
+    """`4s`, `1m 30s`, `500ms`, `60` as seconds (ngx_parse_time); None for anything else, such as a variable."""
     parts = re.findall(r"(\d+)(ms|[smhdwMy]?)", text)
     if not parts or "".join(number + unit for number, unit in parts) != text.replace(" ", ""):
         return None
@@ -18,7 +18,7 @@ def seconds(text: str) -> float | None:
 
 
 def size_bytes(text: str) -> int | None:
-    """`8k`, `20m`, `1024` as bytes (ngx_parse_offset); None when it is none."""
+    """`8k`, `20m`, `1024` as bytes (ngx_parse_offset); None for anything else."""
     match = re.fullmatch(r"(\d+)([kmg]?)", text.lower())
     return int(match[1]) * _BYTES[match[2]] if match else None
 

@@ -13,7 +13,7 @@ MAX_CHARACTERS = 2 << 20
 MAX_FILES = 10_000
 MAX_DIRECTIVES = 100_000
 MAX_INCLUDES_DEEP = 50
-"""Limits of ours: nginx has none, and dies of a file that includes itself."""
+"""Limits of ours: nginx has none, and a file that includes itself crashes it."""
 
 
 class NginxSyntaxError(ValueError):
@@ -42,7 +42,7 @@ def printable(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """Where a directive stands, and so where a file is asked for."""
 
     file: str
@@ -80,13 +80,13 @@ class Files:
     count: int = 0
     directives: int = 0
 
-    def directive(self, place: Place) -> None:
+    def directive(self, place: Position) -> None:
         """One more directive."""
         self.directives += 1
         if self.directives > MAX_DIRECTIVES:
             raise place.refuse(f"more than {MAX_DIRECTIVES} directives")
 
-    def named(self, path: str, place: Place) -> list[str]:
+    def named(self, path: str, place: Position) -> list[str]:
         """The files an `include` names: exactly one, or what a pattern finds, which may be nothing."""
         path = path if path.startswith("/") else self.folder + path
         if not is_pattern(path):
@@ -96,7 +96,7 @@ class Files:
         except (OSError, ValueError) as error:
             raise place.refuse(f'glob() "{printable(path)}" failed ({_reason(error)})') from None
 
-    def text(self, path: str, place: Place) -> str:
+    def text(self, path: str, place: Position) -> str:
         """A file's text, asked for at `place`."""
         self.count += 1
         if self.count > MAX_FILES:

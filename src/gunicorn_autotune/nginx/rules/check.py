@@ -1,4 +1,4 @@
-"""All rules over one site."""
+"""Asks every rule about one site, sorts the findings, and drops what comments ignore and edits that cannot be made."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _answers(listed: Listed, site: Site, lines: Lines, strict: bool) -> list[Fin
 
 
 def _once(findings: Iterable[Finding]) -> list[Finding]:
-    """A file included twice says everything twice; what is to be changed may differ, as the server around it does."""
+    """A file that is included twice gives every finding twice. Their edits may differ, as the servers around do."""
     unique: dict[tuple[str, str, int, str], Finding] = {}
     for one in findings:
         key = (one.rule.id, one.file, one.line, one.message)

@@ -1,4 +1,4 @@
-"""What a rule is, and what it says."""
+"""What a rule is, what it needs to know, and what it finds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Severity(str, Enum):
     """How bad it is."""
 
     ERROR = "error"
-    """Requests fail, or somebody gets what they must not."""
+    """Requests fail, or somebody gets access that they must not have."""
     WARNING = "warning"
     """It works, slower or weaker than it could."""
     INFO = "info"
@@ -21,7 +21,7 @@ class Severity(str, Enum):
 
 
 class Need(str, Enum):
-    """What a rule cannot do without; a check without it says so instead of guessing."""
+    """What a rule must know. Where it is not known, the check lists the rule as unchecked instead of guessing."""
 
     GUNICORN = "gunicorn"
     """The settings in force: --config or --server."""

@@ -49,7 +49,7 @@ def check(site: Site) -> Iterator[Finding]:
 
 def tried_again(site: Site, route: Route) -> bool:
     """Whether nginx has anything to try next: another server, or another kept connection."""
-    return several_peers(site, route) or contract.kept(route, site.gunicorn)
+    return several_peers(site, route) or contract.kept_by_both(route, site.gunicorn)
 
 
 def _exposed(site: Site, place: Place) -> Iterator[Finding]:
@@ -57,7 +57,7 @@ def _exposed(site: Site, place: Place) -> Iterator[Finding]:
     if gunicorn is None:
         return
     for route in place.routes:
-        raced = contract.kept(route, gunicorn) and contract.outlasting(route.upstream, site.version, gunicorn)
+        raced = contract.kept_by_both(route, gunicorn) and contract.outlasting(route.upstream, site.version, gunicorn)
         if raced:
             yield at(
                 RULE,

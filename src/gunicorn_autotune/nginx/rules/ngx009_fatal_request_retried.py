@@ -51,6 +51,6 @@ def check(site: Site) -> Iterator[Finding]:
 
 def _pointless(site: Site, route: Route) -> bool:
     gunicorn = site.gunicorn
-    if gunicorn is None or not contract.kept(route, gunicorn) or several_peers(site, route):
+    if gunicorn is None or not contract.kept_by_both(route, gunicorn) or several_peers(site, route):
         return False
     return contract.outlasting(route.upstream, site.version, gunicorn) is None

@@ -121,13 +121,13 @@ class Bind:
 
 
 def binds(gunicorn: Gunicorn) -> tuple[Bind, ...]:
-    """All of Gunicorn's addresses; without inherited sockets (`fd://3`), which tell nothing."""
+    """All of Gunicorn's addresses, except inherited sockets (`fd://3`), whose address is not known."""
     found = (bind_of(written, str(gunicorn.get("chdir") or "")) for written in gunicorn.get("bind", ()))
     return tuple(one for one in found if one is not None)
 
 
 def bind_of(written: str, chdir: str = "") -> Bind | None:
-    """One `bind`; a relative socket starts from `chdir`. None for a file descriptor and for what is none."""
+    """One `bind`; a relative socket starts from `chdir`. None for a file descriptor and for what is not an address."""
     unix = re.match(r"unix:(//)?", written)
     if unix:
         path = written[unix.end() :]

@@ -1,4 +1,4 @@
-"""What the host adds that no configuration tells. None everywhere: not known here."""
+"""What only the host knows, and no configuration says. None always means: not known here."""
 
 from __future__ import annotations
 

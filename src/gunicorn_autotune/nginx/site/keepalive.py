@@ -99,7 +99,7 @@ def _why_not(route: Route, declared: Value) -> str:
 
 
 def late_balancer(upstream: Upstream) -> Value | None:
-    """A balancing method written after `keepalive`: up to 1.29.6 it replaces keepalive, with a mere warning."""
+    """A balancing method written after `keepalive`: up to 1.29.6 it replaces keepalive, and nginx only warns."""
     names = [child.name for child in upstream.block.block or ()] if upstream.block else []
     if "keepalive" not in names or upstream.block is None or upstream.block.block is None:
         return None

@@ -38,7 +38,7 @@ def pattern_of(location: Directive) -> tuple[str, str]:
 
 
 def takes_everything(location: Directive) -> bool:
-    """Whether it is the one for all that no other takes: `/`, a named one, `~ ^/(.*)$`."""
+    """Whether it takes every request that no other location takes: `/`, a named one, `~ ^/(.*)$`."""
     kind, pattern = pattern_of(location)
     if kind in (REGEX, REGEX_CASELESS):
         return _EVERYTHING.fullmatch(pattern) is not None

@@ -29,12 +29,12 @@ class Value:
 
     @property
     def seconds(self) -> float | None:
-        """The arguments as a time; None where they are none."""
+        """The arguments as a time; None where they are not one."""
         return seconds(self.text)
 
     @property
     def size_bytes(self) -> int | None:
-        """The last argument as a size; None where it is none."""
+        """The last argument as a size; None where it is not one."""
         return size_bytes(self.args[-1]) if self.args else None
 
     def __str__(self) -> str:

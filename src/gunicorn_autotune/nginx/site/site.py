@@ -1,4 +1,4 @@
-"""All that a rule may look at: both configurations side by side, and what the host adds."""
+"""All that a rule may look at: nginx's configuration, Gunicorn's settings, and what the host knows."""
 
 from __future__ import annotations
 

@@ -65,14 +65,14 @@ def capacity(gunicorn: Gunicorn, options: Options) -> int:
 
 
 def hosts(options: Options) -> int:
-    """Gunicorns behind this nginx; all are taken to be as the one whose settings were read."""
+    """Gunicorns behind this nginx; all are assumed to have the settings that were read."""
     return max(1, len(options.servers))
 
 
 def read_seconds(gunicorn: Gunicorn) -> tuple[int, str]:
     """`proxy_read_timeout`, and why.
 
-    Sync: Gunicorn ends a request after `timeout`; nginx, giving up earlier, would leave the worker at a dead request.
+    Sync: Gunicorn ends a request after `timeout`. If nginx gave up earlier, the worker would go on with a dead request.
     gthread and event loops: `timeout` bounds no request, and what outlasts graceful_timeout dies with its worker.
     """
     timeout, graceful = int(gunicorn.get("timeout", 30)), int(gunicorn.get("graceful_timeout", 30))
@@ -140,7 +140,7 @@ def _address(bind: str, folder: str) -> str:
     return found.reachable_text
 
 
-def quoted(word: str) -> str:
+def as_word(word: str) -> str:
     """One word of a configuration; a FittingError for what cannot be one: `$` begins a variable, a line ends."""
     if _WORD.fullmatch(word) and word.isprintable():
         return word

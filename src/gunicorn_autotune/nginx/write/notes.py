@@ -1,4 +1,4 @@
-"""What an operator should know beside the rendered files, one sentence each."""
+"""What an operator should know about the rendered files, one sentence each."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""The first lines of a rendered file: made from what, and whether it was edited since.
+"""The first lines of a rendered file: what it was made from. They show whether it is stale, or was edited since.
 
 # Written by gunicorn-autotune 0.1.0 for nginx 1.22.1. Change the command, not the file: see README.md.
 # gunicorn 27.0.1: bind=["127.0.0.1:8000"] keepalive=10 max_workers=8 ...
 # inputs 5f0c3d1a9e77, body 0b8d7c2e41aa
 
-Only settings that some line of the file follows are told: a change of another one makes it not stale.
+They name only the settings that the file uses: a change of another one does not make it stale.
 """
 
 from __future__ import annotations

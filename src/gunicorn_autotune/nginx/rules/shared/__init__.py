@@ -1,1 +1,1 @@
-"""What several rules ask of a site, and the lines with which they mend it."""
+"""What several rules ask of a site, and the lines that mend it."""

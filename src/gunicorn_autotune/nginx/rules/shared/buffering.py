@@ -1,4 +1,4 @@
-"""Where nginx passes bytes on as they come, and what that costs Gunicorn: one of its places for each slow client."""
+"""Where nginx does not buffer, and what that costs Gunicorn: each slow client keeps a worker or a thread busy."""
 
 from __future__ import annotations
 

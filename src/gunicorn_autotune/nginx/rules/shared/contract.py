@@ -21,7 +21,7 @@ def keeps(gunicorn: Gunicorn) -> bool:
     return gunicorn.kind != THREADED or gunicorn.get("worker_connections", 1000) > gunicorn.get("threads", 1)
 
 
-def kept(route: Route, gunicorn: Gunicorn | None) -> bool:
+def kept_by_both(route: Route, gunicorn: Gunicorn | None) -> bool:
     """Whether requests of this route go over kept connections, as far as both sides are known."""
     return keepalive.kept(route).in_force and (gunicorn is None or keeps(gunicorn))
 
@@ -30,7 +30,7 @@ def kept_upstreams(site: Site) -> list[tuple[Upstream, list[Route]]]:
     """Upstreams with kept connections to Gunicorn, each with the routes that use them."""
     found: dict[str, list[Route]] = {}
     for route in site.routes:
-        if kept(route, site.gunicorn):
+        if kept_by_both(route, site.gunicorn):
             found.setdefault(route.upstream.name, []).append(route)
     return [(routes[0].upstream, routes) for routes in found.values()]
 
@@ -82,7 +82,7 @@ def idle_edits(upstream: Upstream, gunicorn: Gunicorn) -> edits.Edits:
 
 
 def with_keeping(site: Site, upstream: Upstream) -> tuple[list[str], edits.Edits | None]:
-    """What has to go with a fix that makes a declared keepalive work, lest it brings the race of NGX001.
+    """What else a fix needs that makes a declared keepalive work, so that it does not bring the race of NGX001.
 
     Lines to paste and edits; None for edits where nginx's half is not enough.
     """

@@ -1,4 +1,4 @@
-"""What `proxy_set_header` sends to Gunicorn, what it loses on the way inwards, and where a missing line belongs."""
+"""What `proxy_set_header` sends to Gunicorn, which lines inner blocks drop, and where a missing line belongs."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def lost(scope: Scope) -> dict[str, Directive]:
 
 
 def unset(route: Route, *names: str) -> bool:
-    """Whether none of these headers is set at any level; one that is merely lost is NGX305's to tell."""
+    """Whether none of these headers is set at any level; a header that is merely dropped is for NGX305."""
     lower = {name.lower() for name in names}
     return not any(_name(one) in lower for level in route.scope.levels(SET) for one in level)
 

@@ -4,7 +4,7 @@ Gunicorn is down, during maintenance and after too many requests.
 
 from __future__ import annotations
 
-from gunicorn_autotune.nginx.write.fitting import quoted
+from gunicorn_autotune.nginx.write.fitting import as_word
 from gunicorn_autotune.nginx.write.options import Folder, Options
 from gunicorn_autotune.nginx.write.rendered.lines import Row, block, rows
 
@@ -18,7 +18,7 @@ def static(options: Options) -> str:
 
 def _folder(options: Options, folder: Folder, expires: str, why: str, *, compressed: bool) -> str:
     lines: list[Row] = [
-        ("alias", quoted(folder.path)),
+        ("alias", as_word(folder.path)),
         ("expires", expires, why),
         ("access_log", "off"),
         *([("gzip_static", "on", "sends style.css.gz where there is one")] if compressed else []),

@@ -6,19 +6,26 @@ from __future__ import annotations
 
 from gunicorn_autotune.nginx.site import defaults
 from gunicorn_autotune.nginx.site.gunicorn import THREADED, Gunicorn
-from gunicorn_autotune.nginx.write.fitting import addresses, hosts, idle_seconds, kept_connections, quoted, why_not_kept
+from gunicorn_autotune.nginx.write.fitting import (
+    addresses,
+    as_word,
+    hosts,
+    idle_seconds,
+    kept_connections,
+    why_not_kept,
+)
 from gunicorn_autotune.nginx.write.options import Options
 from gunicorn_autotune.nginx.write.rendered.lines import Row, block, rows
 
 
 def http(gunicorn: Gunicorn, options: Options) -> str:
-    """The whole file."""
+    """The upstream, and the zones where there are limits."""
     upstream = block(f"upstream {options.name}_gunicorn", [*_servers(gunicorn, options), "", *_kept(gunicorn, options)])
     return upstream + ("\n" + rows(_zones(options)) if options.rate else "")
 
 
 def _servers(gunicorn: Gunicorn, options: Options) -> list[Row]:
-    peers = [quoted(one) for one in addresses(gunicorn, options)]
+    peers = [as_word(one) for one in addresses(gunicorn, options)]
     if len(peers) == 1:
         why = "--server-address" if options.servers else "bind"
         lines: list[Row] = [("server", f"{peers[0]} fail_timeout=0", f"{why}; never banned after a failure")]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from gunicorn_autotune.nginx.site import defaults
 from gunicorn_autotune.nginx.site.gunicorn import Gunicorn
-from gunicorn_autotune.nginx.write.fitting import listen_backlog, quoted
+from gunicorn_autotune.nginx.write.fitting import as_word, listen_backlog
 from gunicorn_autotune.nginx.write.options import Options
 from gunicorn_autotune.nginx.write.rendered.lines import Row, block
 from gunicorn_autotune.nginx.write.rendered.tuning import header_buffers, modern
@@ -50,7 +50,7 @@ def _tls_stranger(gunicorn: Gunicorn, options: Options, addresses: list[str]) ->
     """Whichever server is the default of a port decides the protocols of all."""
     lines = [*([("http2", "on")] if _protocol(options) == "ssl" else []), *_stranger(gunicorn, addresses), *modern()]
     if options.numbers < REJECT_HANDSHAKE:
-        shown = [("ssl_certificate", quoted(options.certificate)), ("ssl_certificate_key", quoted(options.key))]
+        shown = [("ssl_certificate", as_word(options.certificate)), ("ssl_certificate_key", as_word(options.key))]
         return [*lines, *shown, "", "return 444;"]
     return [
         *lines,
@@ -157,7 +157,7 @@ def metrics(options: Options) -> str:
 
 
 def _exporter(options: Options) -> list[Row]:
-    return [("rewrite", "^/autotune(/.*)$ $1 break"), ("proxy_pass", quoted(options.exporter))]
+    return [("rewrite", "^/autotune(/.*)$ $1 break"), ("proxy_pass", as_word(options.exporter))]
 
 
 def _place(place: str, lines: list[Row]) -> list[Row]:

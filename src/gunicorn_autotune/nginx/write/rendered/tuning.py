@@ -7,7 +7,7 @@ https://ssl-config.mozilla.org; X25519MLKEM768 comes first by itself with OpenSS
 from __future__ import annotations
 
 from gunicorn_autotune.nginx.site.gunicorn import Gunicorn
-from gunicorn_autotune.nginx.write.fitting import header_buffer_kib, quoted, read_seconds
+from gunicorn_autotune.nginx.write.fitting import as_word, header_buffer_kib, read_seconds
 from gunicorn_autotune.nginx.write.options import Options
 from gunicorn_autotune.nginx.write.rendered.lines import Row, rows
 
@@ -111,8 +111,8 @@ def tls(options: Options) -> str:
     """tls.conf."""
     return rows(
         [
-            ("ssl_certificate", quoted(options.certificate)),
-            ("ssl_certificate_key", quoted(options.key)),
+            ("ssl_certificate", as_word(options.certificate)),
+            ("ssl_certificate_key", as_word(options.key)),
             "",
             *modern(),
             ("ssl_session_cache", f"shared:{options.name}_tls:10m"),
