@@ -1,6 +1,9 @@
 """The rules, one a file, named for what they find: `ngx003_keepalive_missing.py` is NGX003.
 
-Each holds `RULE` and `check(site)`, and its docstring is the rule's page.
+Each holds `RULE` and `check(site)`, and its docstring is the rule's page: why, with the figures, what to do, and when
+to ignore it. A new rule is a new file here, a configuration that makes it fire and one that does not
+(tests/fixtures/nginx/rules/NGX003/fires.conf, silent.conf), and `make docs` for the table in docs/nginx-rules.md. The
+tests find it by themselves. Rules do not import one another: what several need is in shared/.
 """
 
 from __future__ import annotations

@@ -14,11 +14,14 @@ event loops, whose worker takes 1000 requests at once."""
 SECONDS_BELOW = 6
 """How much earlier than Gunicorn nginx lets go of an idle connection; one second is enough on an idle machine."""
 LONGEST_IDLE_SECONDS = 60
+"""nginx's own default."""
 LINGERS, CURABLE = (27, 0, 1), (25, 3, 0)
 """First Gunicorn whose leaving gthread worker answers kept-alive requests; first without loss where the proxy keeps no
 connection (measured, docs/nginx.md)."""
 LEAST_READ_SECONDS = 5
+"""Below, good requests that wait for a worker get 504 (NGX105)."""
 NO_LIMIT_READ_SECONDS = 60
+"""nginx's own default, where nothing of Gunicorn's bounds a request."""
 MOST_LIMITED = 65535
 """The largest `limit_conn` that nginx takes; a listen queue ends there too."""
 MOST_CONNECTIONS = 1 << 17
@@ -26,6 +29,7 @@ MOST_CONNECTIONS = 1 << 17
 SOCKET_PATH_BYTES = 107
 """sun_path of sockaddr_un (unix(7)) less its end mark."""
 _BUFFER_MOST_KIB = 64
+"""One client may take four such buffers."""
 _WORD = re.compile(r"[^\s;{}\"'\\#$]+")
 
 
