@@ -78,14 +78,14 @@ README = """\
 
 <!-- Written by `make docs` from src/gunicorn_autotune/nginx/write/shipped.py; a test holds it fresh. -->
 
-Better than any file here is one made for your own Gunicorn, from its settings in force:
+Files made for your own Gunicorn, from its settings in force, fit better than these:
 
 ```console
 $ gunicorn-autotune nginx render --config gunicorn.conf.py --domain example.com --static /srv/app/static
 $ gunicorn-autotune nginx render --server 127.0.0.1:9877 --domain example.com --tls cert.pem key.pem
 ```
 
-These are what it gives for the usual cases. Each folder has a README that tells which file goes where, in which order,
+These are what it gives for the usual cases. Each folder has a README that says which file goes where, in which order,
 and how to go back.
 
 | take | for |

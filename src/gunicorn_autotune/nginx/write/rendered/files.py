@@ -46,7 +46,7 @@ def errors(options: Options) -> str:
     hsts: list[Row] = [("include", f"{options.name}/hsts.conf", "an add_header here drops the server's")]
     return rows(
         [
-            "# Maintenance, on and off at once, without a reload; static files are served on:",
+            "# Maintenance takes effect at once, without a reload; static files are still served:",
             f"#     sudo touch {options.folder}/maintenance.on",
             f"#     sudo rm {options.folder}/maintenance.on",
             ("error_page", f"502 504 {url}50x.html"),

@@ -32,7 +32,7 @@ def _servers(gunicorn: Gunicorn, options: Options) -> list[Row]:
         return [*_permissions(gunicorn, peers[0]), *lines]
     return [
         "# Hosts are shared fairly by all nginx workers (zone). Three failures within 5 s ban one for 5 s.",
-        "# On each, Gunicorn's forwarded_allow_ips must name this nginx, else scheme and client address are lost.",
+        "# On each, Gunicorn's forwarded_allow_ips must name this nginx, or scheme and client address are lost.",
         ("zone", f"{options.name}_gunicorn 64k"),
         "least_conn;",
         *(("server", f"{peer} max_fails=3 fail_timeout=5s") for peer in peers),
@@ -50,7 +50,7 @@ def _permissions(gunicorn: Gunicorn, peer: str) -> list[Row]:
             f"# umask = {umask:#o}: nginx's user must be of the socket's group, else 502 (13: Permission denied)."
         )
     if peer.strip('"').startswith(("unix:/tmp/", "unix:/var/tmp/")):
-        lines.append("# In /tmp a service with PrivateTmp does not see it: bind to a folder in /run instead.")
+        lines.append("# nginx cannot see this socket if its service has PrivateTmp: bind to a folder in /run instead.")
     return lines
 
 
@@ -64,7 +64,7 @@ def _kept(gunicorn: Gunicorn, options: Options) -> list[Row]:
         return lines
     count, idle = kept_connections(gunicorn, options), idle_seconds(gunicorn)
     return [
-        "# Gunicorn must be the last to let go of an idle connection: else POSTs get 502 (`--explain NGX001`).",
+        "# nginx must close an idle connection before Gunicorn does, or POSTs get 502 (`--explain NGX001`).",
         (
             "keepalive",
             f"{count}",
@@ -109,7 +109,7 @@ LOG = (
 # Where the time of a request went, in seconds; the same file for every site of this host.
 #     rt    from the client's first byte to the last byte sent to it
 #     uct   connecting to Gunicorn, uht until its answer began, urt until it ended; a comma means nginx tried twice
-# What the client wrote stands last, so that it cannot pass for a figure.
+# What the client wrote comes last, so that it cannot pass for a figure.
 """
     + FORMAT
     + """

@@ -33,12 +33,12 @@ def proxy(gunicorn: Gunicorn, options: Options) -> str:
             "",
             ("proxy_set_header", f"Host {_host(options)}"),
             ("proxy_set_header", "X-Real-IP $remote_addr"),
-            ("proxy_set_header", "X-Forwarded-For $proxy_add_x_forwarded_for", "its last entry is true"),
+            ("proxy_set_header", "X-Forwarded-For $proxy_add_x_forwarded_for", "only its last entry is nginx's"),
             ("proxy_set_header", "X-Forwarded-Proto $scheme", "for wsgi.url_scheme, from forwarded_allow_ips"),
             ("proxy_set_header", 'X-Request-Start "t=${msec}"', "autotune's queue time"),
             ("proxy_set_header", "X-Request-ID $request_id", "`id=` in the timing log"),
             "",
-            "# A client's own must not arrive: two schemes that differ are a 400, the others may fool the app.",
+            "# A client must not set these: contradicting schemes give 400, the others may mislead the app.",
             *(("proxy_set_header", f'{name} ""') for name in BLANKED),
         ]
     )
@@ -77,8 +77,8 @@ def stream(gunicorn: Gunicorn) -> str:
             "# After proxy.conf: what the app yields is sent at once.",
             *warning,
             ("proxy_buffering", "off", "Gunicorn waits for slow readers here, nowhere else"),
-            ("proxy_read_timeout", f"{STREAM_SECONDS}s", "the longest silence between two bits"),
-            ("gzip", "off", "it would hold bits back"),
+            ("proxy_read_timeout", f"{STREAM_SECONDS}s", "the longest silence between two parts"),
+            ("gzip", "off", "it would hold parts back"),
         ]
     )
 

@@ -55,7 +55,7 @@ def _url(options: Options) -> str:
 def _steps(options: Options, url: str) -> str:
     name, folder = options.name, options.nginx_dir
     steps = {
-        f"sudo cp -a {folder} {folder}.before": "the way back; the name must be free",
+        f"sudo cp -a {folder} {folder}.before": "the way back; this name must be free",
         f"sudo cp -r conf.d {name} {folder}/": "in this folder",
         f"sudo chmod -R a+rX {folder}/{name}": "nginx's user shows the pages",
         "sudo nginx -t": 'nothing is in force yet; it must say "test is successful"',
@@ -109,7 +109,7 @@ $ sudo nginx -t && sudo systemctl reload nginx
 
 {again}"""
 SAME = """\
-After a change of Gunicorn's settings, render anew with the same options; `--diff` shows what would change.
+After a change of Gunicorn's settings, render again with the same options; `--diff` shows what would change.
 """
 AGAIN = """\
 ## After a change of Gunicorn's settings
@@ -133,16 +133,16 @@ def main(gunicorn: Gunicorn, options: Options) -> str:
 
 
 MAIN = """\
-# Change these lines in {dir}/nginx.conf by hand; no included file may hold them, "events" may stand only once.
+# Change these lines in {dir}/nginx.conf by hand: no included file may set them, and "events" may appear only once.
 # Without them the site works, up to Debian's 768 connections for each nginx worker.
 
 worker_processes     auto;    # one for each CPU
-worker_rlimit_nofile {files};   # at least 2 x worker_connections; `nginx -t` does not tell when it is less
+worker_rlimit_nofile {files};   # at least 2 x worker_connections; `nginx -t` does not say when it is less
 
 events {{
     worker_connections {connections};  # two for each proxied request (up to {site}), one for each idle client
 }}
 
-# Then: sudo nginx -t && sudo systemctl reload nginx. What a worker really got (the master's limits are others):
+# Then: sudo nginx -t && sudo systemctl reload nginx. The limits that a worker really has (the master has others):
 #     grep 'open files' /proc/$(pgrep -n -f 'nginx: worker')/limits
 """

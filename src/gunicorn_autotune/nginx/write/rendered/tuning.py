@@ -66,9 +66,13 @@ def _retries(options: Options) -> list[Row]:
         return [
             ("proxy_next_upstream", "error timeout", "the other host; never a POST that was sent already"),
             ("proxy_next_upstream_tries", "2"),
-            ("proxy_next_upstream_timeout", f"{RETRY_SECONDS}s", "a host that is gone, yes; a slow request, no"),
+            (
+                "proxy_next_upstream_timeout",
+                f"{RETRY_SECONDS}s",
+                "enough if a host is down, too short for a slow request",
+            ),
         ]
-    return [("proxy_next_upstream", "off", "else a GET that kills its worker is sent to the next, and the next")]
+    return [("proxy_next_upstream", "off", "or a GET that kills its worker goes to one worker after another")]
 
 
 def gzip() -> str:
@@ -76,7 +80,7 @@ def gzip() -> str:
     return rows(
         [
             ("gzip", "on"),
-            ("gzip_comp_level", "5", "above, more CPU for hardly fewer bytes"),
+            ("gzip_comp_level", "5", "higher levels cost more CPU and save little"),
             ("gzip_min_length", "1024"),
             ("gzip_proxied", "any", "also for clients behind another proxy"),
             ("gzip_vary", "on"),
@@ -131,7 +135,7 @@ def hsts() -> str:
     """hsts.conf: a file of its own, to be included again wherever a location has an add_header."""
     return rows(
         [
-            "# For two years browsers come by https only, and nothing takes that back: try max-age=300 first.",
+            "# Browsers will use only https for two years, and this cannot be undone: try max-age=300 first.",
             ("add_header", f'Strict-Transport-Security "max-age={HSTS_SECONDS}" always'),
         ]
     )
