@@ -10,11 +10,11 @@ import difflib
 import sys
 from pathlib import Path
 
-from gunicorn_autotune.cli.nginx_report import finding_lines
+from gunicorn_autotune.cli.nginx_report import NOUNS, finding_lines
 from gunicorn_autotune.cli.style import Style
 from gunicorn_autotune.nginx.rules import Listed, all_rules
 from gunicorn_autotune.nginx.rules.check import check
-from gunicorn_autotune.nginx.rules.finding import Need, Severity
+from gunicorn_autotune.nginx.rules.finding import Need
 from tests.nginx_samples import MAIN, RULES, files_of, site_from
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -99,12 +99,12 @@ def _change(path: str, before: str, after: str) -> str:
 
 
 def _index(rules: list[Listed]) -> str:
-    counts = ", ".join(f"{sum(listed.rule.severity is level for listed in rules)} {level.value}" for level in Severity)
+    counts = [f"{sum(listed.rule.severity is level for listed in rules)} {noun}s" for level, noun in NOUNS.items()]
     parts = [
         "<!-- Written by `make docs` from the rules' modules. -->",
         "# Rules of `gunicorn-autotune nginx check`",
         "",
-        f"{len(rules)} rules: {counts}. Each title is what a good configuration does. "
+        f"{len(rules)} rules: {', '.join(counts)}. Each title is what a good configuration does. "
         "`gunicorn-autotune nginx check --explain NGX001` says why, with the figures; so does the head of the rule's "
         "file, linked here. `make rule-pages` in a clone writes the same with a configuration that breaks the rule "
         "and the change that mends it. [How to use the check](nginx.md)",
