@@ -39,7 +39,7 @@ SHARES = {
 }  # fmt: skip
 """How a sample is divided among the rooms: by what a fault there would cost, not by lines."""
 COPIED = ("src", "tests", "docs", "nginx", "benchmarks", "example_app", "pyproject.toml", "README.md", "CHANGELOG.md",
-          "Makefile", "LICENSE", ".ci")  # fmt: skip
+          "CONTRIBUTING.md", "Makefile", "LICENSE", ".ci")  # fmt: skip
 REAL = {
     "flight": "integration/test_flight_record", "commands": "integration/test_commands",
     "command_socket": "integration/test_commands", "exporter_process": "faults/test_exporter_apart",

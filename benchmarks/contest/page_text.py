@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from math import exp, log
 
-from benchmarks.contest import goals, roles
-from benchmarks.contest.beside import BACK, LATE, MEMORY, all_beside, beside
-from benchmarks.contest.cells import count, per_cent, plain, times, told
-from benchmarks.contest.contenders import ADAPTIVE, THREADED, UWSGI
-from benchmarks.contest.intervals import BETTER, EVEN, UNKNOWN, WORSE, mean_of
+from benchmarks.contest import goals
+from benchmarks.contest.beside import LATE, MEMORY, all_beside
+from benchmarks.contest.cells import count
+from benchmarks.contest.intervals import BETTER, EVEN, UNKNOWN, WORSE
 from benchmarks.contest.roles import MOST, NAMES, RIVALS, Found
-from benchmarks.contest.workloads import WORKLOADS
 
 IN_SHORT = """**In short.** Adaptive, with nothing tuned, by the share of requests answered more than 50 ms late:"""
 NAMED_LOSSES = 4
@@ -65,19 +63,3 @@ def _memory(found: Found) -> str:
 def _goals(found: Found) -> str:
     words = Counter(one.met for one in goals.verdicts(found))
     return f"Of {words.total()} goals {words[True]} are met, {words[False]} missed, {words[None]} not measured."
-
-
-def readme(found: Found) -> str:
-    """The README's sentence: what a person in a hurry should know, a win, a cost and a loss."""
-    back = mean_of(list(roles.values(found, goals.STEP, ADAPTIVE, BACK.figure).values()))
-    theirs = mean_of(list(roles.values(found, goals.STEP, UWSGI, BACK.figure).values()))
-    rest = plain(WORKLOADS[goals.STEP].phases[-1].seconds)
-    rival = f"not within {rest}" if theirs.never else f"after {told(theirs, plain, False)}"
-    day = beside(found, goals.DAY, MOST, MEMORY)
-    loss = beside(found, "import", THREADED, LATE)
-    return (
-        f"From 10 to 150 requests/s of 100 ms, with 2 workers: p95 back under 250 ms after {told(back, plain, False)} "
-        f"s, uWSGI's busyness by default {rival} s. Over a day's load {times(day.ratio)} the memory of the static "
-        f"maximum. Apps that take a second of CPU to import lose: {told(loss.mine, per_cent, False)} % late, where "
-        f"3 x 4 threads have {told(loss.theirs, per_cent, False)} %."
-    )

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-from benchmarks.nginx import advice, goals, kept
+from benchmarks.nginx import advice, kept
 from tests.nginx_pages import pages, table
 
 from gunicorn_autotune.nginx.rules import all_rules
 
-MEASURED = ("race", "scale", "recycle")
 DOCS = Path(__file__).parents[2] / "docs"
 LINES = {
     "nginx tuning guide: common causes": 10,
@@ -72,14 +70,3 @@ def test_the_recommendation_has_the_figures_that_were_measured() -> None:
 
     assert advice.PART.search(text)
     assert text == advice.page(kept.read()["cells"], text)
-
-
-def test_the_readme_has_the_figures_that_were_measured() -> None:
-    """What it promises of POSTs, resizes and recycles is what benchmarks/results/nginx.json holds."""
-    parts = kept.read()["cells"]
-    race, steps, recycles = (one.figure for one in goals.verdicts({name: parts[name] for name in MEASURED}))
-    changes = sum(int(figure.rpartition(" in ")[2]) for figure in (steps, recycles))
-    requests = sum(int(figure.split()[2].replace(",", "")) for figure in (steps, recycles))
-    readme = " ".join((DOCS.parent / "README.md").read_text().split())
-
-    assert f"{race.replace(' of', ' lost of')} POSTs, 0 of {requests:,} requests in {changes} resizes" in readme
