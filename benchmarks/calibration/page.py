@@ -10,17 +10,16 @@ from benchmarks.calibration.runner import LOOKS, TRIES
 
 HEAD = f"""## The simulator against real runs
 
-The same arrivals, drawn beforehand, each with the same work: once for a real Gunicorn with autotune at its defaults
-(2 to 40 workers) on loopback, once for `SimulatedHost`. Both are read the same way: the record of every tick gives
-queue times and workers, the sender gives the responses. What the simulator knows of this machine (below) comes from a
-probe of its own; nothing is fitted to a cell. Given from the real run is only when its ticks fell, which is chance.
+The same arrivals, each with the same work, once for a real Gunicorn with autotune at its defaults (2 to 40 workers) on
+loopback, once for `SimulatedHost`. The record of every tick gives queue times and workers, the sender gives the
+responses. What the simulator knows of this machine (below) comes from a probe; nothing is fitted to a cell. Only the
+moments of the ticks are taken from the real run.
 
-`late` is the share of requests that waited over 100 ms for a worker, by the server's own histogram; `slow` the share
-answered over 100 ms later than alone; `back` the time from the last change of the load until the p95 of what a
-response takes beyond its own work stays below 150 ms. Real figures are the mean of the seeds and, in brackets, the
-lowest and highest run; simulated ones are those with the ticks of the real runs and, in brackets, the lowest and
-highest when the ticks fall {LOOKS} other ways: an error smaller than either spread is chance. Goal: late and workers
-within {GOAL_SHARE:.0%}; for a late share below {SMALL_SHARE:.0%}, within {GOAL_POINTS * 100:g} points.
+`late` is the share of requests that waited over 100 ms for a worker; `slow` the share answered over 100 ms later than
+alone; `back` the time from the last change of the load until the p95 of what a response takes beyond its own work stays
+below 150 ms. Brackets hold the lowest and highest of the seeds, and for simulated figures of {LOOKS} other moments of
+the ticks: an error smaller than either spread is chance. Goal: late and workers within {GOAL_SHARE:.0%}; for a late
+share below {SMALL_SHARE:.0%}, within {GOAL_POINTS * 100:g} points.
 
 """
 PLOT = """![Workers and p95 of each second, real and simulated](evidence/calibration-step.svg)
@@ -28,13 +27,11 @@ PLOT = """![Workers and p95 of each second, real and simulated](evidence/calibra
 """
 LIMITS = """What the simulator leaves out:
 
-- **Which gthread worker accepts.** With Gunicorn's `worker_connections` of 1000 a worker takes connections for which it
-  has no thread, while others have free threads (`gthread_ahead`). Real workers share them unevenly, the more so the
-  busier the machine; why the kernel wakes the ones it does was not found out. The simulator draws one at random.
-- **Wake-ups for nothing.** Every idle sync worker wakes for every new connection; the probe's mean price of that is in
-  the CPU of each request, however many are idle.
-- **The scheduler.** The cores are shared evenly and without delay. Real CPU-bound requests may take longer than that;
-  how much of an error in `cpu` comes from it was not measured.
+- **Which gthread worker accepts.** With `worker_connections` of 1000 a worker takes connections for which it has no
+  thread (`gthread_ahead`). Real workers share them unevenly; the simulator draws one at random.
+- **Wake-ups for nothing.** Every idle sync worker wakes for every new connection. The mean price is in the CPU of each
+  request, however many are idle.
+- **The scheduler.** The cores are shared evenly and without delay.
 """
 Format = Callable[[float], str]
 

@@ -16,25 +16,20 @@ number of ready workers fall? Beside ours stands what Gunicorn does by itself, i
 """
 METHOD = f"""## Method
 
-- Real Gunicorn on loopback, a real memory cgroup, real nginx. Requests leave on schedule whatever the answers do;
-  latency counts from the scheduled moment. **Failed** is every request without a 2xx within 30 s.
-- Gunicorn's own way runs with autotune in `mode = observe`, which decides but never acts and leaves `max_requests` to
-  Gunicorn: the same sensor and the same hooks count both.
-- **Lowest ready** is the lower of two counts during the load: exact notes of hooks (a worker is up after
-  `post_worker_init`, down with `worker_exit` or its reaping), and `/status.json` ten times a second, which also knows
-  who drains.
-- The app takes {leak.BOOT_SECONDS:g} s to boot (asleep, not computing) and is not preloaded.
-- The app notes the number of each request that it begins. **To send again** are GETs that got no byte of an answer on
-  a connection used before, and that the app never saw: HTTP has clients send those again (RFC 9110, 9.2.2), and
-  browsers do. The client looks for a close before each reuse. A POST in that state counts as failed.
+- Real Gunicorn on loopback, a real memory cgroup, real nginx. Requests leave on schedule; latency counts from the
+  scheduled moment. **Failed** is every request without a 2xx within 30 s.
+- Gunicorn's own way runs with autotune in `mode = observe`, so the same sensor and hooks count both.
+- **Lowest ready** is the lower of two counts: notes of hooks, and `/status.json` ten times a second.
+- The app takes {leak.BOOT_SECONDS:g} s to boot (asleep) and is not preloaded. It notes each request that it begins.
+- **To send again** are GETs that got no byte of an answer on a connection used before, and that the app never saw:
+  browsers send those again (RFC 9110, 9.2.2). A POST in that state counts as failed.
 """
 LIMITS = """## Limits
 
-- Generator, observer and server share one small machine; times are for comparison within a run, not a promise.
-- One run each. A 0 of n says that the true share is below 3 / n with 95 % confidence, and no more.
-- The leak is steady and the same for every request. A sudden jump of hundreds of MiB is not in it.
-- A worker that hangs, and hosts without a cgroup, are not in these runs. Requests inside a process that is itself
-  killed are lost with any server; the fault suite kills only processes whose requests it does not count.
+- Generator, observer and server share one small machine; compare times within a run only.
+- One run each. A 0 of n says that the true share is below 3 / n with 95 % confidence.
+- The leak is steady. A sudden jump of hundreds of MiB, a hanging worker and hosts without a cgroup are not in it.
+- Requests inside a process that is itself killed are lost with any server.
 """
 CELLS = {
     "leak": f"""A leak
@@ -46,7 +41,7 @@ Every request keeps {leak.KEPT_BYTES / 1024:.0f} KiB for good (1 MiB in 20 reque
 
 {recycle.RATE:g} requests/s, every {recycle.POSTS_EVERY}nd a POST of 64 bytes, {recycle.WAIT_SECONDS * 1e3:g} ms of
 waiting each, {recycle.WORKERS} workers, `max_requests` {recycle.MAX_REQUESTS}, jitter {recycle.JITTER}: about one
-worker a second is due, far more often than any site would, as both begin together and the jitter is small. Ours may
+worker a second is due, far more often than on any site. Ours may
 use up to {2 * recycle.WORKERS} workers and has its brakes off (`recycle_gap_seconds` 0, `recycles_per_hour` 36000,
 `recycle_lifetime_seconds` 0, `tick_seconds` 0.1). gthread has 4 threads. nginx is told
 `{proxy.POOL}` and `proxy_next_upstream off`, so that it hides nothing;
@@ -82,10 +77,9 @@ connection each, a fifth of which fork {chaos.JOBS_A_REQUEST} children that coun
 {chaos.STREAMS} streams that their clients leave after {streams.SHORTEST_SECONDS:g} to {streams.LONGEST_SECONDS:g} s, a
 scrape of both pages each second. gthread, {chaos.THREADS} threads, {chaos.SETTINGS["min_workers"]} to
 {chaos.SETTINGS["max_workers"]} workers, the brakes of the law and of recycles off. `graceful_timeout` is
-{chaos.GRACEFUL_SECONDS} s, longer than any stream: plain Gunicorn would cut none of them at a reload or a TTOU, so none
-may be cut, but in a worker that the soak itself or the kernel killed. What was lost in those is told apart: the app
-notes which process has begun which request. At the end **the accounts must balance**; the exit code is 1 if they do
-not.
+{chaos.GRACEFUL_SECONDS} s, longer than any stream, so none may be cut but in a worker that the soak itself or the
+kernel killed. What was lost in those is told apart. At the end **the accounts must balance**; the exit code is 1
+if they do not.
 """,
 }
 AGAIN = """`make bench-faults`, as root on Linux with nginx installed (`make fetch`), or some cells:

@@ -18,10 +18,10 @@ METHOD = f"""## Method
 
 - Real nginx with one worker process, real Gunicorn, all on loopback. **Ours** is
   {OURS.told()}:
-  nginx is never to send a request again, so that it hides nothing. **Failed** is every request without a 2xx within
+  nginx never sends a request again, so it hides nothing. **Failed** is every request without a 2xx within
   30 s. "nginx said" counts the lines of its error log by kind.
-- POSTs, since nginx quietly sends a GET again that failed on a kept connection, and GETs hide what POSTs show.
-- Requests leave on schedule whatever the answers do. Times count from the scheduled moment.
+- POSTs, since nginx quietly sends a GET again that failed on a kept connection.
+- Requests leave on schedule. Times count from the scheduled moment.
 """
 LIMITS = """## Limits
 
@@ -36,8 +36,8 @@ Each site is a Gunicorn of its own (2 workers; gthread with 4 threads) behind an
 POSTs at once every {plans.BETWEEN_BURSTS[0]:g} to {plans.BETWEEN_BURSTS[1]:g} s and one each
 {plans.BETWEEN_SINGLES[0]:g} to {plans.BETWEEN_SINGLES[1]:g} s. Every {plans.AIMED_EVERY}th site gets **aimed gaps**
 instead: {plans.BURST} at once, then nothing for {", ".join(f"{gap:g}" for gap in plans.AIMED_GAPS)} s, give or take
-{plans.AIMED_SPREAD * 1e3:g} ms. Many sites side by side give many requests in little time; none of them is busier than
-it would be alone, for a busier Gunicorn would close its connections sooner and hide the race. **The guides' pair** is
+{plans.AIMED_SPREAD * 1e3:g} ms. Many sites side by side give many requests in little
+time. **The guides' pair** is
 {GUIDE.told()}. sync closes every connection itself and cannot lose this race.
 """,
     "scale": f"""Steps of the worker count
@@ -58,8 +58,7 @@ pauses (`recycle_gap_seconds` 0, `recycle_max_unavailable` 2). [Reliability](rel
 {share.CLIENTS} clients that ask again as soon as they are answered, {share.WAIT_SECONDS * 1e3:g} ms a request,
 {share.WORKERS} workers, then TTIN. From the signal, so booting counts, to the first look (one each
 {share.LOOK_SECONDS:g} s) at which the new worker has served half of an equal share of the last second's requests, by
-its own count in `/status.json`. With nginx's defaults it comes when a connection has carried 1,000 requests, so it
-takes the longer the fewer there are.
+its own count in `/status.json`.
 """,
     "verify": f"""Autotune at work
 
@@ -67,14 +66,12 @@ gthread over UNIX, {verify.WORKERS} workers at first, clients that ask again as 
 {verify.WAIT_SECONDS * 1e3:g} ms asleep a request: they need more workers, and each one helps if it gets its traffic.
 The law must not judge a growth before that: a rollback (`no_gain`), or a verdict `downstream` or `cpu`, is
 **misjudged** here. In the runs with late clients at most three workers are allowed, and each takes 3 s to boot: with
-nginx's defaults the late clients open the only new connections there are, so the third worker gets some traffic, but
-hardly any. How the requests are shared at the end says what the settings are worth.
+nginx's defaults the third worker gets hardly any traffic.
 """,
     "gain": f"""UNIX or TCP, kept or not
 
 `wrk` with 8 and 32 connections for {gain.RUN_SECONDS} s a run, {gain.WORKERS} workers, 23 bytes of JSON, the four ways
-in turns; medians. **TIME_WAIT** are sockets of one run left behind. This is what a request costs around the app; an app
-that takes 20 ms gains that much less.
+in turns; medians. **TIME_WAIT** are sockets of one run left behind.
 """,
     "retry": f"""A request that kills its worker
 

@@ -13,46 +13,40 @@ HEAD = """# Evidence: the law beside what others do
 <!-- Written by `python -m benchmarks.simulation.page` from results/simulation.json; a test holds it fresh. -->
 
 **The question.** Does a server sized by this law keep requests from waiting as well as the best that is known, with
-less memory and fewer changes? And where does it not? Every controller below serves the same arrivals on the same
-simulated server. Wins and losses are shown with the same care. What the law does is told in
-[how it decides](how-it-decides.md); what real servers did is in [benchmarks](benchmarks.md), and what it costs in
-[cost](cost.md).
+less memory and fewer changes? Every controller below serves the same arrivals on the same simulated server. Real
+servers are in [benchmarks](benchmarks.md).
 """
 
 METHOD = f"""## Method
 
-- **Simulated servers.** Requests compute and wait; K cores are shared equally; boots compete for them; the listen
-  queue holds 2048; a database is a pool or slows down with concurrency. Fake time, seeds, no clock.
-- **Same bounds.** {MIN_WORKERS} to {MAX_WORKERS} workers for everybody, {MIN_WORKERS} at the start; each has 40 MiB
-  of its own. A static count starts with all of its workers, and never pays for a boot.
-- **Peers** are written from their sources with the defaults of their sources, one file each, with constants and
-  deviations, in `benchmarks/simulation/peers/`. They act once a second (Knative every 2 s), ours four times a second.
+- **Simulated servers** in fake time. K cores are shared equally, boots compete for them, the listen queue holds 2048, a
+  database is a pool or slows down with concurrency.
+- **Bounds:** {MIN_WORKERS} to {MAX_WORKERS} workers, {MIN_WORKERS} at the start, 40 MiB each. A static count starts
+  with all of its workers and never pays for a boot.
+- **Peers** are written from their sources, with their defaults (`benchmarks/simulation/peers/`). They act once a second
+  (Knative every 2 s), ours four times.
 - **Static oracle:** the best single count, found afterwards for each workload, of
   {", ".join(str(count) for count in SWEEP)}.
-- **Dynamic oracle:** knows the rate of every second to come, service times, boots and cores, and boots ahead in time;
-  it keeps what the next {KEEP_SECONDS} s need. It does not know single arrivals and drains no queue.
+- **Dynamic oracle:** knows the rate of every second to come and boots ahead; it keeps what the next {KEEP_SECONDS} s
+  need. It does not know single arrivals and drains no queue.
 - **Late:** waited over 100 ms for a worker, or dropped. **Slow:** answered over 100 ms later than alone on the machine,
-  or dropped. Late is unfair to a law that keeps the worker count down when the CPU is the limit, for it only moves the
-  wait from the cores to the queue; slow is fair there. Both are given.
-- **Excess:** share less the least share that any controller of the table got in that workload, oracles included; for
-  slow, any count of the static sweep too. Points are percentage points. **Above peers' best:** the same beside only
-  what one can install.
-- **Intervals** are 95 % bootstrap intervals of the mean over workloads, {RESAMPLES} resamples, the same for every
-  controller; differences are paired by workload and seed.
-- **Supply:** ready workers missing, or too many, in shares of what each second needs by Erlang-C staffing, mean over
-  seconds (the accuracy metrics of SPEC RG). This demand is the idea behind our own law, so it favours it.
+  or dropped. With a full CPU late is unfair to a law that keeps requests out of it; slow is fair.
+- **Excess:** share less the least share that any controller, oracles included, got in that workload, in percentage
+  points. **Above peers' best:** the same beside only what one can install.
+- **Intervals** are 95 % bootstrap intervals of the mean over workloads, {RESAMPLES} resamples.
+- **Supply:** ready workers missing, or too many, in shares of the Erlang-C need of each second (SPEC RG's accuracy).
+  The same idea is behind our law, so it favours it.
 """
 
 LIMITS = """## Limits, before any figure
 
-- The simulator, the workloads and the peers' code are ours. Nobody else has checked them against real servers. No
-  network and no kernel's choice of worker is in it. `benchmarks/calibration` compares it with real Gunicorn.
+- The simulator, the workloads and the peers' code are ours. There is no network and no kernel's choice of worker in it.
 - The law was tuned on the tuning seeds **and on the named scenarios**. Only the fresh seeds were kept apart.
 - The random set says what we drew, not what the world runs. Light loads and idle servers are rare in it.
-- Ten minutes are short: a worker kept for 300 s is seldom let go. Memory of calm days is not in these figures.
-- Memory has no price in late and slow: 64 workers from the first second look good there. See what they cost.
-- Peers are judged on a server that is not theirs. uWSGI forks from a loaded master unless told otherwise, so its boots
-  are cheaper than here; Knative boots pods on other machines, so the variant with our boot limit is the fair one.
+- Ten minutes are short: a worker kept for 300 s is seldom let go.
+- Memory has no price in late and slow. See what it cost.
+- uWSGI's boots are cheaper than here when it forks from a loaded master. Knative boots pods elsewhere; the variant with
+  our boot limit is the fair one.
 """
 
 RANDOM = f"""- {drawn.SECONDS} s each, on 1 to 4 cores (K).
