@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from benchmarks.nginx import advice, kept
 from tests.nginx_pages import pages, table
 

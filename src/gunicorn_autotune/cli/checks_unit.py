@@ -21,7 +21,7 @@ ENDS = {
     "kill": "one worker killed for memory has every process of the service killed at once",
 }
 HARM = "above it the kernel slows every worker down, and requests time out"
-"""docs/systemd.md has the figures: 113 timeouts with it, none without."""
+"""docs/doctor.md has the figures: 113 timeouts with it, none without."""
 
 
 def check_oom_group(host: Host) -> Finding | None:
