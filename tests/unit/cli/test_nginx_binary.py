@@ -81,11 +81,13 @@ def test_test_that_fails_has_passed_false(program):
     assert NginxTest(False, said.strip()) == nginx_test(program(said, code=1), "a")
 
 
-def test_test_without_the_rights_of_a_start_tells_nothing(program, monkeypatch):
-    """A user cannot open the log files: that is no fault of the configuration."""
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+@pytest.mark.parametrize(("uid", "passed"), [(1000, None), (0, False)])
+def test_test_without_the_rights_of_a_start_tells_nothing(uid, passed, program, monkeypatch):
+    """A user cannot open the log files: that is no fault of the configuration. Of root's it is one."""
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    found = nginx_test(program('nginx: [emerg] open() "/l" failed (13: Permission denied)\n', code=1), "a")
 
-    assert nginx_test(program('nginx: [emerg] open() "/l" failed (13: Permission denied)\n', code=1), "a") is None
+    assert passed == (found and found.passed)
 
 
 def test_program_that_does_not_answer_is_missing(program, monkeypatch):

@@ -15,6 +15,7 @@ from gunicorn_autotune.cli.running import Running
 from gunicorn_autotune.cli.unit import ask, unit_of, watched
 from gunicorn_autotune.model.readings import Missing
 from gunicorn_autotune.sensors.cgroup import find_cgroup
+from gunicorn_autotune.sensors.mounts import Mount
 
 
 @pytest.mark.parametrize(
@@ -100,3 +101,16 @@ def test_the_server_of_these_settings_is_meant(
     monkeypatch.setattr(doctor, "running", lambda _: found)
 
     assert doctor.serving(["127.0.0.1:8000"]) == expected
+
+
+def test_a_servers_levels_are_read_where_cgroup2_is_mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its path says nothing on another filesystem."""
+    (tmp_path / "a.slice/b.service").mkdir(parents=True)
+    mounts = [Mount("/", "/mnt", "tmpfs", ())]
+    monkeypatch.setattr(unit, "read_mounts", lambda path: tuple(mounts))
+    hidden = unit._levels("0::/a.slice/b.service\n")
+    mounts.append(Mount("/", str(tmp_path), "cgroup2", ()))
+    levels = unit._levels("0::/a.slice/b.service\n")
+
+    assert isinstance(hidden, Missing)
+    assert levels[0] == f"{tmp_path}/a.slice/b.service"

@@ -1,10 +1,13 @@
 """Up at once, as far as it helps."""
 
+from dataclasses import replace
+
 import pytest
 from tests.unit.law.fluid import Run, Server
 
 from gunicorn_autotune.law import decide, start
-from gunicorn_autotune.law.caps import files_cap, pids_cap
+from gunicorn_autotune.law.caps import boots_allowed, files_cap, pids_cap
+from gunicorn_autotune.law.look import look
 from gunicorn_autotune.model.decisions import Action, Bottleneck, CapName, Reason
 from gunicorn_autotune.model.readings import UNLIMITED, Missing
 from gunicorn_autotune.testing import a_host, a_policy, a_snapshot
@@ -194,6 +197,15 @@ def test_growth_stops_where_the_arbiter_has_no_descriptors_for_a_reload():
     first = run.decisions[0][1]
 
     assert first.caps[CapName.FILES] == 18
+
+
+@pytest.mark.parametrize(("target", "more"), [(4, 2), (3, 2), (5, 1)])
+def test_workers_above_the_target_leave_no_room_for_more_boots(target, more):
+    """Two idle cores boot two at a time; what is asked for already counts, what is too many does not."""
+    before = a_snapshot(workers=4, target=target, boot_cpu_seconds=4.0, boots=4)
+    view, _ = look(WIDE, start(before), replace(before, at=0.25))
+
+    assert more == boots_allowed(WIDE, view)
 
 
 @pytest.mark.parametrize("count", [1, 4, 18])

@@ -200,7 +200,7 @@ def test_a_kill_counts_once_however_long_it_is_looked_at():
         _, history = decide(POLICY, history, snapshot)
         workers.append(history.oom)
 
-    assert (601.0, None) == (workers[1][0], workers[-1])
+    assert ({601.0}, None) == ({cap[0] for cap in workers if cap}, workers[-1])
 
 
 def test_an_oom_kill_names_the_memory():
