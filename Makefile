@@ -7,7 +7,10 @@ NEWEST := 27.0.1
 MATRIX := 22.0.0 23.0.0 25.3.0 26.2.0 27.0.1
 REAL := tests/integration tests/faults
 
-.PHONY: demo test lint quick real docs rule-pages mutants test-matrix bench bench-quick bench-micro bench-sim bench-calibrate bench-faults bench-nginx soak test-vm fetch clean
+.PHONY: help demo test lint quick real docs rule-pages mutants test-matrix bench bench-quick bench-micro bench-sim bench-calibrate bench-faults bench-nginx soak test-vm fetch clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' Makefile
 
 demo: $(VENV)/.demo ## The example app under a load that goes calm, busy, calm; ends by itself in 90 s
 	@$(BIN)/python -m benchmarks.demo
@@ -16,13 +19,13 @@ test: lint quick ## Everything: lint, unit and contract tests, real servers on t
 	@$(MAKE) --no-print-directory real GUNICORN=$(NEWEST)
 	@$(MAKE) --no-print-directory real GUNICORN=$(OLDEST) WHICH="not once"
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check src tests benchmarks example_app
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-quick: $(VENV)/.dev
+quick: $(VENV)/.dev ## Unit, scenario and contract tests
 	$(BIN)/pytest -q -n 2 tests/unit tests/scenarios tests/contract
 
 real: $(VENV)/.dev .venv-gunicorn-$(GUNICORN)/.ready fetch ## Real servers on GUNICORN=version
