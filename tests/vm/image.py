@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -86,7 +87,8 @@ def ready_image(tell: Tell) -> Image:
     build(Image(beside), tell)
     beside.rename(folder)
     for old in CACHE.iterdir():
-        if old != folder and old.is_dir():
+        # AUTOTUNE_VM_CACHE may name a folder that holds other things.
+        if old != folder and re.fullmatch("[0-9a-f]{16}", old.name) and (old / "disk.img").is_file():
             shutil.rmtree(old)
     return Image(folder)
 

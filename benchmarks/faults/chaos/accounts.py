@@ -18,12 +18,16 @@ KILLED, KERNEL, UNREAD, NO_ROOM = "in a worker we killed", "in a worker the kern
 UNEXPLAINED = "unexplained"
 NOTICED_SECONDS = 1.0
 """From a kill to the moment its clients have noticed, on a busy machine."""
+EARLY_SECONDS = 0.2
+"""A client may be told before the soak has noted the moment of its kill."""
 OVER_SECONDS = 1.0
 """A limit is taken back, and a fork that it refused is answered a moment later."""
 SCRAPES_AGAIN_SECONDS = 10.0
 """After the exporter was killed or stopped: its client's patience, and the pause before a new one is started."""
 FDS_MORE, THREADS_MORE, RSS_MORE_SHARE, RSS_MORE_BYTES = 2, 0, 0.10, 1 << 20
 EXAMPLES = 5
+NEVER_DONE_FROM = 3
+"""Nobody to do it to three times and never once is a disturbance that does not work."""
 GROWING = {
     "arbiter_fds": "arbiter, open files (at rest, before and after)", "arbiter_threads": "arbiter, threads (median)",
     "arbiter_rss_bytes": "arbiter, RSS (median)", "exporter_fds": "exporter, open files (median)",
@@ -38,9 +42,12 @@ class Kills:
     ours: Mapping[int, float]
     kernel: frozenset[int]
 
-    def whose(self, pid: int | None) -> str | None:
-        """Who killed it; None: nobody."""
-        return KILLED if pid in self.ours else KERNEL if pid in self.kernel else None
+    def whose(self, pid: int | None, at: float) -> str | None:
+        """Who killed it just before `at`; None: nobody. Of the kernel's kills the moment is not known."""
+        killed = self.ours.get(pid) if pid is not None else None
+        if killed is not None:
+            return KILLED if -EARLY_SECONDS <= at - killed <= NOTICED_SECONDS else None
+        return KERNEL if pid in self.kernel else None
 
 
 def lost_to(
@@ -50,7 +57,8 @@ def lost_to(
     if request.status == 503 and forks and held_at(ended, cuts):
         return NO_ROOM
     for pid in pids:
-        if who := kills.whose(pid):
+        # A worker that is killed answers nothing: a status is its own.
+        if request.error and (who := kills.whose(pid, ended)):
             return who
     if not pids and request.error and any(0.0 <= ended - at <= NOTICED_SECONDS for at in kills.ours.values()):
         return UNREAD
@@ -86,7 +94,7 @@ def requests_lost(
 
 def streams_cut(cuts: Sequence[Cut], kills: Kills) -> dict[str, int]:
     """Who ended long connections before their clients did."""
-    return dict(Counter(kills.whose(one.pid) or UNEXPLAINED for one in cuts))
+    return dict(Counter(kills.whose(one.pid, one.at) or UNEXPLAINED for one in cuts))
 
 
 def between(what: str, low: int, middle: int, high: int) -> list[str]:
@@ -178,6 +186,12 @@ def violations(part: Mapping[str, Any]) -> list[str]:
     found += part["counters_wrong"] + part["scrapes_unexplained"]
     found += [f"{GROWING[name]} grew: {one['first']:,} to {one['last']:,}" for name, one in part["growth"].items()
               if one["flat"] is False]  # fmt: skip
+    found += [f"{GROWING[name]}: never measured" for name, one in part["growth"].items() if one["flat"] is None]
+    if part["kernel_kills"] > (part["oom_kills"] or 0):
+        found.append(f"{part['kernel_kills']} workers killed by nobody known, {part['oom_kills'] or 0} by the kernel")
+    drawn = Counter(part["missed"])
+    found += [f"{name}: drawn {times} times and never done" for name, times in drawn.items()
+              if times >= NEVER_DONE_FROM and not part["disturbances"].get(name)]  # fmt: skip
     if part["arbiter_exit_code"] != 0:
         found.append(f"the arbiter ended with exit code {part['arbiter_exit_code']}")
     found += [f"left behind: {one}" for one in part["left_behind"]]

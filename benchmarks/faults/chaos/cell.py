@@ -58,6 +58,7 @@ KEPT_LOG = ROOT / "benchmarks" / "out" / "chaos.log"
 """The log of the last run, to look into."""
 KILLED = re.compile(r"\(pid:(\d+)\) was sent SIGKILL")
 TIMED_OUT = re.compile(r"WORKER TIMEOUT \(pid:(\d+)\)")
+NOT_LEFT = re.compile(r"worker did not leave in time, killed pid=(\d+)")
 
 
 def minutes_of(options: Options) -> float:
@@ -276,8 +277,9 @@ def judged(
 
 
 def killed_by_kernel(log: str) -> frozenset[int]:
-    """Workers that Gunicorn saw end by SIGKILL and had not sent it itself."""
-    return frozenset(map(int, KILLED.findall(log))) - frozenset(map(int, TIMED_OUT.findall(log)))
+    """Workers that Gunicorn saw end by SIGKILL, which neither it nor autotune had sent."""
+    sent = TIMED_OUT.findall(log) + NOT_LEFT.findall(log)
+    return frozenset(map(int, KILLED.findall(log))) - frozenset(map(int, sent))
 
 
 def told(journal: Sequence[Done], began: float) -> list[list[Any]]:

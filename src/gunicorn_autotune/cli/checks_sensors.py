@@ -196,6 +196,8 @@ def check_smaps_rollup(host: Host) -> Finding | None:
     """Memory without the shared pages."""
     reading = memory.read_memory(os.getpid(), host.proc)
     if not isinstance(reading, Missing) and _workers_out_of_reach(host):
+        if os.geteuid():
+            return warn("memory of workers: not known, they will run as another user", "run doctor as root")
         return warn(f"{memory.NO_PTRACE}: memory of workers will not be read", PTRACE)
     if isinstance(reading, Missing):
         return warn(reading.why, "sizes go by RSS, which counts shared pages in every worker: a lower memory cap")

@@ -20,8 +20,7 @@ ENDS = {
     "stop": "one worker killed for memory ends the whole service",
     "kill": "one worker killed for memory has every process of the service killed at once",
 }
-HARM = "above it the kernel slows every worker down, and requests time out"
-"""docs/doctor.md has the figures: 113 timeouts with it, none without."""
+HARM = "if the app grows past it before autotune can act, the kernel slows every worker down"
 
 
 def check_oom_group(host: Host) -> Finding | None:
@@ -109,6 +108,9 @@ def _swap_bytes(host: Host) -> Reading[int]:
 def check_swap(host: Host) -> Finding | None:
     """Whether memory that is swapped out may hide from the sizes of workers."""
     size, used = _swap_bytes(host), _swapped(host)
+    if host.watched.levels == ():
+        # cgroup v1 does not count it by service, and systemd cannot keep a service out of it there.
+        return None
     if isinstance(size, Missing):
         return warn(f"not known: {size.why}", "MemorySwapMax=0 in the unit")
     if not size:
@@ -139,8 +141,12 @@ def check_command_socket(host: Host) -> Finding | None:
     except OSError as error:
         return warn(f"auto: {error.strerror or error}", "RuntimeDirectory=NAME in the unit")
     near = folder if setting != "auto" or folder.is_dir() else folder.parent
-    if not near.is_dir() or not os.access(near, os.W_OK):
-        return warn(f"{near} cannot be written by this user", "RuntimeDirectory=NAME in the unit; set command_socket")
+    if not near.is_dir():
+        return warn(f"{near} does not exist", "create it, or RuntimeDirectory=NAME in the unit")
+    if not os.access(near, os.W_OK):
+        return warn(
+            f"{near} cannot be written by this user", "RuntimeDirectory=NAME in the unit, or set command_socket"
+        )
     if private_tmp(host.proc, folder):
         return warn(f"{folder} is hidden from all others by PrivateTmp=", "RuntimeDirectory=NAME in the unit")
     return ok(str(folder / "PID.sock") if setting == "auto" else setting)

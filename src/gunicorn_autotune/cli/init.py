@@ -98,7 +98,7 @@ def _notes(site: Site, style: Style) -> list[str]:
         notes += [f"{folder} is closed to others: can {site.user} enter it?" for folder in sorted(closed)]
     if site.bind.startswith("unix:") and not _exists(site.proxy_user):
         notes.append(f"no user {site.proxy_user} on this host: who is your proxy? --proxy-user nginx, perhaps")
-    notes.append(f"the app may write to /run/{site.name} and /tmp alone: name its other folders in ReadWritePaths")
+    notes.append(f"the app may write to /run/{site.name}, /tmp and /dev/shm: name other folders in ReadWritePaths")
     return [style.paint("yellow", f"note: {note}") for note in notes]
 
 

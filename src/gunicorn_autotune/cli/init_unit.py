@@ -65,7 +65,7 @@ def quoted(word: str) -> str:
 
 def unit_text(site: Site, facts: HostFacts) -> str:
     """NAME.service."""
-    memory = facts.memory_bytes
+    memory, in_tmp = facts.memory_bytes, _any_below(facts.needed, TMP)
     config = f"{site.folder}/{CONFIG_NAME}"
     return UNIT.format(
         site=site,
@@ -81,7 +81,8 @@ def unit_text(site: Site, facts: HostFacts) -> str:
         tasks=max(LEAST_TASKS, 2 * facts.max_workers * TASKS_A_WORKER),
         most=f"{int(memory * MAX_SHARE) // MIB}M" if memory else "85%",
         has=f"This host grants {memory // MIB}M" if memory else "What this host grants could not be read",
-        private_tmp="no" if _any_below(facts.needed, TMP) else "yes",
+        private_tmp="no" if in_tmp else "yes",
+        shared_tmp=SHARED_TMP if in_tmp else "",
         protect_home="read-only" if _any_below(facts.needed, HOMES) else "yes",
     )
 
@@ -108,6 +109,11 @@ def environment_path(prefix: str) -> str:
     value = value.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'Environment="{value}"'
 
+
+SHARED_TMP = """\
+# ProtectSystem=strict makes /tmp read-only where PrivateTmp=no.
+ReadWritePaths=/tmp /var/tmp
+"""
 
 UNIT = """\
 # Written once by `gunicorn-autotune init`; it is yours now.
@@ -154,12 +160,12 @@ TasksMax={tasks}
 # Not MemoryHigh: above it the kernel slows every worker down instead of ending the fattest, and requests time out.
 #MemoryMax={most}
 
-# What a worker that was taken over could do. `systemd-analyze security {site.name}` shows the effect.
+# These lines limit what an attacker can do from inside a worker. `systemd-analyze security {site.name}` rates them.
 # The app may write to /run/{site.name}, /tmp and /dev/shm. Any other folder that it writes to, for uploads or SQLite,
 # has to be named here:
 #ReadWritePaths={folder}/media
-ProtectSystem=strict
-# The site or its Python lies in a home folder where this says read-only, in /tmp where the next one says no.
+{shared_tmp}ProtectSystem=strict
+# `init` writes read-only if the site or its Python is in a home folder, and PrivateTmp=no if one of them is in /tmp.
 ProtectHome={protect_home}
 PrivateTmp={private_tmp}
 PrivateMounts=yes

@@ -49,8 +49,13 @@ def unit_of(membership: str) -> tuple[str, bool]:
 
 
 def watched(cgroups: Cgroups, pid: int | None) -> Watched:
-    """The arbiter `pid` of this host, or this process where it is None or cannot be looked at."""
-    membership = Missing("no server") if pid is None else read_text(f"/proc/{pid}/cgroup")
+    """The arbiter `pid` of this host, or this process where it is None or cannot be looked at.
+
+    A server in a container on the host's network tells the pid that it has in there: here it is somebody else's.
+    """
+    command = Missing("no server") if pid is None else read_text(f"/proc/{pid}/cmdline")
+    here = not isinstance(command, Missing) and "gunicorn" in command
+    membership = read_text(f"/proc/{pid}/cgroup") if here else Missing("no server here")
     if isinstance(membership, Missing):
         return _told("this process", cgroups.membership, _own_levels(cgroups))
     return _told(f"arbiter {pid}", membership, _levels(membership))

@@ -71,13 +71,24 @@ def test_a_hidden_meminfo_names_the_line_of_the_unit(container):
 
 
 @pytest.mark.parametrize(
-    ("uid", "may", "level"), [(33, False, Level.WARN), (33, True, Level.OK), (None, False, Level.OK)]
+    ("asker", "uid", "may", "level"),
+    [(0, 33, False, Level.WARN), (0, 33, True, Level.OK), (0, 0, False, Level.OK), (7, 7, False, Level.OK)],
 )
-def test_workers_of_another_user_need_a_capability(monkeypatch, uid, may, level):
+def test_workers_of_another_user_need_a_capability(monkeypatch, asker, uid, may, level):
     """A root arbiter with Gunicorn's `user`: memory of its workers stays unread without CAP_SYS_PTRACE."""
     monkeypatch.setattr(process, "may_trace", lambda proc: may)
-    settings = SYNC | {"uid": os.geteuid() if uid is None else uid}
+    monkeypatch.setattr(os, "geteuid", lambda: asker)
+    settings = SYNC | {"uid": uid}
     host = replace(a_host(probe=a_probe(settings=settings)), root=Path("/"))
     finding = answer("smaps_rollup", host)
 
     assert (finding.level, "CAP_SYS_PTRACE" in finding.advice) == (level, level is Level.WARN)
+
+
+def test_what_the_arbiter_of_root_may_read_is_not_known_to_others(monkeypatch):
+    """The service starts as root with all capabilities, whoever asks."""
+    monkeypatch.setattr(process, "may_trace", lambda proc: False)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    host = replace(a_host(probe=a_probe(settings=SYNC | {"uid": 33})), root=Path("/"))
+
+    assert "not known" in answer("smaps_rollup", host).finding

@@ -191,6 +191,21 @@ def test_a_command_socket_without_a_place_is_a_warning(monkeypatch: pytest.Monke
     ]  # fmt: skip
 
 
+def test_a_folder_for_the_command_socket_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    """Not that it cannot be written."""
+    probe = a_probe(policy=a_policy(command_socket=f"{tmp_path}/gone/c.sock"))
+
+    assert answer("command_socket", a_host(probe=probe)).finding == f"{tmp_path}/gone does not exist"
+
+
+def test_swap_is_not_asked_about_under_cgroup_v1(service: Callable[..., Host]) -> None:
+    """It does not count it by service, and no line of a unit keeps a service out of it."""
+    host = service(swaps=SWAP)
+    v1 = replace(host, watched=replace(host.watched, levels=()))
+
+    assert "swap" not in doctor.examine(v1)
+
+
 def test_a_reload_that_does_not_deploy_is_told() -> None:
     """preload_app: by Gunicorn's own rule."""
     probes = [a_probe(settings=SYNC | {"preload_app": on}) for on in (True, False)]

@@ -197,6 +197,8 @@ def test_unit_hides_no_folder_that_the_site_lies_in(needed, home, tmp):
     service = parsed(unit_text(SITE, replace(FACTS, needed=(Path(needed),))))["Service"]
 
     assert (service["ProtectHome"], service["PrivateTmp"]) == (home, tmp)
+    # ProtectSystem=strict would make the /tmp of all read-only.
+    assert service.get("ReadWritePaths") == (None if tmp == "yes" else "/tmp /var/tmp")
 
 
 def test_what_the_site_needs_is_known_behind_links(tmp_path):

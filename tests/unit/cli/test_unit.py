@@ -74,14 +74,15 @@ def test_the_unit_stands_in_the_cgroup(membership: str, expected: tuple[str, boo
 
 
 def test_a_server_that_runs_is_looked_at_and_else_this_process() -> None:
-    """A pid that is gone is not guessed about."""
+    """A pid that is gone is not guessed about, nor one that is a stranger's here: a container tells its own numbers."""
     gone = subprocess.Popen(["true"])
     gone.wait()
     cgroups = find_cgroup()
+    with subprocess.Popen(["sh", "-c", "read line", "gunicorn"], stdin=subprocess.PIPE) as server:
+        told = [watched(cgroups, pid).who for pid in (server.pid, None, gone.pid, 1)]
+        server.stdin.close()
 
-    assert [watched(cgroups, pid).who for pid in (os.getpid(), None, gone.pid)] == [
-        f"arbiter {os.getpid()}", "this process", "this process",
-    ]  # fmt: skip
+    assert told == [f"arbiter {server.pid}", "this process", "this process", "this process"]
 
 
 @pytest.mark.parametrize(

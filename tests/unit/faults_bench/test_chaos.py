@@ -30,7 +30,7 @@ PART = {
     "counted": {"requests": 1000, "durations": 1000, "app": 995, "jobs": 390},
     "jobs": {"answered": 388, "sent": 400}, "streams": {"opened": 50, "left": 48, "cut": {KILLED: 2}},
     "exits": {"signal": 3, "reload": 8}, "disturbances": dict.fromkeys((one.name for one in TABLE), 3),
-    "kernel_kills": 0, "spawned": 14, "ended": 11, "alive": 3, "scrapes": 3600, "failed_scrapes": 4,
+    "kernel_kills": 0, "oom_kills": 0, "spawned": 14, "ended": 11, "alive": 3, "scrapes": 3600, "failed_scrapes": 4,
     "longest_gap_seconds": 2.1, "counters": 228, "counters_wrong": [], "scrapes_unexplained": [], "missed": ["recycle"],
     "growth": {name: {"first": 10, "last": 11, "more_allowed": 2, "flat": True} for name in accounts.GROWING},
     "arbiter_exit_code": 0, "left_behind": [], "metric_files_most": 28,
@@ -52,6 +52,9 @@ def a_part(*path, value=None):
     ("request_", "ended", "pids", "forks", "cause"),
     [
         (Request(0, 0, 1, None, "reset"), 100.1, [11], False, KILLED),
+        (Request(0, 0, 1, None, "reset"), 99.9, [11], False, KILLED),
+        (Request(0, 0, 1, None, "reset"), 10.0, [11], False, UNEXPLAINED),
+        (Request(0, 0, 1, 500), 100.1, [11], False, UNEXPLAINED),
         (Request(0, 0, 1, None, "closed early"), 100.1, [22], False, KERNEL),
         (Request(0, 0, 1, None, "reset"), 100.1, [], False, UNREAD),
         (Request(0, 0, 1, None, "reset"), 99.9, [], False, UNEXPLAINED),
@@ -80,9 +83,9 @@ def test_lost_requests_are_counted_by_cause_and_the_unexplained_are_told():
 
 def test_a_long_connection_is_cut_by_who_killed_its_worker():
     """Nobody else may end one."""
-    cuts = [Cut(100.0, pid, 3.0, "closed") for pid in (11, 22, 33, None)]
+    cuts = [Cut(100.0, pid, 3.0, "closed") for pid in (11, 22, 33, None)] + [Cut(10.0, 11, 3.0, "closed")]
 
-    assert accounts.streams_cut(cuts, KILLS) == {KILLED: 1, KERNEL: 1, UNEXPLAINED: 2}
+    assert accounts.streams_cut(cuts, KILLS) == {KILLED: 1, KERNEL: 1, UNEXPLAINED: 3}
 
 
 def test_accounts_that_balance_have_no_violation():
@@ -110,6 +113,9 @@ def test_accounts_that_balance_have_no_violation():
         (("counters_wrong",), ["x fell from 2 to 1"], "x fell"),
         (("scrapes_unexplained",), ["a scrape failed: why"], "a scrape failed"),
         (("growth", "arbiter_fds", "flat"), False, "arbiter, open files (at rest, before and after) grew: 10 to 11"),
+        (("growth", "arbiter_fds", "flat"), None, "(at rest, before and after): never measured"),
+        (("kernel_kills",), 2, "2 workers killed by nobody known, 0 by the kernel"),
+        (("missed",), ["recycles"] * 3, "recycles: drawn 3 times and never done"),
         (("arbiter_exit_code",), -9, "exit code -9"),
         (("arbiter_exit_code",), None, "exit code None"),
         (("left_behind",), ["process 5"], "left behind: process 5"),
@@ -258,10 +264,13 @@ def test_streams_that_the_server_ends_are_cuts_and_the_rest_are_left():
 
 
 def test_a_worker_that_gunicorn_gave_up_was_not_killed_by_the_kernel():
-    """Both are sent SIGKILL."""
+    """Nor one that autotune ended; all are sent SIGKILL."""
     log = "[CRITICAL] WORKER TIMEOUT (pid:5)\n[ERROR] Worker (pid:5) was sent SIGKILL! Perhaps out of memory?\n"
 
-    assert killed_by_kernel(log + log.splitlines()[1].replace("5", "6")) == frozenset({6})
+    log += "[ERROR] autotune: worker did not leave in time, killed pid=7 reason=reload seconds=65.0\n"
+    log += "".join(log.splitlines(keepends=True)[1].replace("5", pid) for pid in "67")
+
+    assert killed_by_kernel(log) == frozenset({6})
 
 
 def test_who_had_begun_a_request_is_read_back(tmp_path):
