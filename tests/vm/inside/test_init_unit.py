@@ -76,8 +76,8 @@ def test_the_sandbox_hides_nothing_that_an_open_unit_shows(shop: Service) -> Non
     assert {place: why for place, why in missing(shop.status()).items() if place not in shown} == {}
 
 
-def test_doctor_finds_nothing_that_fails_in_it(shop: Service) -> None:
-    """Asked as the service's user."""
+def test_doctor_finds_nothing_that_would_fail(shop: Service) -> None:
+    """Asked as the service's user, from a login of its own: not inside the sandbox."""
     ran("runuser", "-u", "www-data", "--", str(COMMAND), "doctor", "--config", str(FOLDER / "gunicorn_autotune.conf"))
 
 
