@@ -56,8 +56,8 @@ steady load runs, and its requests are counted here.
     "vm": """In a virtual machine
 
 `make test-vm` boots a Debian 12 with systemd and cgroup v2 alone, and runs there what needs them: limits that change,
-memory that runs short, the units of `gunicorn-autotune init`, podman. 2 cores, 2 GiB, no swap; a machine that is
-emulated is some ten times slower than its host, so its figures are to be compared with one another alone.
+memory that runs short, the units of `gunicorn-autotune init`, podman. 2 cores, 2 GiB, no swap. An emulated
+machine is about ten times slower than its host: compare these figures only with each other.
 """,
     "soak": f"""The soak
 

@@ -52,12 +52,12 @@ def test_each_reason_is_in_the_status_and_once_in_the_log_and_the_server_serves(
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)
     with serving(tmp_path, HARDENED, unix=True) as server:
-        server.wait_for_log("cannot be read.*USS of workers.*CAP_SYS_PTRACE")
-        server.wait_for_log("cannot be read.*backlog of unix:.*RestrictAddressFamilies=")
+        server.wait_for_log("readings are unavailable.*USS of workers.*CAP_SYS_PTRACE")
+        server.wait_for_log("readings are unavailable.*backlog of unix:.*RestrictAddressFamilies=")
         status = server.status()
         told = [str(status["workers"][0]["uss_bytes"]), str(status["listeners"][0]["backlog"])]
         answered = server.get("/")[0]
-        lines = server.log.count("cannot be read")
+        lines = server.log.count("readings are unavailable")
 
     assert (200, 2) == (answered, lines)
     assert ["CAP_SYS_PTRACE" in told[0], "AF_NETLINK" in told[1]] == [True, True]

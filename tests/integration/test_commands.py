@@ -207,7 +207,7 @@ def test_a_configured_path_is_not_stolen_in_an_upgrade(tmp_path: Path, open_fold
         server.signal(signal.SIGUSR2)
         new = int(wait_for(lambda: (tmp_path / "g.pid.2").read_text(), "the new master's pid file"))
         try:
-            server.wait_for_log("no command socket for now, .*error='another server listens there'")
+            server.wait_for_log("could not create the command socket; .*error='another server listens there'")
             during = send_command(path, {"command": "ping"})["pid"]
             server.stop()
             wait_for(lambda: Path(path).exists(), "the new master's socket")
@@ -227,7 +227,7 @@ def test_a_socket_that_cannot_be_made_costs_one_line(broken: str, tmp_path: Path
         path = open_folder / "c"
         path.symlink_to("/etc/passwd")
     with serving(tmp_path, command_socket=str(path)) as server:
-        server.wait_for_log("no command socket for now, Gunicorn serves on path=.* error=")
+        server.wait_for_log("could not create the command socket; Gunicorn keeps serving path=.* error=")
         answer, document = server.get()[0], server.status()
         ended = recycle(server, "--all")
 

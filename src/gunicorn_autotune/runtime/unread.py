@@ -24,4 +24,4 @@ def tell(server: Any, tune: Autotune, snapshot: Snapshot) -> None:
         lasts = snapshot.at - tune.unread_since[why] >= LASTS_SECONDS
         if lasts and why not in tune.unread_told and len(tune.unread_told) < MOST_REASONS:
             tune.unread_told.add(why)
-            server.log.warning(line("cannot be read, see doctor (logged once)", what=", ".join(names), error=why))
+            server.log.warning(line("some readings are unavailable; run gunicorn-autotune doctor (logged once)", what=", ".join(names), error=why))

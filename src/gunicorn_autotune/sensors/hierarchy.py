@@ -105,7 +105,7 @@ def _choose(prefix: str, version: int, path: str, mounts: list[Mount], lack: str
     inside = [mount for mount in seen if ".." not in mount.root.split("/")]
     if not inside:
         # The host's /sys/fs/cgroup, bound into a container: its root is the machine's, `/` means our own cgroup.
-        why = f"{mounts[0].root}, which is above this cgroup namespace: which cgroup there is ours is not told"
+        why = f"{mounts[0].root}, which is above this cgroup namespace: it does not tell which cgroup is ours"
         return OutOfSight(f"{prefix}{mounts[0].point} shows {why}")
     if ".." in path.split("/"):
         return OutOfSight(f"{prefix}/proc/self/cgroup: {path} is outside this cgroup namespace")

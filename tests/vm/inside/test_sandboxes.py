@@ -28,7 +28,7 @@ def test_what_a_sandbox_hides_is_unknown_with_the_reason(
 ) -> None:
     """In status.json, and in one line of the log."""
     with service(*properties, config=f"workers = 2\n{config}", max_workers=2) as server:
-        server.wait_for_log(f"cannot be read.*{cure}", seconds=PATIENCE_SECONDS)
+        server.wait_for_log(f"readings are unavailable.*{cure}", seconds=PATIENCE_SECONDS)
         why = missing(server.status())[place]
         answer, _ = server.get("/")
 
