@@ -102,7 +102,7 @@ def test_no_memory_limit_no_memory_cap(limit):
 def test_a_policy_limit_stands_in_for_a_missing_one():
     """memory_limit_bytes of the operator needs no cgroup."""
     policy = a_policy(max_workers=64, memory_limit_bytes=1024 * MIB)
-    after = a_snapshot(at=1.0, host=a_host(memory_limit_bytes=GONE))
+    after = a_snapshot(at=1.0, host=a_host(memory_limit_bytes=GONE, memory_own_bytes=100 * MIB))
 
     decision, _ = decide(policy, start(a_snapshot()), after)
 
