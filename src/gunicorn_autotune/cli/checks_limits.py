@@ -40,7 +40,8 @@ def check_cgroup(host: Host) -> Finding | None:
             places.setdefault(f"v{hierarchy.version} {shown(hierarchy.own, host)}", []).append(name)
     found = "; ".join(f"{', '.join(names)}: {place}" for place, names in (places | unread).items())
     if any(isinstance(getattr(host.cgroups, name), OutOfSight) for name in ("cpu", "memory")):
-        return warn(found, f"remove the bind mount of /sys/fs/cgroup, or run with --cgroupns=host; otherwise {WRITE_BOTH}")
+        cure = "remove the bind mount of /sys/fs/cgroup, or run with --cgroupns=host"
+        return warn(found, f"{cure}; otherwise {WRITE_BOTH}")
     if unread:
         return warn(found, "fine on a plain machine; in a container, mount /sys/fs/cgroup")
     return ok(found)

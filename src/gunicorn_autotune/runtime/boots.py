@@ -69,7 +69,8 @@ def _wait_after_oom_kill(server: Any, tune: Autotune, now: float, lived_seconds:
         return
     pause = min(FIRST_PAUSE_SECONDS * 2**lives.oom_pauses, MOST_PAUSE_SECONDS)
     lives.oom_pauses, lives.no_start_before = min(lives.oom_pauses + 1, 10), now + pause
-    server.log.error(line("the kernel killed a worker (out of memory); waiting before the next start", pause_seconds=pause))
+    told = "the kernel killed a worker (out of memory); waiting before the next start"
+    server.log.error(line(told, pause_seconds=pause))
 
 
 def note_exit(server: Any, tune: Autotune, tracked: Tracked, reason: ExitReason) -> None:

@@ -50,7 +50,8 @@ def _tell(server: Any, tune: Autotune, path: str, why: str) -> None:
     if why:
         # Under ProtectSystem=strict, or without a temporary folder, no place of our own choice can be written.
         cure = {"cure": f"{WRITTEN_PLACE} in the unit"} if tune.policy.command_socket == AUTO else {}
-        server.log.warning(line("could not create the command socket; Gunicorn keeps serving", path=path, error=why, **cure))
+        told = "could not create the command socket; Gunicorn keeps serving"
+        server.log.warning(line(told, path=path, error=why, **cure))
     else:
         server.log.info(line("command socket", path=path))
 

@@ -24,4 +24,5 @@ def tell(server: Any, tune: Autotune, snapshot: Snapshot) -> None:
         lasts = snapshot.at - tune.unread_since[why] >= LASTS_SECONDS
         if lasts and why not in tune.unread_told and len(tune.unread_told) < MOST_REASONS:
             tune.unread_told.add(why)
-            server.log.warning(line("some readings are unavailable; run gunicorn-autotune doctor (logged once)", what=", ".join(names), error=why))
+            told = "some readings are unavailable; run gunicorn-autotune doctor (logged once)"
+            server.log.warning(line(told, what=", ".join(names), error=why))
