@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from gunicorn_autotune.model.history import Grown, History
-from gunicorn_autotune.model.policy import Policy
+from gunicorn_autotune.model.policy import Policy, memory_in_force
 from gunicorn_autotune.model.readings import Missing, known
 from gunicorn_autotune.model.snapshot import Snapshot, WorkerReading, WorkerState
 
@@ -52,8 +52,15 @@ def sizes_seen(policy: Policy, history: History, snapshot: Snapshot) -> History:
         leaking=tuple([one.age for one in grown if leaks(policy, one)]),
         fresh_bytes=_fresh(history.fresh_bytes, snapshot, own_bytes),
         fresh_rss_bytes=_fresh(history.fresh_rss_bytes, snapshot, lambda worker: known(worker.rss_bytes, 0)),
-        sized=history.sized or any(_settled(worker, snapshot.at) for worker in snapshot.workers),
+        sized=history.sized or _known(policy, snapshot),
     )  # fmt: skip
+
+
+def _known(policy: Policy, snapshot: Snapshot) -> bool:
+    """Whether the memory cap can hold the count from now on: the guess goes only then."""
+    limit, used = memory_in_force(policy, snapshot.host)
+    watched = isinstance(limit, int) and isinstance(used, int)
+    return watched and any(_settled(worker, snapshot.at) for worker in snapshot.workers)
 
 
 def _settled(worker: WorkerReading, at: float) -> bool:

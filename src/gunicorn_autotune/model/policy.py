@@ -247,10 +247,6 @@ def names_written(written: Collection[str], environment: Mapping[str, str]) -> f
     return frozenset([*written, *(name for _, name, _ in settings_in(environment))])
 
 
-_HIDDEN_LIMIT_BYTES = 512 << 20
-"""A limit that cannot be read may be as small as a small container's: 16 workers, until somebody writes the limit."""
-
-
 def with_automatic_max(policy: Policy, cores: float, memory_bytes: int | None) -> Policy:
     """`policy` with max_workers = 0 replaced by 16 per core + 8, one per 32 MiB of memory at most, 512 at most."""
     if policy.max_workers:
@@ -263,15 +259,11 @@ def with_automatic_max(policy: Policy, cores: float, memory_bytes: int | None) -
 def for_host(policy: Policy, host: HostReading, *, sized: bool = False) -> Policy:
     """`policy` as the law wants it, max_workers filled in from this host's limits; one core where none can be read.
 
-    Once workers' sizes are known (`sized`), and what is in use, the memory cap knows better than a guess how many fit.
+    Once workers' sizes are known (`sized`) the memory cap knows better than a guess how many fit.
     """
     cores = policy.cpu_limit_cores or known(host.cpu_limit_cores, 1.0)
-    limit, used = memory_in_force(policy, host)
-    if isinstance(limit, Missing):
-        return with_automatic_max(policy, cores, _HIDDEN_LIMIT_BYTES)
-    if sized and not isinstance(used, Missing):
-        return with_automatic_max(policy, cores, None)
-    return with_automatic_max(policy, cores, least_limit_in_force(policy, host))
+    # A limit that cannot be read for a moment must not lower the maximum: workers above it would leave at once.
+    return with_automatic_max(policy, cores, None if sized else least_limit_in_force(policy, host))
 
 
 def memory_in_force(policy: Policy, host: HostReading) -> tuple[Limit[int], Reading[int]]:

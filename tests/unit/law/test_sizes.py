@@ -11,7 +11,7 @@ from gunicorn_autotune.law.sizes import PEAKS, leaks, mature_bytes, shed, sizes_
 from gunicorn_autotune.model.history import Grown, History
 from gunicorn_autotune.model.readings import Missing
 from gunicorn_autotune.model.snapshot import WorkerState
-from gunicorn_autotune.testing import MIB, a_policy, a_snapshot, a_worker
+from gunicorn_autotune.testing import MIB, a_host, a_policy, a_snapshot, a_worker
 
 POLICY = a_policy()
 KIB = 1024
@@ -178,6 +178,15 @@ def test_sizes_are_known_when_a_worker_has_served_for_a_minute(age_seconds, mib,
     worker = a_worker(0, spawned_at=99.5 - age_seconds, boot_seconds=0.5, served=served, **sizes)
 
     assert sized == sizes_seen(a_policy(), History(), a_snapshot(100.0, workers=[worker])).sized
+
+
+@pytest.mark.parametrize("hidden", ["memory_limit_bytes", "memory_used_bytes"])
+def test_sizes_do_not_replace_the_guess_where_memory_cannot_be_watched(hidden):
+    """The memory cap would not hold the count."""
+    worker = a_worker(0, served=1000)
+    snapshot = a_snapshot(100.0, workers=[worker], host=a_host(**{hidden: Missing("out of sight")}))
+
+    assert not sizes_seen(a_policy(), History(), snapshot).sized
 
 
 def test_where_requests_are_not_reported_a_minute_is_enough():
