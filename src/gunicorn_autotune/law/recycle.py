@@ -19,8 +19,8 @@ _PATIENCE_SECONDS = 60.0
 _REST_SECONDS = 300.0
 """Then no recycle is begun for this long: every one costs a boot."""
 _ANY_NUMBER = 10**6
-_UNDER_PRESSURE = frozenset({Cause.MEMORY, Cause.RELOAD, Cause.OPERATOR})
-"""Causes that do not wait until memory pressure is over: they relieve it, or somebody asked."""
+_ROUTINE = frozenset({Cause.AGE, Cause.REQUESTS})
+"""Causes that wait until memory pressure is over: the others relieve it, or somebody asked."""
 
 
 def recycling(policy: Policy, history: History, view: View) -> History:
@@ -141,7 +141,7 @@ def _begun(policy: Policy, history: History, view: View) -> History:
     if wanted is None:
         return history
     cause, workers = wanted
-    if pressed(snapshot.host) and cause not in _UNDER_PRESSURE:
+    if pressed(snapshot.host) and cause in _ROUTINE:
         return history
     room = _room(policy, history, snapshot)
     if room < 1 and not (_may_drain_first(cause, view) and _let_go(policy, cause, workers[0])):
