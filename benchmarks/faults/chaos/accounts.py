@@ -27,7 +27,7 @@ SCRAPES_AGAIN_SECONDS = 10.0
 FDS_MORE, THREADS_MORE, RSS_MORE_SHARE, RSS_MORE_BYTES = 2, 0, 0.10, 1 << 20
 EXAMPLES = 5
 NEVER_DONE_FROM = 3
-"""Nobody to do it to three times and never once is a disturbance that does not work."""
+"""A disturbance that was drawn this often and never done does not work."""
 GROWING = {
     "arbiter_fds": "arbiter, open files (at rest, before and after)", "arbiter_threads": "arbiter, threads (median)",
     "arbiter_rss_bytes": "arbiter, RSS (median)", "exporter_fds": "exporter, open files (median)",
@@ -188,7 +188,7 @@ def violations(part: Mapping[str, Any]) -> list[str]:
               if one["flat"] is False]  # fmt: skip
     found += [f"{GROWING[name]}: never measured" for name, one in part["growth"].items() if one["flat"] is None]
     if part["kernel_kills"] > (part["oom_kills"] or 0):
-        found.append(f"{part['kernel_kills']} workers killed by nobody known, {part['oom_kills'] or 0} by the kernel")
+        found.append(f"{part['kernel_kills']} unexplained SIGKILLs, {part['oom_kills'] or 0} OOM kills by the kernel")
     drawn = Counter(part["missed"])
     found += [f"{name}: drawn {times} times and never done" for name, times in drawn.items()
               if times >= NEVER_DONE_FROM and not part["disturbances"].get(name)]  # fmt: skip

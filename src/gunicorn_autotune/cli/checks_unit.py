@@ -107,10 +107,10 @@ def _swap_bytes(host: Host) -> Reading[int]:
 
 def check_swap(host: Host) -> Finding | None:
     """Whether memory that is swapped out may hide from the sizes of workers."""
-    size, used = _swap_bytes(host), _swapped(host)
     if host.watched.levels == ():
         # cgroup v1 does not count it by service, and systemd cannot keep a service out of it there.
         return None
+    size, used = _swap_bytes(host), _swapped(host)
     if isinstance(size, Missing):
         return warn(f"not known: {size.why}", "MemorySwapMax=0 in the unit")
     if not size:
@@ -128,7 +128,7 @@ def _swapped(host: Host) -> Reading[int]:
     levels = host.watched.levels
     if isinstance(levels, Missing):
         return levels
-    return read_count(f"{levels[0]}/memory.swap.current") if levels else Missing("cgroup v1")
+    return read_count(f"{levels[0]}/memory.swap.current")
 
 
 def check_command_socket(host: Host) -> Finding | None:

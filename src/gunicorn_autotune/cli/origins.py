@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gunicorn_autotune.cli.finding import Host
-from gunicorn_autotune.model.policy import memory_in_force
+from gunicorn_autotune.model.policy import written_in_force
 from gunicorn_autotune.model.readings import Limit, Missing, Reading
 from gunicorn_autotune.sensors import cgroup, cgroup_v1, cgroup_v2
 from gunicorn_autotune.sensors.hierarchy import Hierarchy
@@ -45,7 +45,7 @@ def cpu_origin(host: Host) -> str:
 
 def memory_origin(host: Host) -> str:
     """`memory_limit_bytes`, `/sys/fs/cgroup/.../memory.max` or `memory of the machine`."""
-    if memory_in_force(host.policy, host.reading)[0] == host.policy.memory_limit_bytes:
+    if written_in_force(host.policy, host.reading):
         return "memory_limit_bytes"
     origin, hierarchy = host.reading.memory_limit_origin, host.cgroups.memory
     if origin == cgroup.MACHINE or isinstance(hierarchy, Missing) or isinstance(origin, Missing):

@@ -8,7 +8,7 @@ from statistics import StatisticsError, linear_regression, median
 
 from gunicorn_autotune.cli.plan_observed import Memory
 from gunicorn_autotune.model.flight import Tick
-from gunicorn_autotune.model.policy import Policy, least_limit_in_force, memory_in_force
+from gunicorn_autotune.model.policy import Policy, least_limit_in_force, memory_in_force, written_in_force
 from gunicorn_autotune.model.readings import HostReading, Missing, Reading, Unlimited, known
 from gunicorn_autotune.model.snapshot import READY_STATES, Snapshot, WorkerReading
 
@@ -121,8 +121,7 @@ def _other_bytes(policy: Policy, ticks: Sequence[Tick]) -> Reading[int]:
 
 
 def _level(policy: Policy, host: HostReading) -> Reading[str]:
-    limit, _ = memory_in_force(policy, host)
-    return "written" if limit == policy.memory_limit_bytes else host.memory_limit_origin
+    return "written" if written_in_force(policy, host) else host.memory_limit_origin
 
 
 def _lives(ticks: Sequence[Tick]) -> list[Life]:

@@ -53,12 +53,15 @@ def watched(cgroups: Cgroups, pid: int | None) -> Watched:
 
     A server in a container on the host's network tells the pid that it has in there: here it is somebody else's.
     """
-    command = Missing("no server") if pid is None else read_text(f"/proc/{pid}/cmdline")
-    here = not isinstance(command, Missing) and "gunicorn" in command
-    membership = read_text(f"/proc/{pid}/cgroup") if here else Missing("no server here")
+    membership = Missing("no server") if pid is None or not _is_gunicorn(pid) else read_text(f"/proc/{pid}/cgroup")
     if isinstance(membership, Missing):
         return _told("this process", cgroups.membership, _own_levels(cgroups))
     return _told(f"arbiter {pid}", membership, _levels(membership))
+
+
+def _is_gunicorn(pid: int) -> bool:
+    command = read_text(f"/proc/{pid}/cmdline")
+    return not isinstance(command, Missing) and "gunicorn" in command
 
 
 def _told(who: str, membership: str, levels: Reading[tuple[str, ...]]) -> Watched:

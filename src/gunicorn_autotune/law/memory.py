@@ -58,8 +58,12 @@ def memory_cap(policy: Policy, snapshot: Snapshot, peaks: Sequence[tuple[float, 
     fits = _fitting(policy, snapshot, peaks)
     if not pressed(snapshot.host):
         return fits
-    count = sum(1 for worker in snapshot.workers if worker.state is not WorkerState.DRAINING)
+    count = len(_staying(snapshot))
     return count if fits is None else min(fits, count)
+
+
+def _staying(snapshot: Snapshot) -> list[WorkerReading]:
+    return [worker for worker in snapshot.workers if worker.state is not WorkerState.DRAINING]
 
 
 def _fitting(policy: Policy, snapshot: Snapshot, peaks: Sequence[tuple[float, int]]) -> int | None:
@@ -72,8 +76,7 @@ def _fitting(policy: Policy, snapshot: Snapshot, peaks: Sequence[tuple[float, in
     budget = memory_budget(policy, snapshot.host)
     if budget is None:
         return None
-    drains = WorkerState.DRAINING
-    workers = [worker for worker in snapshot.workers if worker.state is not drains]
+    workers = _staying(snapshot)
     sizes = [own_bytes(worker) for worker in workers]
     if not any(sizes):
         sizes = [known(worker.rss_bytes, 0) for worker in workers]
@@ -90,19 +93,19 @@ def _fitting(policy: Policy, snapshot: Snapshot, peaks: Sequence[tuple[float, in
 
 
 def drains_bytes(snapshot: Snapshot) -> int:
-    """What the workers that leave now will give back."""
+    """What the workers that are leaving will give back."""
     return sum([own_bytes(worker) for worker in snapshot.workers if worker.state is WorkerState.DRAINING])
 
 
 def leaving_at_once(policy: Policy, snapshot: Snapshot) -> int:
     """How many workers leave together over the limit itself, as when MemoryHigh is lowered and everybody is throttled.
 
-    As many as it takes to get below the limit. One, as over the reserve, where that is no more than the reserve, where
-    sizes are unknown, or where most of what is in use is not the workers': then their leaving would not cure it.
+    As many as it takes to get below the limit. Only one leaves if memory in use reaches no further than the reserve, if
+    sizes are unknown, or if most of the memory in use is not the workers': then their leaving would not cure it.
     """
     over = memory_budget(replace(policy, memory_reserve_share=0.0), snapshot.host)
     _, used = memory_in_force(policy, snapshot.host)
-    sizes = [own_bytes(worker) for worker in snapshot.workers if worker.state is not WorkerState.DRAINING]
+    sizes = [own_bytes(worker) for worker in _staying(snapshot)]
     back, each = drains_bytes(snapshot), mature_bytes(sizes, (), snapshot.at)
     if over is None or over + back >= 0.0 or not each or 2 * (sum(sizes) + back) < known(used, 0):
         return 1

@@ -52,21 +52,21 @@ def sizes_seen(policy: Policy, history: History, snapshot: Snapshot) -> History:
         leaking=tuple([one.age for one in grown if leaks(policy, one)]),
         fresh_bytes=_fresh(history.fresh_bytes, snapshot, own_bytes),
         fresh_rss_bytes=_fresh(history.fresh_rss_bytes, snapshot, lambda worker: known(worker.rss_bytes, 0)),
-        sized=history.sized or _known(policy, snapshot),
+        sized=history.sized or _sizes_known(policy, snapshot),
     )  # fmt: skip
 
 
-def _known(policy: Policy, snapshot: Snapshot) -> bool:
-    """Whether the memory cap can hold the count from now on: the guess goes only then."""
+def _sizes_known(policy: Policy, snapshot: Snapshot) -> bool:
+    """Whether the memory cap can hold the count from now on, so that the guess is not needed any more."""
     limit, used = memory_in_force(policy, snapshot.host)
     watched = isinstance(limit, int) and isinstance(used, int)
     return watched and any(_settled(worker, snapshot.at) for worker in snapshot.workers)
 
 
 def _settled(worker: WorkerReading, at: float) -> bool:
-    """Whether a worker has taken what it takes before it serves for long: an idle minute does not show that.
+    """Whether a worker has served long enough to show its size; an idle minute is not enough.
 
-    Of a worker that does not report its requests the time alone tells.
+    A worker that does not report its requests is judged by time alone.
     """
     if worker.ready_at is None or at - worker.ready_at < YOUNG_SECONDS or not own_bytes(worker):
         return False

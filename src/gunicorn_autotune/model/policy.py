@@ -282,6 +282,11 @@ def memory_in_force(policy: Policy, host: HostReading) -> tuple[Limit[int], Read
     return written, own
 
 
+def written_in_force(policy: Policy, host: HostReading) -> bool:
+    """Whether memory_limit_bytes is the limit that counts now."""
+    return bool(policy.memory_limit_bytes) and memory_in_force(policy, host)[0] == policy.memory_limit_bytes
+
+
 def least_limit_in_force(policy: Policy, host: HostReading) -> int | None:
     """Bytes that shares of memory are shares of: the smallest limit, so that no budget leaps when another one counts.
 

@@ -55,10 +55,10 @@ def contain_failed_fork(server: Any, tune: Autotune, error: OSError) -> bool:
 
 
 def _wait_after_oom_kill(server: Any, tune: Autotune, now: float, lived_seconds: float) -> None:
-    """Who is started at once is the next to be killed, or makes a sibling the next.
+    """A worker that is started at once would be the next to be killed, or would make a sibling the next.
 
-    The law has time to lower the count to what fits. Where it may not (an operator's count, the minimum), the pauses
-    grow while those killed are young. Where nobody is left, one is started within a second, as by Gunicorn.
+    The pause gives the law time to lower the count to what fits. Where it may not (an operator's count, the minimum),
+    the pauses grow while young workers are killed. If nobody is left, one is started after a second, as by Gunicorn.
     """
     lives = tune.short_lives
     if now - lives.oom_killed_at > FORGET_SECONDS or lived_seconds > SHORT_LIFE_SECONDS:

@@ -114,7 +114,7 @@ def test_accounts_that_balance_have_no_violation():
         (("scrapes_unexplained",), ["a scrape failed: why"], "a scrape failed"),
         (("growth", "arbiter_fds", "flat"), False, "arbiter, open files (at rest, before and after) grew: 10 to 11"),
         (("growth", "arbiter_fds", "flat"), None, "(at rest, before and after): never measured"),
-        (("kernel_kills",), 2, "2 workers killed by nobody known, 0 by the kernel"),
+        (("kernel_kills",), 2, "2 unexplained SIGKILLs, 0 OOM kills by the kernel"),
         (("missed",), ["recycles"] * 3, "recycles: drawn 3 times and never done"),
         (("arbiter_exit_code",), -9, "exit code -9"),
         (("arbiter_exit_code",), None, "exit code None"),
